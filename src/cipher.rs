@@ -1,0 +1,331 @@
+//! AES-128: content keys and the counter mode of samples.
+//!
+//! The only module that names `aes` and `ctr`. Keys are a type that cannot be
+//! printed or cloned, and is wiped when it is dropped.
+
+use crate::boxes::protection::Subsample;
+use crate::error::{Error, Result};
+use crate::ids::Kid;
+use aes::Aes128;
+use aes::cipher::{Block, BlockCipherEncrypt, InnerIvInit, KeyInit, StreamCipher};
+use base64::Engine as _;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+use ctr::{Ctr64BE, CtrCore, flavors};
+use sha2::{Digest, Sha256};
+use zeroize::{Zeroize, Zeroizing};
+
+/// A 128-bit content key.
+pub struct ContentKey(Zeroizing<[u8; 16]>);
+
+impl ContentKey {
+    /// From its bytes, which the host made at random.
+    pub fn from_bytes(mut bytes: [u8; 16]) -> Self {
+        let key = Self(Zeroizing::new(bytes));
+        bytes.zeroize();
+        key
+    }
+
+    /// From 32 hex digits or from base64. The error never repeats the text.
+    pub fn parse(text: &str) -> Result<Self> {
+        let wrong_length = |found: String| {
+            Error::misuse(
+                "bad_key",
+                format!(
+                    "The key is {found}; AES-128 needs 16 bytes. \
+                     Paste 32 hex digits or 24 base64 characters."
+                ),
+            )
+        };
+        let bytes = Zeroizing::new(decode_bytes(text).ok_or_else(|| {
+            wrong_length(format!(
+                "{} characters that are neither hex nor base64",
+                text.trim().len()
+            ))
+        })?);
+        let key = <[u8; 16]>::try_from(&bytes[..])
+            .map_err(|_| wrong_length(format!("{} bytes", bytes.len())))?;
+        Ok(Self::from_bytes(key))
+    }
+
+    /// Derives the key of `kid` from a PlayReady key seed: thirty bytes or
+    /// more, in base64, of which the first thirty count (facts §8).
+    pub fn from_seed(seed: &str, kid: Kid) -> Result<Self> {
+        let seed = Zeroizing::new(STANDARD.decode(seed.trim()).map_err(|_| {
+            Error::misuse(
+                "bad_seed",
+                "The key seed is not base64. Paste it as the licence server has it.",
+            )
+        })?);
+        if seed.len() < 30 {
+            let sentence =
+                format!("The key seed is {} bytes; PlayReady needs at least 30.", seed.len());
+            return Err(Error::misuse("bad_seed", sentence));
+        }
+        let (seed, kid) = (&seed[..30], &kid.to_guid_bytes()[..]);
+        let mut key = Zeroizing::new([0; 16]);
+        for parts in [&[seed, kid][..], &[seed, kid, seed], &[seed, kid, seed, kid]] {
+            let mut hash: [u8; 32] = parts
+                .iter()
+                .fold(Sha256::new(), |hash, part| hash.chain_update(part))
+                .finalize()
+                .into();
+            for (i, byte) in hash.iter().enumerate() {
+                key[i % 16] ^= byte;
+            }
+            hash.zeroize();
+        }
+        Ok(Self(key))
+    }
+
+    /// The CHECKSUM of a WRMHEADER: the first eight bytes of the KID, in GUID
+    /// order, encrypted with the key (facts §8).
+    pub fn checksum(&self, kid: Kid) -> [u8; 8] {
+        let mut block = Block::<Aes128>::from(kid.to_guid_bytes());
+        Aes128::new(&(*self.0).into()).encrypt_block(&mut block);
+        let mut sum = [0; 8];
+        sum.copy_from_slice(&block[..8]);
+        sum
+    }
+
+    /// The key as 32 hex digits, for the one place that may show it: to the
+    /// person who made it.
+    pub fn reveal(&self) -> Zeroizing<String> {
+        Zeroizing::new(hex(&*self.0))
+    }
+
+    /// Prepares the key for samples.
+    pub fn cipher(&self) -> SampleCipher {
+        SampleCipher(Aes128::new(&(*self.0).into()))
+    }
+}
+
+/// Bytes as lower-case hex.
+pub fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|b| format!("{b:02x}")).collect()
+}
+
+/// Bytes from hex (with or without separators) or base64 (either alphabet).
+fn decode_bytes(text: &str) -> Option<Vec<u8>> {
+    let text = text.trim();
+    let bare = text.strip_prefix("0x").unwrap_or(text);
+    let digits: Option<Vec<u8>> = bare
+        .chars()
+        .filter(|c| !matches!(c, ' ' | '-' | ':'))
+        .map(|c| c.to_digit(16).map(|d| d as u8))
+        .collect();
+    if let Some(mut digits) = digits.filter(|d| d.len() % 2 == 0) {
+        let bytes = digits.chunks(2).map(|pair| pair[0] << 4 | pair[1]).collect();
+        digits.zeroize();
+        return Some(bytes);
+    }
+    let unpadded = text.trim_end_matches('=');
+    STANDARD.decode(text).or_else(|_| URL_SAFE_NO_PAD.decode(unpadded)).ok()
+}
+
+/// The IVs of one file, eight bytes each: one counter from a random start,
+/// over all tracks in file order, so that none comes twice (facts §3).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct IvCounter(u64);
+
+impl IvCounter {
+    /// From bytes the host made at random. The first bit is cleared, so that
+    /// no file is long enough to reach the end of the counter.
+    pub fn from_random(bytes: [u8; 8]) -> Self {
+        Self(u64::from_be_bytes(bytes) & (u64::MAX >> 1))
+    }
+
+    /// The counter `samples` samples later.
+    pub fn after(self, samples: u64) -> Self {
+        Self(self.0.wrapping_add(samples))
+    }
+
+    /// The IV as it stands in `senc`.
+    pub fn to_bytes(self) -> [u8; 8] {
+        self.0.to_be_bytes()
+    }
+}
+
+/// A key made ready: its schedule is made once.
+pub struct SampleCipher(Aes128);
+
+impl SampleCipher {
+    /// Encrypts or decrypts the protected bytes of one sample, in place.
+    ///
+    /// The counter block is the IV, padded with zeros to 16 bytes; its last
+    /// eight bytes count blocks and wrap among themselves. The keystream runs
+    /// on from one protected range to the next; clear bytes use none of it.
+    /// Without subsamples the whole sample is protected.
+    ///
+    /// # Errors
+    /// If the IV is longer than 16 bytes, or the subsamples do not add up to
+    /// the sample.
+    pub fn apply(&self, iv: &[u8], subsamples: &[Subsample], sample: &mut [u8]) -> Result<()> {
+        let mut counter = [0; 16];
+        counter
+            .get_mut(..iv.len())
+            .ok_or_else(|| Error::malformed("bad_iv", "The IV is longer than 16 bytes."))?
+            .copy_from_slice(iv);
+        let core: CtrCore<&Aes128, flavors::Ctr64BE> =
+            CtrCore::inner_iv_init(&self.0, &counter.into());
+        let mut keystream = Ctr64BE::from_core(core);
+        if subsamples.is_empty() {
+            keystream.apply_keystream(sample);
+            return Ok(());
+        }
+        let mut rest = sample;
+        for subsample in subsamples {
+            let (clear, protected) = (subsample.clear as usize, subsample.protected as usize);
+            let range = rest.get_mut(clear..clear.saturating_add(protected)).ok_or_else(|| {
+                Error::malformed(
+                    "subsamples_past_sample",
+                    "The subsamples are longer than their sample.",
+                )
+            })?;
+            keystream.apply_keystream(range);
+            rest = &mut rest[clear + protected..];
+        }
+        if rest.is_empty() {
+            Ok(())
+        } else {
+            Err(Error::malformed(
+                "subsamples_short_of_sample",
+                format!("The subsamples end {} bytes before their sample does.", rest.len()),
+            ))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    // facts, Appendix A.
+    const KEY: &str = "b42ca3172ee4e69bf51848a59db9cd13";
+    const KID: Kid = Kid::of(0x09e367028f33436ca5dd60ffe6671e70);
+    const TEST_SEED: &str = "XVBovsmzhP9gRIZxWfFta3VVRPzVEWmJsazEJ46I";
+
+    fn unhex(text: &str) -> Vec<u8> {
+        decode_bytes(text).unwrap()
+    }
+
+    fn keystream(iv: &str, len: usize) -> String {
+        let mut bytes = vec![0; len];
+        ContentKey::parse(KEY).unwrap().cipher().apply(&unhex(iv), &[], &mut bytes).unwrap();
+        hex(&bytes)
+    }
+
+    #[test]
+    fn the_keystream_of_an_eight_byte_iv() {
+        assert_eq!(
+            keystream("0102030405060708", 48),
+            "9a38b56a8e3972752cd6aeeba57bd48802ab73ca46a0a8b50df076309769bcb3\
+             6b930e5848257e3dfd413eb5c354ba82"
+        );
+        assert_eq!(keystream("0000000000000000", 16), "24f8ead59ab9751273ac19504b3f894d");
+    }
+
+    #[test]
+    fn the_low_half_of_a_sixteen_byte_iv_wraps_alone() {
+        assert_eq!(
+            keystream("0102030405060708ffffffffffffffff", 32),
+            "c889c4a3bac4aafa6c8c63c3f63ddedb9a38b56a8e3972752cd6aeeba57bd488"
+        );
+    }
+
+    #[test]
+    fn the_keystream_runs_on_across_subsamples() {
+        let mut sample: Vec<u8> = (0..44).collect();
+        let subsamples =
+            [Subsample { clear: 5, protected: 20 }, Subsample { clear: 3, protected: 16 }];
+        let cipher = ContentKey::parse(KEY).unwrap().cipher();
+        let iv = unhex("0102030405060708");
+        cipher.apply(&iv, &subsamples, &mut sample).unwrap();
+        assert_eq!(
+            hex(&sample),
+            "00010203049f3eb2628733797921d8a1fbb469c79c17bd64d2191a1b5abdb6aa2dd15413b34c9a9443ba2473"
+        );
+        cipher.apply(&iv, &subsamples, &mut sample).unwrap();
+        assert_eq!(sample, (0..44).collect::<Vec<u8>>());
+    }
+
+    #[test]
+    fn sp800_38a_f_5_1() {
+        let key = ContentKey::parse("2b7e151628aed2a6abf7158809cf4f3c").unwrap();
+        let mut block = unhex("6bc1bee22e409f96e93d7e117393172aae2d8a571e03ac9c9eb76fac45af8e51");
+        key.cipher().apply(&unhex("f0f1f2f3f4f5f6f7f8f9fafbfcfdfeff"), &[], &mut block).unwrap();
+        assert_eq!(hex(&block), "874d6191b620e3261bef6864990db6ce9806f66b7970fdff8617187bb9fffdff");
+    }
+
+    #[test]
+    fn subsamples_must_add_up() {
+        let cipher = ContentKey::parse(KEY).unwrap().cipher();
+        let short = [Subsample { clear: 5, protected: 20 }];
+        let long = [Subsample { clear: 5, protected: u32::MAX }];
+        assert!(cipher.apply(&[0; 8], &short, &mut [0; 26]).is_err());
+        assert!(cipher.apply(&[0; 8], &long, &mut [0; 26]).is_err());
+        assert!(cipher.apply(&[0; 17], &[], &mut [0; 26]).is_err());
+    }
+
+    #[test]
+    fn checksums() {
+        // facts §8: each against a header somebody else made.
+        for (kid, key, checksum) in [
+            (0x09e367028f33436ca5dd60ffe6671e70, KEY, "BGw1aYZ1YXM="),
+            (
+                0x09e367028f33436ca5dd60ffe6671e70,
+                "000102030405060708090a0b0c0d0e0f",
+                "qhmfONWOqJs=",
+            ),
+            (
+                0xc5c971897e674646949e0cd4dd92cbd7,
+                "0b17cd8bfc86557341c77bbc6e4fe9a3",
+                "4A2mGZGGM2k=",
+            ),
+            (
+                0x30313233343536373839303132333435,
+                "ebdd62f16814d27b68ef122afce4ae3c",
+                "DM9LYym0GIo=",
+            ),
+        ] {
+            let key = ContentKey::parse(key).unwrap();
+            assert_eq!(STANDARD.encode(key.checksum(Kid::of(kid))), checksum);
+        }
+    }
+
+    #[test]
+    fn keys_from_microsofts_public_test_seed() {
+        for (kid, key) in [
+            (0x09e367028f33436ca5dd60ffe6671e70, KEY),
+            (0xc5c971897e674646949e0cd4dd92cbd7, "0b17cd8bfc86557341c77bbc6e4fe9a3"),
+            (0x10000000100010001000100000000001, "3a2a1b68dd2bd9b2eeb25e84c4776668"),
+            (0x8ba94ade6eb9449db44fa5beefaf43b0, "dbfd6922c321c4bb486f4a1c44097ed6"),
+            (0xf81d4fae7dec11d0a76500a0c91e6bf6, "495e913734f9c9cbe75b30a25a12d4ce"),
+        ] {
+            let derived = ContentKey::from_seed(TEST_SEED, Kid::of(kid)).unwrap();
+            assert_eq!(*derived.reveal(), key);
+        }
+        let wrong_order = ContentKey::from_seed(TEST_SEED, KID.swapped()).unwrap();
+        assert!(wrong_order.reveal().starts_with("eb87694a"));
+    }
+
+    #[test]
+    fn keys_in_all_their_spellings() {
+        for text in [
+            KEY,
+            "0xB42CA3172EE4E69BF51848A59DB9CD13",
+            "tCyjFy7k5pv1GEilnbnNEw==",
+            "tCyjFy7k5pv1GEilnbnNEw",
+        ] {
+            assert_eq!(*ContentKey::parse(text).unwrap().reveal(), KEY);
+        }
+        for (text, found) in [
+            ("00112233445566778899aabbccddee", "15 bytes"),
+            ("what?", "5 characters"),
+            ("", "0 bytes"),
+        ] {
+            let error = ContentKey::parse(text).map(|_| ()).unwrap_err().message;
+            assert!(error.contains(found), "{error}");
+            assert!(text.is_empty() || !error.contains(text), "{error}");
+        }
+    }
+}
