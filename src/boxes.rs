@@ -227,6 +227,7 @@ pub const BOXES: &[BoxDef] = &[
     entry(b"av01", Shape::Visual, "AV1 video", "AV1 in ISOBMFF"),
     entry(b"vp09", Shape::Visual, "VP9 video", "VP codec ISO media binding"),
     entry(b"vc-1", Shape::Visual, "VC-1 video", "SMPTE RP 2025"),
+    entry(b"ovc1", Shape::Visual, "VC-1 video", "facts §9"),
     entry(b"mp4v", Shape::Visual, "MPEG-4 video", "ISO/IEC 14496-14"),
     entry(b"encv", Shape::Visual, "Protected video", "ISO/IEC 14496-12 §8.12"),
     entry(b"mp4a", Shape::Audio, "MPEG audio", "ISO/IEC 14496-14"),

@@ -65,6 +65,15 @@ impl Error {
         Self::new(Kind::Limit, code, message)
     }
 
+    /// A host read fewer bytes than the file had when it was opened.
+    pub(crate) fn file_shrank(at: u64) -> Self {
+        Self::malformed(
+            "file_shrank",
+            "The file ended while it was read. Was it changed or moved? Open it again.",
+        )
+        .at(at)
+    }
+
     /// Adds the absolute offset, unless a more precise one is already there.
     pub fn at(mut self, offset: u64) -> Self {
         self.at.get_or_insert(offset);

@@ -1,0 +1,227 @@
+//! Codecs: what a sample entry says, and which bytes of its samples may be
+//! protected.
+//!
+//! To add a codec's protection rule: its row in [`rule_of`], and for a NAL
+//! codec a module beside [`avc`] and [`hevc`].
+
+pub mod aac;
+pub mod avc;
+mod bits;
+pub mod hevc;
+
+use crate::boxes::movie::Btrt;
+use crate::boxes::tree::Node;
+use crate::bytes::Reader;
+use crate::error::{Error, Result};
+use crate::ids::{BoxType, FourCc};
+
+/// Which bytes of a sample may be protected (facts §4).
+#[derive(Clone, Debug)]
+pub enum Rule {
+    /// NAL units: their lengths, headers and everything but picture data stay clear.
+    Nal(NalCodec),
+    /// The whole sample: audio, and video without NAL units.
+    Whole,
+}
+
+/// A codec whose samples are NAL units, each behind its length.
+#[derive(Clone, Debug)]
+pub enum NalCodec {
+    /// H.264.
+    Avc(avc::Config),
+    /// H.265.
+    Hevc(hevc::Config),
+}
+
+impl NalCodec {
+    /// Bytes of a NAL unit's length field.
+    pub fn length_size(&self) -> usize {
+        match self {
+            Self::Avc(config) => config.length_size.into(),
+            Self::Hevc(config) => config.length_size.into(),
+        }
+    }
+
+    /// Bytes of a NAL unit's header.
+    pub fn header_len(&self) -> usize {
+        match self {
+            Self::Avc(_) => 1,
+            Self::Hevc(_) => 2,
+        }
+    }
+
+    /// Whether a NAL unit with this first byte carries picture data.
+    pub fn is_vcl(&self, first: u8) -> bool {
+        match self {
+            Self::Avc(_) => avc::is_vcl(first),
+            Self::Hevc(_) => hevc::is_vcl(first),
+        }
+    }
+
+    /// The parameter sets of the sample entry, to begin a fragment with.
+    pub fn parameter_sets(&self) -> ParameterSets {
+        let mut sets = match self {
+            Self::Avc(_) => ParameterSets::Avc(avc::ParameterSets::default()),
+            Self::Hevc(_) => ParameterSets::Hevc(hevc::ParameterSets::default()),
+        };
+        let (Self::Avc(avc::Config { parameter_sets, .. })
+        | Self::Hevc(hevc::Config { parameter_sets, .. })) = self;
+        parameter_sets.iter().for_each(|nal| sets.update(nal));
+        sets
+    }
+}
+
+/// The parameter sets that slice headers depend on.
+#[derive(Clone, Debug)]
+pub enum ParameterSets {
+    /// H.264.
+    Avc(avc::ParameterSets),
+    /// H.265.
+    Hevc(hevc::ParameterSets),
+}
+
+impl ParameterSets {
+    /// Takes in a NAL unit if it is a parameter set.
+    pub fn update(&mut self, nal: &[u8]) {
+        match self {
+            Self::Avc(sets) => sets.update(nal),
+            Self::Hevc(sets) => sets.update(nal),
+        }
+    }
+
+    /// Bytes of the NAL unit to the end of its slice header; `None` where it
+    /// cannot be told.
+    pub fn slice_header_len(&self, nal: &[u8]) -> Option<usize> {
+        match self {
+            Self::Avc(sets) => sets.slice_header_len(nal),
+            Self::Hevc(sets) => sets.slice_header_len(nal),
+        }
+    }
+}
+
+/// What a sample entry says.
+#[derive(Clone, Debug)]
+pub struct Codec {
+    /// RFC 6381 string; the bare code where the RFC has none.
+    pub string: String,
+    /// How its samples are protected; none where we know no rule.
+    pub rule: Option<Rule>,
+    /// Width and height in pixels.
+    pub dimensions: Option<(u16, u16)>,
+    /// Channels.
+    pub channels: Option<u32>,
+    /// Samples a second.
+    pub sample_rate: Option<u32>,
+    /// Bits a second, from `esds` or `btrt`.
+    pub declared_bitrate: Option<u32>,
+}
+
+impl Codec {
+    /// Reads the sample entry `entry` of a track with this handler, whose code
+    /// is or was `format`. What cannot be read is noted.
+    pub fn read(entry: &Node, format: FourCc, handler: FourCc, problems: &mut Vec<Error>) -> Self {
+        let mut codec = Self {
+            string: format.to_string().trim_end().to_owned(),
+            rule: rule_of(format),
+            dimensions: None,
+            channels: None,
+            sample_rate: None,
+            declared_bitrate: None,
+        };
+        let mut note = |result: Result<()>| {
+            if let Err(e) = result {
+                problems.push(e.within(entry.kind));
+            }
+        };
+        // An entry whose code we do not know is a leaf, but its fields stand alike.
+        let fields = entry.body().unwrap_or(entry.head());
+        let field = |at: usize| match fields.get(at..at + 2) {
+            Some([a, b]) => Some(u16::from_be_bytes([*a, *b])),
+            _ => None,
+        };
+        match &handler.0 {
+            b"vide" => codec.dimensions = field(24).zip(field(26)),
+            b"soun" => {
+                codec.channels = field(16).map(u32::from);
+                codec.sample_rate = field(24).map(u32::from);
+            }
+            _ => {}
+        }
+        for child in entry.children() {
+            let BoxType::Code(FourCc(code)) = child.kind else { continue };
+            match &code {
+                b"avcC" => note(codec.avc(child, format)),
+                b"hvcC" => note(codec.hevc(child, format)),
+                b"esds" => note(codec.esds(child)),
+                b"btrt" => note(codec.btrt(child)),
+                _ => {}
+            }
+        }
+        // Without its configuration a NAL codec's length fields cannot be walked.
+        let wanted = match &format.0 {
+            b"avc1" | b"avc3" | b"dva1" | b"dvav" => Some("avcC"),
+            b"hvc1" | b"hev1" | b"dvh1" | b"dvhe" => Some("hvcC"),
+            _ => None,
+        };
+        if let (Some(wanted), None) = (wanted, &codec.rule) {
+            note(Err(Error::malformed(
+                "no_codec_configuration",
+                format!("This sample entry has no readable {wanted} box."),
+            )
+            .at(entry.at)));
+        }
+        codec
+    }
+
+    fn avc(&mut self, node: &Node, format: FourCc) -> Result<()> {
+        let config = read_config(node, avc::Config::read)?;
+        let [profile, flags, level] = config.profile;
+        self.string = format!("{format}.{profile:02X}{flags:02X}{level:02X}");
+        self.rule = Some(Rule::Nal(NalCodec::Avc(config)));
+        Ok(())
+    }
+
+    fn hevc(&mut self, node: &Node, format: FourCc) -> Result<()> {
+        let config = read_config(node, hevc::Config::read)?;
+        self.string = format!("{format}.{}", config.codec_suffix());
+        self.rule = Some(Rule::Nal(NalCodec::Hevc(config)));
+        Ok(())
+    }
+
+    fn esds(&mut self, node: &Node) -> Result<()> {
+        let esds = read_config(node, aac::Esds::read)?;
+        let declared = if esds.avg_bitrate != 0 { esds.avg_bitrate } else { esds.max_bitrate };
+        self.declared_bitrate = Some(declared).filter(|rate| *rate != 0).or(self.declared_bitrate);
+        self.string = format!("mp4a.{:02X}", esds.object_type);
+        if esds.object_type == 0x40
+            && let Some(config) = aac::AudioConfig::read(&esds.specific)
+        {
+            self.string = format!("mp4a.40.{}", config.object_type);
+            self.sample_rate = Some(config.sample_rate);
+            self.channels = config.channels.or(self.channels);
+        }
+        Ok(())
+    }
+
+    fn btrt(&mut self, node: &Node) -> Result<()> {
+        use crate::boxes::Mp4Box as _;
+        let btrt = Btrt::parse(node)?;
+        let declared = if btrt.avg_bitrate != 0 { btrt.avg_bitrate } else { btrt.max_bitrate };
+        self.declared_bitrate = self.declared_bitrate.or(Some(declared).filter(|rate| *rate != 0));
+        Ok(())
+    }
+}
+
+fn read_config<T>(node: &Node, read: fn(&mut Reader<'_>) -> Result<T>) -> Result<T> {
+    read(&mut Reader::new(node.body()?, node.body_at())).map_err(|e| e.within(node.kind))
+}
+
+/// The rule of codecs that need no configuration.
+fn rule_of(format: FourCc) -> Option<Rule> {
+    match &format.0 {
+        b"mp4a" | b"ac-3" | b"ec-3" | b"Opus" | b"fLaC" | b"wma " | b"owma" | b"vc-1" | b"ovc1" => {
+            Some(Rule::Whole)
+        }
+        _ => None,
+    }
+}

@@ -1,0 +1,323 @@
+//! Taking protection off again: `piff` and `cenc` with AES-CTR.
+
+use crate::Span;
+use crate::boxes::fragment::{Saio, Saiz, Trun};
+use crate::boxes::movie::{Ftyp, Tkhd};
+use crate::boxes::protection::{PIFF_PSSH, PIFF_SENC, Pssh, SENC, SampleInfo, Senc};
+use crate::boxes::tree::Node;
+use crate::boxes::Mp4Box as _;
+use crate::bytes::Reader;
+use crate::cipher::{ContentKey, SampleCipher};
+use crate::error::{Error, Result};
+use crate::ids::{BoxType, FourCc, Kid};
+use crate::model::{Movie, Track, TrackFragment};
+use crate::recipe::{Piece, Recipe};
+use crate::rewrite::{Rewrite, Unit};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+
+/// What a key is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum KeyFor {
+    /// Every protected track.
+    All,
+    /// The tracks with this KID.
+    Kid(Kid),
+    /// The track with this number.
+    Track(u32),
+}
+
+/// Reads `KEY`, `KID:KEY` or `TRACK:KEY`.
+pub fn parse_key(text: &str) -> Result<(KeyFor, ContentKey)> {
+    let Some((name, key)) = text.rsplit_once(':') else {
+        return Ok((KeyFor::All, ContentKey::parse(text)?));
+    };
+    let target = match name.parse() {
+        Ok(track) if name.len() < 10 => KeyFor::Track(track),
+        _ => KeyFor::Kid(Kid::parse(name)?),
+    };
+    Ok((target, ContentKey::parse(key)?))
+}
+
+/// A [`Recipe`] that decrypts a file.
+pub struct Decryption {
+    rewrite: Rewrite,
+    tracks: Vec<TrackKey>,
+    warnings: Vec<String>,
+}
+
+struct TrackKey {
+    id: u32,
+    iv_size: u8,
+    kid: Kid,
+    cipher: SampleCipher,
+}
+
+impl Decryption {
+    /// Of a file with these keys. Every protected track needs one.
+    pub fn new(movie: &Movie, keys: &[(KeyFor, ContentKey)]) -> Result<Self> {
+        if let Some(damage) = movie.damage() {
+            let mut error = Error::malformed(
+                "damaged",
+                format!("The file is damaged, so it cannot be decrypted whole: {}", damage.message),
+            );
+            (error.at, error.path) = (damage.at, damage.path.clone());
+            return Err(error);
+        }
+        let protected: Vec<&Track> =
+            movie.tracks.iter().filter(|track| track.protection().is_some()).collect();
+        if protected.is_empty() {
+            return Err(Error::misuse("not_protected", "The file is not protected, so there is nothing to decrypt."));
+        }
+        if movie.fragments.is_empty() {
+            return Err(Error::unsupported(
+                "no_fragments",
+                "The file has no fragments; only fragmented files can be decrypted here. \
+                 For a progressive MP4 use ffmpeg -decryption_key.",
+            ));
+        }
+        let mut warnings = Vec::new();
+        let tracks = protected
+            .iter()
+            .map(|track| track_key(movie, track, keys, &mut warnings))
+            .collect::<Result<Vec<_>>>()?;
+        let missing = || Error::malformed("no_moov", "The file has no moov box.");
+        let moov = clear_moov(movie.moov.as_ref().ok_or_else(missing)?, &protected)?;
+        let ftyp = movie.ftyp.clone().unwrap_or(Ftyp {
+            major: FourCc(*b"mp42"),
+            minor: 0,
+            compatible: vec![FourCc(*b"iso6")],
+        });
+        let rewrite = Rewrite::new(movie, &ftyp, &moov)?;
+        Ok(Self { rewrite, tracks, warnings })
+    }
+
+    /// What the user should know, such as a key that cannot be right.
+    pub fn warnings(&self) -> &[String] {
+        &self.warnings
+    }
+
+    /// Decrypts a unit; without `decrypt` only its boxes are made, to measure it.
+    fn decrypt(&self, number: usize, mut bytes: Vec<u8>, decrypt: bool) -> Result<Vec<u8>> {
+        let mut unit = self.rewrite.open(number, &bytes)?;
+        let trafs: Vec<Node> =
+            unit.moof.all(BoxType::code(b"traf")).cloned().collect();
+        for (traf, fragment) in trafs.iter().zip(&unit.fragments).filter(|_| decrypt) {
+            let Some(track) = self.tracks.iter().find(|t| t.id == fragment.tfhd.track_id) else {
+                continue;
+            };
+            let infos = track
+                .sample_infos(traf, fragment, &unit, &bytes)
+                .map_err(|e| e.at(traf.at).within("moof/traf"))?;
+            for (info, sample) in infos.iter().zip(&fragment.samples) {
+                let range = unit.range(sample.at, sample.size)?;
+                let data = bytes.get_mut(range).ok_or_else(|| {
+                    Error::malformed("samples_outside_mdat", "A sample ends behind its mdat.")
+                        .at(sample.at)
+                })?;
+                track
+                    .cipher
+                    .apply(&info.iv, &info.subsamples, data)
+                    .map_err(|e| e.at(sample.at).within("moof/traf/senc"))?;
+            }
+        }
+        let ids: Vec<u32> = self.tracks.iter().map(|track| track.id).collect();
+        for (traf, _) in unit.trafs().filter(|(_, f)| ids.contains(&f.tfhd.track_id)) {
+            if let Some(children) = traf.children_mut() {
+                let gone = [SENC, PIFF_SENC, Saiz::KIND, Saio::KIND];
+                children.retain(|node| !gone.contains(&node.kind));
+            }
+        }
+        unit.close(&bytes, false)
+    }
+}
+
+/// The key of a track: named by track, else by KID, else the one for all.
+fn track_key(
+    movie: &Movie,
+    track: &Track,
+    keys: &[(KeyFor, ContentKey)],
+    warnings: &mut Vec<String>,
+) -> Result<TrackKey> {
+    let id = track.id;
+    let usable = |p: &&crate::model::Protection| {
+        matches!(p.scheme, Some(FourCc(s)) if &s == b"piff" || &s == b"cenc")
+            && p.algorithm_id == 1
+            && matches!(p.iv_size, 8 | 16)
+    };
+    let protections = track.entries.first().map_or(&[][..], |entry| &entry.protection);
+    let (protection, kid) = protections
+        .iter()
+        .find(usable)
+        .and_then(|p| Some((p, p.kid?)))
+        .ok_or_else(|| {
+            let scheme = track.protection().and_then(|p| p.scheme);
+            let scheme = scheme.map_or("an unknown scheme".to_owned(), |s| format!("the scheme {s}"));
+            Error::unsupported(
+                "scheme",
+                format!(
+                    "Track {id} is protected with {scheme}; piff and cenc with AES-CTR and IVs of \
+                     8 or 16 bytes can be decrypted here."
+                ),
+            )
+        })?;
+    let order = [KeyFor::Track(id), KeyFor::Kid(kid), KeyFor::All];
+    let key = order
+        .iter()
+        .find_map(|target| keys.iter().find(|(t, _)| t == target))
+        .map(|(_, key)| key)
+        .ok_or_else(|| {
+            let swapped = keys.iter().any(|(t, _)| *t == KeyFor::Kid(kid.swapped()));
+            let hint = if swapped { " The KID you gave is this one with its bytes swapped." } else { "" };
+            Error::misuse(
+                "key_missing",
+                format!("Track {id} is protected with the KID {kid}, and no key was given for it.{hint} Add --key {kid}:KEY."),
+            )
+        })?;
+    let sum = STANDARD.encode(key.checksum(kid));
+    let headers = movie.systems.iter().filter_map(|system| system.playready.as_ref());
+    let stated = headers.flat_map(|h| &h.keys).filter(|k| k.kid == Some(kid)).find_map(|k| {
+        k.checksum.as_deref().filter(|stated| stated.trim() != sum)
+    });
+    if let Some(stated) = stated {
+        warnings.push(format!(
+            "The key for track {id} does not match the CHECKSUM of the PlayReady header ({stated}; \
+             the key gives {sum}). It is very likely the wrong key, and the output garbage."
+        ));
+    }
+    Ok(TrackKey { id, iv_size: protection.iv_size, kid, cipher: key.cipher() })
+}
+
+/// `moov` with the original sample entries, without protection headers.
+fn clear_moov(moov: &Node, tracks: &[&Track]) -> Result<Node> {
+    let mut moov = moov.clone();
+    if let Some(children) = moov.children_mut() {
+        children.retain(|node| ![Pssh::KIND, PIFF_PSSH].contains(&node.kind));
+    }
+    let traks = moov.children_mut().into_iter().flatten();
+    for trak in traks.filter(|node| node.kind == BoxType::code(b"trak")) {
+        let id = trak.get::<Tkhd>()?.track_id;
+        let Some(track) = tracks.iter().find(|track| track.id == id) else { continue };
+        let stsd = trak.path_mut(&[b"mdia", b"minf", b"stbl", b"stsd"]);
+        let nodes = stsd.and_then(Node::children_mut).into_iter().flatten();
+        for (node, entry) in nodes.zip(&track.entries) {
+            node.kind = BoxType::Code(entry.format);
+            if let Some(children) = node.children_mut() {
+                children.retain(|child| child.kind != BoxType::code(b"sinf"));
+            }
+        }
+    }
+    Ok(moov)
+}
+
+impl Recipe for Decryption {
+    fn pieces(&self) -> &[Piece] {
+        self.rewrite.pieces()
+    }
+
+    fn work(&self, unit: usize, bytes: Vec<u8>) -> Result<Vec<u8>> {
+        self.decrypt(unit, bytes, true)
+    }
+
+    fn finish(&self, lengths: &[u64]) -> Result<Vec<u8>> {
+        self.rewrite.finish(lengths)
+    }
+
+    fn unmeasured(&self) -> Vec<Span> {
+        self.rewrite.unmeasured()
+    }
+
+    fn measure(&self, unit: usize, bytes: Vec<u8>) -> Result<u64> {
+        Ok(self.decrypt(unit, bytes, false)?.len() as u64)
+    }
+
+    fn settle(&mut self, lengths: &[u64]) -> Result<()> {
+        self.rewrite.update_indexes(lengths)
+    }
+}
+
+impl TrackKey {
+    /// What each sample of a `traf` needs, from `senc`, PIFF's `senc`, or where
+    /// `saio` points.
+    fn sample_infos(
+        &self,
+        traf: &Node,
+        fragment: &TrackFragment,
+        unit: &Unit,
+        bytes: &[u8],
+    ) -> Result<Vec<SampleInfo>> {
+        let seig = |node: &&Node| {
+            node.kind == BoxType::code(b"sbgp")
+                && node.body().is_ok_and(|body| body.get(4..8) == Some(b"seig"))
+        };
+        if traf.children().iter().any(|node| seig(&node)) {
+            return Err(Error::unsupported("key_rotation", "This fragment rotates keys (seig), which cannot be decrypted here yet."));
+        }
+        let infos = match traf.find(SENC).or_else(|| traf.find(PIFF_SENC)) {
+            Some(node) => {
+                let senc = Senc::parse(node, self.iv_size)?;
+                match senc.overriding {
+                    Some(o) if o.algorithm_id == 0 => return Ok(Vec::new()),
+                    Some(o) if o.algorithm_id != 1 || o.kid != self.kid => {
+                        return Err(Error::unsupported("senc_override", "This fragment overrides its track's key or algorithm, which cannot be decrypted here yet."));
+                    }
+                    _ => {}
+                }
+                if senc.samples.is_empty() {
+                    return Ok(Vec::new()); // all clear
+                }
+                senc.samples
+            }
+            None => self.auxiliary_infos(traf, fragment, unit, bytes)?,
+        };
+        if infos.len() != fragment.samples.len() {
+            return Err(Error::malformed(
+                "iv_count",
+                format!("This fragment has {} samples but IVs for {}.", fragment.samples.len(), infos.len()),
+            ));
+        }
+        Ok(infos)
+    }
+
+    fn auxiliary_infos(
+        &self,
+        traf: &Node,
+        fragment: &TrackFragment,
+        unit: &Unit,
+        bytes: &[u8],
+    ) -> Result<Vec<SampleInfo>> {
+        let (Some(saiz), Some(saio)) = (traf.get_opt::<Saiz>()?, traf.get_opt::<Saio>()?) else {
+            return Err(Error::malformed(
+                "no_ivs",
+                format!("This fragment of track {} has neither senc nor saiz and saio, so its IVs are unknown.", self.id),
+            ));
+        };
+        let base = fragment.tfhd.base_data_offset.unwrap_or(unit.at);
+        let outside = || Error::malformed("saio_outside", "saio points outside its fragment.");
+        let seek = |offset: u64| {
+            let at = base.checked_add(offset).ok_or_else(outside)?;
+            let from = at.checked_sub(unit.at).ok_or_else(outside)? as usize;
+            Ok::<_, Error>(Reader::new(bytes.get(from..).ok_or_else(outside)?, at))
+        };
+        // One offset for all, or one for each run.
+        let mut run_firsts = Vec::new();
+        let mut first = 0;
+        for node in traf.all(BoxType::code(b"trun")) {
+            run_firsts.push(first);
+            first += Trun::parse(node)?.sample_count as usize;
+        }
+        let one = saio.offsets.len() == 1;
+        let mut r = seek(*saio.offsets.first().ok_or_else(outside)?)?;
+        let mut infos = Vec::with_capacity(fragment.samples.len());
+        for i in 0..fragment.samples.len() {
+            if let (false, Some(run)) = (one, run_firsts.iter().position(|first| *first == i)) {
+                r = seek(*saio.offsets.get(run).ok_or_else(outside)?)?;
+            }
+            let size = saiz.size(i).ok_or_else(|| {
+                Error::malformed("saiz_count", format!("saiz has sizes for {} samples, the fragment has {}.", saiz.sample_count, fragment.samples.len()))
+            })?;
+            infos.push(SampleInfo::read(&mut r, self.iv_size, size > self.iv_size)?);
+        }
+        Ok(infos)
+    }
+}

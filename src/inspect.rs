@@ -1,0 +1,479 @@
+//! Looking at a file by reading only what it must: box headers at the top,
+//! `moov`, every `moof`, and the indexes; never an `mdat`.
+//!
+//! Reads are batched: `mfra` at the end of the file tells where fragments are,
+//! so that a few hundred of them are asked for in one step. What `mfra` says is
+//! only a hint for reading ahead; the walk from box to box decides.
+
+mod checks;
+mod moov;
+mod source;
+mod summary;
+
+pub use summary::{Inspection, kbits, timecode};
+
+use crate::boxes::fragment::{Mfro, Tfra};
+use crate::boxes::movie::Ftyp;
+use crate::boxes::piff::LIVE_MANIFEST;
+use crate::boxes::tree::Node;
+use crate::boxes::{BoxHeader, Mp4Box as _, starts_a_file};
+use crate::bytes::limits;
+use crate::error::{Error, Result};
+use crate::ids::BoxType;
+use crate::model::{Finding, Fragment, Movie, Severity, TopBox};
+use crate::{Session, Span, Step};
+use source::Source;
+use std::collections::VecDeque;
+
+/// Fragments asked for in one step, and bytes of them at most.
+const BATCH: usize = 256;
+const BATCH_BYTES: u64 = 8 << 20;
+/// What the first read takes: for most files, all of `ftyp` and `moov`.
+const FIRST_READ: u64 = 32 << 10;
+
+/// A [`Session`] that builds a [`Movie`].
+#[derive(Debug)]
+pub struct Inspector {
+    movie: Movie,
+    source: Source,
+    stage: Stage,
+    /// Next box at the top.
+    pos: u64,
+    /// Fragments `mfra` points at that were not read ahead yet.
+    ahead: VecDeque<u64>,
+    /// Fragments passed before `moov` was found, which has their defaults.
+    passed: VecDeque<u64>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Stage {
+    /// From box to box at the top, before the first fragment.
+    Head,
+    /// At the end of the file, for `mfro`.
+    Tail,
+    /// At the `mfra` of this length.
+    Index(u64),
+    /// From box to box, fragments among them.
+    Walk,
+    /// Back to fragments that stood before `moov`.
+    Passed,
+    Done,
+}
+
+impl Inspector {
+    /// Of a file of `size` bytes.
+    pub fn new(size: u64) -> Self {
+        let movie = Movie { size, ..Movie::default() };
+        Self {
+            movie,
+            source: Source::new(size),
+            stage: Stage::Head,
+            pos: 0,
+            ahead: VecDeque::new(),
+            passed: VecDeque::new(),
+        }
+    }
+
+    /// What was found so far.
+    pub fn movie(&self) -> &Movie {
+        &self.movie
+    }
+
+    /// What was found.
+    pub fn into_movie(self) -> Movie {
+        self.movie
+    }
+
+    /// How far the walk has come, in bytes of the file.
+    pub fn position(&self) -> u64 {
+        if self.stage == Stage::Done { self.movie.size } else { self.pos }
+    }
+
+    fn find(&mut self, severity: Severity, error: Error) {
+        moov::find(&mut self.movie, Finding::new(severity, error));
+    }
+
+    fn broken(&mut self, error: Error) {
+        self.movie.broken = true;
+        self.find(Severity::Error, error);
+    }
+
+    fn advance(&mut self) {
+        while !self.source.is_waiting() && self.stage != Stage::Done {
+            match self.stage {
+                Stage::Head | Stage::Walk if self.pos < self.movie.size => self.top_box(),
+                Stage::Head | Stage::Walk => self.end_of_walk(),
+                Stage::Tail => self.tail(),
+                Stage::Index(len) => self.index(len),
+                Stage::Passed => self.passed_fragment(),
+                Stage::Done => {}
+            }
+        }
+    }
+
+    /// The bytes of a span if they are there; asks for them if not.
+    fn need(&mut self, span: Span) -> Option<Vec<u8>> {
+        let found = self.source.get(span).map(<[u8]>::to_vec);
+        if found.is_none() {
+            self.source.ask(vec![span]);
+        }
+        found
+    }
+
+    fn top_box(&mut self) {
+        let (at, room) = (self.pos, self.movie.size - self.pos);
+        let head = Span { at, len: room.min(BoxHeader::MAX_LEN) };
+        if self.source.get(head).is_none() {
+            self.ask_for_head(head, room);
+            return;
+        }
+        let Some(bytes) = self.need(head) else { return };
+        let header = match BoxHeader::read(&bytes, at, room) {
+            Ok(header) => header,
+            Err(e) if at == 0 && !looks_like_a_box(&bytes) => {
+                self.broken(not_an_mp4(&bytes, &e));
+                return self.end_of_walk();
+            }
+            Err(e) => {
+                self.broken(e);
+                return self.end_of_walk();
+            }
+        };
+        if at == 0 && !starts_a_file(header.kind) {
+            let unknown = Error::malformed("not_an_mp4", "");
+            self.broken(not_an_mp4(&bytes, &unknown));
+            return self.end_of_walk();
+        }
+        if let BoxType::Code(code) = header.kind
+            && !code.is_printable()
+        {
+            self.broken(
+                Error::malformed(
+                    "not_a_box",
+                    format!("No box begins here: its code would be {code}. The rest is not read."),
+                )
+                .at(at),
+            );
+            return self.end_of_walk();
+        }
+        if header.size > room {
+            self.broken(cut(&header, room).at(at));
+            self.movie.top.push(TopBox {
+                kind: header.kind,
+                span: Span { at, len: room },
+                header_len: header.header_len,
+            });
+            self.end_fragment_at(header.kind, at + room);
+            return self.end_of_walk();
+        }
+        if !self.visit(&header, Span { at, len: header.size }) {
+            return; // waiting for its bytes
+        }
+        let span = Span { at, len: header.size };
+        self.movie.top.push(TopBox { kind: header.kind, span, header_len: header.header_len });
+        self.end_fragment_at(header.kind, span.end());
+        self.pos = span.end();
+        self.source.release(self.pos);
+    }
+
+    /// Asks for the header at the walk's position, and what likely follows.
+    fn ask_for_head(&mut self, head: Span, room: u64) {
+        while self.ahead.front().is_some_and(|at| *at < head.at) {
+            self.ahead.pop_front();
+        }
+        if self.ahead.front() == Some(&head.at) {
+            self.read_ahead();
+            return;
+        }
+        // A fragment is about as long as the one before.
+        let guess = match self.movie.fragments.last() {
+            Some(last) => last.moof.len + 2 * BoxHeader::MAX_LEN,
+            None if head.at == 0 => FIRST_READ,
+            None => BoxHeader::MAX_LEN,
+        };
+        let len = guess.clamp(head.len, head.len.max(BATCH_BYTES)).min(room);
+        self.source.ask(vec![Span { at: head.at, len }]);
+    }
+
+    /// Asks for the next fragments `mfra` points at: first for their headers,
+    /// then for all of each, with the header of the `mdat` behind it.
+    fn read_ahead(&mut self) {
+        let size = self.movie.size;
+        let head = |at: u64| Span { at, len: BoxHeader::MAX_LEN.min(size - at) };
+        let batch: Vec<u64> = self.ahead.iter().copied().take(BATCH).collect();
+        let unknown: Vec<Span> =
+            batch.iter().map(|at| head(*at)).filter(|h| self.source.get(*h).is_none()).collect();
+        if !unknown.is_empty() {
+            self.source.ask(unknown);
+            return;
+        }
+        let (mut spans, mut total) = (Vec::new(), 0);
+        for at in batch {
+            let len = self
+                .source
+                .get(head(at))
+                .and_then(|bytes| BoxHeader::read(bytes, at, size - at).ok())
+                .filter(|header| header.kind == BoxType::code(b"moof"))
+                .map_or(0, |header| header.size.saturating_add(BoxHeader::MAX_LEN).min(size - at));
+            if total + len > BATCH_BYTES && total > 0 {
+                break;
+            }
+            self.ahead.pop_front();
+            if len > 0 && len <= BATCH_BYTES {
+                total += len;
+                spans.push(Span { at, len });
+            }
+        }
+        self.source.ask(spans);
+    }
+
+    /// Takes in one box at the top. False where its bytes are not there yet.
+    fn visit(&mut self, header: &BoxHeader, span: Span) -> bool {
+        let BoxType::Code(code) = header.kind else {
+            if header.kind == LIVE_MANIFEST {
+                self.find(
+                    Severity::Info,
+                    Error::malformed(
+                        "live_manifest",
+                        "The file begins like a live ingest stream, with a server manifest.",
+                    )
+                    .at(span.at),
+                );
+            }
+            return true;
+        };
+        match &code.0 {
+            b"moof" if self.movie.moov.is_none() => {
+                self.passed.push_back(span.at);
+                return true;
+            }
+            b"moof" if self.stage == Stage::Head => {
+                self.stage = Stage::Tail;
+                return false;
+            }
+            b"uuid" => {
+                self.find(Severity::Warning, short_uuid(span.at));
+                return true;
+            }
+            b"ftyp" | b"moov" | b"moof" | b"mfra" | b"sidx" => {}
+            _ => return true,
+        }
+        if span.len > limits::WHOLE_BOX {
+            self.broken(
+                Error::limit(
+                    "box_too_large",
+                    format!(
+                        "The box {code} is {} bytes long; at most {} are read.",
+                        span.len,
+                        limits::WHOLE_BOX
+                    ),
+                )
+                .at(span.at),
+            );
+            return true;
+        }
+        let with_next = Span { at: span.at, len: span.len + BoxHeader::MAX_LEN };
+        let wanted = if with_next.end() <= self.movie.size { with_next } else { span };
+        if self.source.get(span).is_none() {
+            self.source.ask(vec![wanted]);
+            return false;
+        }
+        let Some(bytes) = self.need(span) else { return false };
+        let mut problems = Vec::new();
+        let node = match Node::read(&bytes, span.at, &mut problems) {
+            Ok(node) => node,
+            Err(e) => {
+                self.broken(e);
+                return true;
+            }
+        };
+        for problem in problems {
+            self.broken(problem);
+        }
+        match &code.0 {
+            b"ftyp" => match Ftyp::parse(&node) {
+                Ok(ftyp) => self.movie.ftyp = Some(ftyp),
+                Err(e) => self.find(Severity::Warning, e),
+            },
+            b"moov" => moov::read(&mut self.movie, node),
+            b"moof" => self.fragment(&node),
+            b"sidx" => self.movie.indexes.push(node),
+            _ => self.movie.mfra = Some(node),
+        }
+        true
+    }
+
+    fn fragment(&mut self, moof: &Node) {
+        match Fragment::read(moof, |id| self.movie.trex(id)) {
+            Ok(fragment) => moov::add_fragment(&mut self.movie, fragment),
+            Err(e) => self.broken(e),
+        }
+    }
+
+    /// An `mdat` ends the fragment before it.
+    fn end_fragment_at(&mut self, kind: BoxType, end: u64) {
+        if kind == BoxType::code(b"mdat")
+            && let Some(last) = self.movie.fragments.last_mut()
+        {
+            last.span.len = end - last.span.at;
+        }
+    }
+
+    fn tail(&mut self) {
+        let len = Mfro::LEN.min(self.movie.size);
+        let Some(bytes) = self.need(Span { at: self.movie.size - len, len }) else { return };
+        self.stage = match Mfro::from_tail(&bytes) {
+            Ok(mfro) if u64::from(mfro.size) <= self.movie.size - self.pos => {
+                Stage::Index(mfro.size.into())
+            }
+            _ => Stage::Walk,
+        };
+    }
+
+    fn index(&mut self, len: u64) {
+        if len > limits::WHOLE_BOX {
+            self.stage = Stage::Walk;
+            return;
+        }
+        let at = self.movie.size - len;
+        let Some(bytes) = self.need(Span { at, len }) else { return };
+        // What is wrong in it is told when the walk gets there.
+        if let Ok(mfra) = Node::read(&bytes, at, &mut Vec::new()) {
+            let mut offsets: Vec<u64> = mfra
+                .all(Tfra::KIND)
+                .filter_map(|node| Tfra::parse(node).ok())
+                .flat_map(|tfra| tfra.entries)
+                .map(|entry| entry.moof_offset)
+                .filter(|offset| (self.pos..at).contains(offset))
+                .collect();
+            offsets.sort_unstable();
+            offsets.dedup();
+            self.ahead = offsets.into();
+        }
+        self.stage = Stage::Walk;
+    }
+
+    fn end_of_walk(&mut self) {
+        self.stage = if self.passed.is_empty() { Stage::Done } else { Stage::Passed };
+        if self.stage == Stage::Done {
+            self.finish();
+        }
+    }
+
+    /// A fragment that stood before `moov`. Its box was walked over already.
+    fn passed_fragment(&mut self) {
+        let size = self.movie.size;
+        if self.ahead.is_empty() {
+            self.ahead = self.passed.iter().copied().take(BATCH).collect();
+        }
+        let Some(at) = self.passed.front().copied() else {
+            self.stage = Stage::Done;
+            return self.finish();
+        };
+        let Some(len) = self.movie.top.iter().find(|b| b.span.at == at).map(|b| b.span.len) else {
+            self.passed.pop_front();
+            return;
+        };
+        if self.source.get(Span { at, len }).is_none() {
+            let spans: Vec<Span> = self
+                .movie
+                .top
+                .iter()
+                .filter(|b| b.span.at >= at && self.ahead.contains(&b.span.at))
+                .map(|b| b.span)
+                .filter(|span| span.len <= BATCH_BYTES && span.end() <= size)
+                .collect();
+            self.ahead.clear();
+            let fits = spans.iter().any(|span| span.at == at);
+            self.source.ask(if fits { spans } else { vec![Span { at, len }] });
+            return;
+        }
+        self.passed.pop_front();
+        let Some(bytes) = self.need(Span { at, len }) else { return };
+        let mut problems = Vec::new();
+        match Node::read(&bytes, at, &mut problems) {
+            Ok(node) => self.fragment(&node),
+            Err(e) => problems.push(e),
+        }
+        for problem in problems {
+            self.broken(problem);
+        }
+        let from = self.movie.top.partition_point(|b| b.span.at <= at);
+        let mdats = self.movie.top[from..]
+            .iter()
+            .take_while(|b| b.kind != BoxType::code(b"moof"))
+            .filter(|b| b.kind == BoxType::code(b"mdat"))
+            .map(|b| b.span.end());
+        if let (Some(end), Some(fragment)) = (mdats.last(), self.movie.fragments.last_mut())
+            && fragment.span.at == at
+        {
+            fragment.span.len = end - at;
+        }
+        self.source.release(at + len);
+    }
+
+    fn finish(&mut self) {
+        checks::run(&mut self.movie);
+    }
+}
+
+impl Session for Inspector {
+    fn step(&mut self) -> Result<Step> {
+        self.advance();
+        Ok(match self.stage {
+            Stage::Done => Step::Done,
+            _ => Step::Read(self.source.wanted()),
+        })
+    }
+
+    fn feed(&mut self, bytes: &[u8]) -> Result<()> {
+        self.source.feed(bytes)?;
+        self.advance();
+        Ok(())
+    }
+}
+
+fn short_uuid(at: u64) -> Error {
+    Error::malformed(
+        "uuid_too_short",
+        "This uuid box has no room for its UUID, so nobody can tell what it is.",
+    )
+    .at(at)
+}
+
+fn cut(header: &BoxHeader, room: u64) -> Error {
+    let missing = header.size - room;
+    Error::malformed(
+        "file_cut",
+        format!(
+            "The file ends inside this {}: {missing} of its {} bytes are missing. \
+             Copy or download the file again.",
+            header.kind, header.size
+        ),
+    )
+}
+
+fn looks_like_a_box(bytes: &[u8]) -> bool {
+    bytes
+        .get(4..8)
+        .is_some_and(|code| starts_a_file(BoxType::code(&[code[0], code[1], code[2], code[3]])))
+}
+
+fn not_an_mp4(bytes: &[u8], error: &Error) -> Error {
+    let start = bytes.trim_ascii_start();
+    let what = if bytes.is_empty() {
+        "The file is empty.".to_owned()
+    } else if start.starts_with(b"<") && start.is_ascii() {
+        "This is a web page or an XML document, not an MP4 file. Was it saved from a link that \
+         needs a sign-in?"
+            .to_owned()
+    } else if start.starts_with(b"\x1aE\xdf\xa3") {
+        "This is a Matroska or WebM file, not an MP4 file.".to_owned()
+    } else if bytes.len() < 8 {
+        format!("The file has {} bytes, too few for a single box.", bytes.len())
+    } else {
+        "This is not an MP4 file: it does not begin with a box.".to_owned()
+    };
+    let code = if error.code.is_empty() { "not_an_mp4" } else { error.code };
+    Error::malformed(code, what).at(0)
+}

@@ -1,0 +1,259 @@
+//! From `moov` to tracks and protection headers, and fragments into totals.
+
+use crate::boxes::movie::{Hdlr, Mdhd, Mvhd, Stsz, Stts, Tkhd, Trex};
+use crate::boxes::protection::{Frma, PIFF_PSSH, PIFF_TENC, Pssh, Schm, Tenc};
+use crate::boxes::tree::Node;
+use crate::boxes::Mp4Box as _;
+use crate::bytes::limits;
+use crate::codec::Codec;
+use crate::drm::playready;
+use crate::drm::{COMMON, PLAYREADY};
+use crate::error::{Error, Result};
+use crate::ids::{BoxType, FourCc};
+use crate::model::{
+    Finding, Fragment, Movie, Protection, ProtectionHeader, SampleEntry, Severity, Totals, Track,
+    TrackKind,
+};
+
+/// Keeps a finding; beyond a bound, only that there are more.
+pub(super) fn find(movie: &mut Movie, finding: Finding) {
+    match movie.findings.len() {
+        n if n < limits::FINDINGS => movie.findings.push(finding),
+        n if n == limits::FINDINGS => movie.findings.push(Finding::new(
+            Severity::Info,
+            Error::limit("more_findings", "There are more findings; they are not listed."),
+        )),
+        _ => {}
+    }
+}
+
+/// Takes in `moov`. What cannot be read is a finding; the rest still shows.
+pub(super) fn read(movie: &mut Movie, moov: Node) {
+    if movie.moov.is_some() {
+        let error = Error::malformed("second_moov", "The file has a second moov; it is not read.");
+        return find(movie, Finding::new(Severity::Warning, error.at(moov.at)));
+    }
+    match moov.get::<Mvhd>() {
+        Ok(mvhd) => movie.timescale = mvhd.timescale,
+        Err(e) => broken(movie, e),
+    }
+    let mvex = moov.find(BoxType::code(b"mvex"));
+    movie.fragmented = mvex.is_some();
+    let mut trexes = Vec::new();
+    for node in mvex.into_iter().flat_map(|mvex| mvex.all(Trex::KIND)) {
+        match Trex::parse(node) {
+            Ok(trex) => trexes.push(trex),
+            Err(e) => broken(movie, e.within("moov/mvex")),
+        }
+    }
+    for node in moov.all(BoxType::code(b"trak")) {
+        let mut problems = Vec::new();
+        match read_track(node, &trexes, &mut problems) {
+            Ok(track) => {
+                let id = track.id;
+                for problem in problems {
+                    let finding = Finding::new(Severity::Warning, problem.within("moov/trak"));
+                    find(movie, finding.of_track(id));
+                }
+                movie.tracks.push(track);
+            }
+            Err(e) => broken(movie, e.within("moov")),
+        }
+    }
+    for node in moov.children() {
+        if [Pssh::KIND, PIFF_PSSH].contains(&node.kind) {
+            match Pssh::parse(node) {
+                Ok(pssh) => read_system(movie, node, pssh),
+                Err(e) => {
+                    find(movie, Finding::new(Severity::Warning, e.at(node.at).within("moov")));
+                }
+            }
+        }
+    }
+    let mut short = Vec::new();
+    moov.walk(&mut |node| {
+        if node.kind == BoxType::code(b"uuid") {
+            short.push(node.at);
+        }
+    });
+    for at in short {
+        find(movie, Finding::new(Severity::Warning, super::short_uuid(at).within("moov")));
+    }
+    movie.moov = Some(moov);
+}
+
+fn broken(movie: &mut Movie, error: Error) {
+    movie.broken = true;
+    find(movie, Finding::new(Severity::Error, error));
+}
+
+fn read_track(trak: &Node, trexes: &[Trex], problems: &mut Vec<Error>) -> Result<Track> {
+    let inside = |e: Error| e.at(trak.at).within("trak");
+    let tkhd: Tkhd = trak.get()?;
+    let mdia = trak.path(&[b"mdia"]).ok_or_else(|| {
+        inside(Error::malformed("box_missing", "This track has no mdia box, so it has no media."))
+    })?;
+    let mdhd: Mdhd = mdia.get().map_err(inside)?;
+    let hdlr: Hdlr = mdia.get().map_err(inside)?;
+    let stbl = mdia.path(&[b"minf", b"stbl"]);
+    let stsd = stbl.and_then(|stbl| stbl.find(BoxType::code(b"stsd")));
+    if stsd.is_none() {
+        problems.push(Error::malformed("box_missing", "This track has no stsd box, so its codec is unknown.").at(trak.at));
+    }
+    let entries = stsd.into_iter().flat_map(Node::children);
+    let entries: Vec<SampleEntry> =
+        entries.filter_map(|entry| read_entry(entry, hdlr.handler, problems)).collect();
+    let totals = match stbl.map(table_totals).transpose() {
+        Ok(totals) => totals.unwrap_or_default(),
+        Err(e) => {
+            problems.push(e.at(trak.at));
+            Totals::default()
+        }
+    };
+    Ok(Track {
+        id: tkhd.track_id,
+        kind: TrackKind::of(hdlr.handler),
+        language: mdhd.language(),
+        timescale: mdhd.timescale,
+        entries,
+        trex: trexes.iter().find(|trex| trex.track_id == tkhd.track_id).copied(),
+        totals,
+    })
+}
+
+/// Samples that `moov` itself lists, in a file that is not fragmented.
+fn table_totals(stbl: &Node) -> Result<Totals> {
+    let (stsz, stts) = (stbl.get_opt::<Stsz>()?, stbl.get_opt::<Stts>()?);
+    let mut totals = Totals::default();
+    if let Some(stsz) = stsz {
+        totals.samples = stsz.sample_count.into();
+        totals.bytes = match stsz.sample_size {
+            0 => stsz.sizes.iter().map(|size| u64::from(*size)).sum(),
+            size => u64::from(size) * totals.samples,
+        };
+    }
+    for (count, delta) in stts.into_iter().flat_map(|stts| stts.entries) {
+        totals.duration =
+            totals.duration.saturating_add(u64::from(count).saturating_mul(delta.into()));
+    }
+    Ok(totals)
+}
+
+fn read_entry(entry: &Node, handler: FourCc, problems: &mut Vec<Error>) -> Option<SampleEntry> {
+    let BoxType::Code(coding) = entry.kind else { return None };
+    let mut format = coding;
+    let mut protection = Vec::new();
+    for sinf in entry.all(BoxType::code(b"sinf")) {
+        match read_sinf(sinf, problems) {
+            Ok((original, found)) => {
+                format = original.unwrap_or(format);
+                protection.push(found);
+            }
+            Err(e) => problems.push(e.at(sinf.at).within(entry.kind)),
+        }
+    }
+    let protected = matches!(&coding.0, b"encv" | b"enca" | b"enct" | b"encs");
+    if protected && protection.is_empty() {
+        problems.push(
+            Error::malformed(
+                "no_sinf",
+                format!("The sample entry is {coding} but has no readable sinf: nothing says how it is protected."),
+            )
+            .at(entry.at),
+        );
+        protection.push(Protection::default());
+    }
+    let codec = Codec::read(entry, format, handler, problems);
+    Some(SampleEntry { coding, format, codec, protection })
+}
+
+fn read_sinf(sinf: &Node, problems: &mut Vec<Error>) -> Result<(Option<FourCc>, Protection)> {
+    let format = sinf.get_opt::<Frma>()?.map(|frma| frma.format);
+    let mut protection = Protection::default();
+    match sinf.get_opt::<Schm>()? {
+        Some(schm) => {
+            protection.scheme = Some(schm.scheme);
+            protection.scheme_version = schm.version;
+        }
+        None => problems.push(
+            Error::malformed("no_schm", "This sinf has no schm, so its scheme is unknown. Players refuse it.")
+                .at(sinf.at)
+                .within("sinf"),
+        ),
+    }
+    let schi = sinf.path(&[b"schi"]);
+    let tenc = schi.and_then(|schi| {
+        schi.find(Tenc::KIND).or_else(|| schi.find(PIFF_TENC))
+    });
+    if let Some(node) = tenc {
+        let tenc = Tenc::parse(node).map_err(|e| e.within("sinf/schi"))?;
+        protection.piff_tenc = node.kind == PIFF_TENC;
+        protection.algorithm_id = tenc.is_protected.into();
+        protection.iv_size = tenc.iv_size;
+        protection.constant_iv = tenc.constant_iv;
+        protection.kid = Some(tenc.kid);
+    }
+    Ok((format, protection))
+}
+
+fn read_system(movie: &mut Movie, node: &Node, pssh: Pssh) {
+    let mut kids = pssh.kids;
+    let mut playready = None;
+    if pssh.system_id == PLAYREADY && pssh.data.len() <= limits::PSSH {
+        let mut problems = Vec::new();
+        for record in playready::read_object(&pssh.data, &mut problems) {
+            if record.kind == playready::RECORD_HEADER && playready.is_none() {
+                playready = Some(playready::read_header(record.value, &mut problems));
+            }
+        }
+        for problem in problems {
+            let problem = problem.at(node.at).within("moov/pssh");
+            find(movie, Finding::new(Severity::Warning, problem));
+        }
+        if let Some(header) = &playready {
+            let new = header.kids.iter().filter(|kid| !kids.contains(kid)).copied();
+            let new: Vec<_> = new.collect();
+            kids.extend(new);
+        }
+    }
+    if pssh.system_id == COMMON && pssh.version == 0 {
+        let error = Error::malformed("common_without_kids", "The W3C Common header is version 0, which lists no KIDs: browsers cannot use it.");
+        find(movie, Finding::new(Severity::Warning, error.at(node.at).within("moov/pssh")));
+    }
+    movie.systems.push(ProtectionHeader {
+        system_id: pssh.system_id,
+        envelope: node.kind,
+        at: node.at,
+        version: pssh.version,
+        kids,
+        data: pssh.data,
+        playready,
+    });
+}
+
+/// Adds a fragment to the list and to the totals of its tracks.
+pub(super) fn add_fragment(movie: &mut Movie, fragment: Fragment) {
+    for run in &fragment.runs {
+        let Some(track) = movie.tracks.iter_mut().find(|track| track.id == run.track_id) else {
+            if movie.moov.is_some() {
+                let error = Error::malformed(
+                    "unknown_track",
+                    format!("This fragment belongs to track {}, which moov does not have.", run.track_id),
+                );
+                broken(movie, error.at(fragment.moof.at).within("moof/traf/tfhd"));
+            }
+            continue;
+        };
+        let totals = &mut track.totals;
+        totals.fragments += 1;
+        totals.samples += u64::from(run.samples);
+        totals.bytes = totals.bytes.saturating_add(run.bytes);
+        totals.duration = totals.duration.saturating_add(run.duration);
+        if run.duration > 0 && track.timescale > 0 {
+            let bits = u128::from(run.bytes) * 8 * u128::from(track.timescale);
+            let rate = (bits / u128::from(run.duration)).try_into().unwrap_or(u64::MAX);
+            totals.peak_bitrate = totals.peak_bitrate.max(Some(rate));
+        }
+    }
+    movie.fragments.push(fragment);
+}

@@ -1,0 +1,186 @@
+//! Which bytes of a sample made of NAL units are protected (facts §4).
+//!
+//! Clear: every length field, NAL unit header and slice header, and every NAL
+//! unit that carries no picture data. Protected: the rest of each slice, in
+//! whole AES blocks counted from its end, so that no block is shared with the
+//! next one. Where a slice header cannot be parsed, the first 96 bytes stay
+//! clear, as Bento4 does it.
+
+use crate::boxes::protection::Subsample;
+use crate::codec::{NalCodec, ParameterSets};
+use crate::error::{Error, Result};
+
+/// Entries a sample may have, so that its information (an IV of 8 bytes, a
+/// count of 2, 6 for each entry) fits the 8 bits `saiz` has for its size.
+pub const MAX_ENTRIES: usize = (u8::MAX as usize - 8 - 2) / 6;
+/// What stays clear of a slice whose header cannot be parsed, its length field
+/// included.
+const CLEAR_WITHOUT_HEADER: usize = 96;
+const BLOCK: usize = 16;
+
+/// A run of clear bytes, then a run of protected ones.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Run {
+    clear: usize,
+    protected: usize,
+}
+
+/// The subsample map of one sample. Parameter sets in the sample are taken in
+/// on the way.
+///
+/// # Errors
+/// If the NAL unit lengths do not lead to the end of the sample; the place is
+/// counted from the sample's first byte.
+pub fn subsamples(
+    codec: &NalCodec,
+    sets: &mut ParameterSets,
+    sample: &[u8],
+) -> Result<Vec<Subsample>> {
+    let length_size = codec.length_size();
+    let mut runs = Vec::new();
+    let mut clear = 0;
+    let mut at = 0;
+    while at < sample.len() {
+        let rest = &sample[at..];
+        let Some((length, body)) = rest.split_at_checked(length_size) else {
+            return Err(Error::malformed(
+                "nal_length_cut",
+                format!("{} bytes are left in the sample, too few for a NAL unit length.", rest.len()),
+            )
+            .at(at as u64));
+        };
+        let length = length.iter().fold(0, |n, byte| n << 8 | *byte as usize);
+        let nal = body.get(..length).ok_or_else(|| {
+            Error::malformed(
+                "nal_past_sample",
+                format!(
+                    "A NAL unit says it is {length} bytes long, but its sample has {} left. \
+                     Was the file already protected, or its length field size changed?",
+                    body.len()
+                ),
+            )
+            .at(at as u64)
+        })?;
+        sets.update(nal);
+        let whole = length_size + length;
+        let protected = match nal.first() {
+            Some(first) if codec.is_vcl(*first) => {
+                let free = match sets.slice_header_len(nal) {
+                    Some(header) => whole - length_size - header.max(codec.header_len()).min(length),
+                    None => whole.saturating_sub(CLEAR_WITHOUT_HEADER),
+                };
+                free / BLOCK * BLOCK
+            }
+            _ => 0,
+        };
+        clear += whole - protected;
+        if protected > 0 {
+            runs.push(Run { clear, protected });
+            clear = 0;
+        }
+        at += whole;
+    }
+    if clear > 0 {
+        runs.push(Run { clear, protected: 0 });
+    }
+    Ok(entries(fit(runs)))
+}
+
+/// Leaves the smallest protected runs clear until `saiz` can count the rest.
+fn fit(mut runs: Vec<Run>) -> Vec<Run> {
+    while runs.iter().map(|run| entry_count(*run)).sum::<usize>() > MAX_ENTRIES {
+        let smallest = (0..runs.len())
+            .filter(|i| runs[*i].protected > 0)
+            .min_by_key(|i| runs[*i].protected);
+        let Some(i) = smallest else { break };
+        let freed = runs[i].clear + runs[i].protected;
+        match runs.get_mut(i + 1) {
+            Some(next) => {
+                next.clear += freed;
+                runs.remove(i);
+            }
+            None => runs[i] = Run { clear: freed, protected: 0 },
+        }
+    }
+    runs
+}
+
+/// BytesOfClearData has 16 bits: a longer run takes entries of its own.
+fn entry_count(run: Run) -> usize {
+    1 + run.clear.saturating_sub(1) / usize::from(u16::MAX)
+}
+
+fn entries(runs: Vec<Run>) -> Vec<Subsample> {
+    let mut entries = Vec::new();
+    for mut run in runs {
+        while run.clear > u16::MAX.into() {
+            entries.push(Subsample { clear: u16::MAX, protected: 0 });
+            run.clear -= usize::from(u16::MAX);
+        }
+        entries.push(Subsample { clear: run.clear as u16, protected: run.protected as u32 });
+    }
+    entries
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::codec::avc;
+
+    fn codec(length_size: u8) -> NalCodec {
+        NalCodec::Avc(avc::Config { profile: [100, 0, 12], length_size, parameter_sets: vec![] })
+    }
+
+    fn map(nals: &[(u8, usize)]) -> Vec<(u16, u32)> {
+        let mut sample = Vec::new();
+        for (first, len) in nals {
+            sample.extend_from_slice(&(*len as u32).to_be_bytes());
+            sample.push(*first);
+            sample.resize(sample.len() + len - 1, 0xaa);
+        }
+        let codec = codec(4);
+        let found = subsamples(&codec, &mut codec.parameter_sets(), &sample).unwrap();
+        let total: usize = found.iter().map(|s| usize::from(s.clear) + s.protected as usize).sum();
+        assert_eq!(total, sample.len());
+        assert!(found.iter().all(|s| s.protected % 16 == 0));
+        found.iter().map(|s| (s.clear, s.protected)).collect()
+    }
+
+    #[test]
+    fn without_parameter_sets_96_bytes_stay_clear() {
+        assert_eq!(map(&[(0x65, 107)]), [(111, 0)]);
+        assert_eq!(map(&[(0x65, 108)]), [(96, 16)]);
+        assert_eq!(map(&[(0x65, 1000)]), [(4 + 1000 - 896, 896)]);
+    }
+
+    #[test]
+    fn other_nal_units_join_the_clear_run() {
+        assert_eq!(map(&[(9, 2), (6, 50), (0x41, 200)]), [(6 + 54 + 108, 96)]);
+        assert_eq!(map(&[(0x41, 200), (0x0c, 30)]), [(108, 96), (34, 0)]);
+    }
+
+    #[test]
+    fn long_clear_runs_are_split() {
+        assert_eq!(map(&[(6, 70_000), (0x41, 200)]), [(65535, 0), (4 + 70_000 - 65535 + 108, 96)]);
+        assert_eq!(map(&[(6, 65_531)]), [(65535, 0)]);
+    }
+
+    #[test]
+    fn many_slices_never_overflow_saiz() {
+        let slices: Vec<(u8, usize)> = (0..100).map(|i| (0x41, 200 + i)).collect();
+        let found = map(&slices);
+        assert_eq!(found.len(), MAX_ENTRIES);
+        assert_eq!(MAX_ENTRIES, 40);
+        // The largest slices are the ones that stay protected.
+        assert!(found.iter().filter(|(_, protected)| *protected > 0).count() >= 39);
+    }
+
+    #[test]
+    fn lengths_that_lie_are_errors() {
+        let codec = codec(2);
+        for sample in [&[0xff, 0xff, 0x41, 0][..], &[0, 1, 0x41, 0][..]] {
+            let error = subsamples(&codec, &mut codec.parameter_sets(), sample).unwrap_err();
+            assert!(error.at.is_some(), "{error}");
+        }
+    }
+}

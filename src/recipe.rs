@@ -1,0 +1,148 @@
+//! Outputs as recipes: lists of pieces that any host can realise in order.
+
+use crate::error::{Error, Result};
+use crate::{Session, Span, Step};
+
+/// A part of an output.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Piece {
+    /// Bytes made when the recipe was.
+    Bytes(Vec<u8>),
+    /// Bytes of the input as they are.
+    Copy(Span),
+    /// What [`Recipe::work`] makes of these bytes of the input: one fragment.
+    Work {
+        /// Which, from 0 without gaps.
+        unit: usize,
+        /// Its `moof` and `mdat`.
+        span: Span,
+    },
+}
+
+/// How an output is made from an input.
+pub trait Recipe {
+    /// The parts, in the order they are written.
+    fn pieces(&self) -> &[Piece];
+
+    /// Makes a unit of the output from its bytes of the input. Pure: units may
+    /// be done by any worker in any order, and the bytes are the same.
+    fn work(&self, unit: usize, bytes: Vec<u8>) -> Result<Vec<u8>>;
+
+    /// What comes after the last piece, once the length that `work` gave for
+    /// every unit is known: the index.
+    fn finish(&self, lengths: &[u64]) -> Result<Vec<u8>>;
+
+    /// The units whose lengths must be known before the first byte is written,
+    /// because an index in front of them (`sidx`) has their sizes: all or none.
+    fn unmeasured(&self) -> Vec<Span>;
+
+    /// The length of what [`Recipe::work`] will make of a unit.
+    fn measure(&self, unit: usize, bytes: Vec<u8>) -> Result<u64>;
+
+    /// Takes the lengths of all units, where some were [`Recipe::unmeasured`].
+    fn settle(&mut self, lengths: &[u64]) -> Result<()>;
+}
+
+/// A [`Session`] that makes a recipe ready to be realised. It reads the file
+/// only where units must be measured first.
+#[derive(Debug)]
+pub struct Planner<R> {
+    recipe: R,
+    units: Vec<Span>,
+    lengths: Vec<u64>,
+    /// Bytes of the unit being read.
+    buffer: Vec<u8>,
+}
+
+impl<R: Recipe> Planner<R> {
+    /// For this recipe.
+    pub fn new(recipe: R) -> Self {
+        let units = recipe.unmeasured();
+        Self { recipe, units, lengths: Vec::new(), buffer: Vec::new() }
+    }
+
+    /// The recipe as it stands.
+    pub fn recipe(&self) -> &R {
+        &self.recipe
+    }
+
+    /// Units measured, of how many.
+    pub fn progress(&self) -> (usize, usize) {
+        (self.lengths.len(), self.units.len())
+    }
+
+    /// The recipe, ready; an error before [`Step::Done`] was given.
+    pub fn finish(mut self) -> Result<R> {
+        if self.lengths.len() < self.units.len() {
+            return Err(Error::misuse("not_planned", "The plan is not finished."));
+        }
+        if !self.units.is_empty() {
+            self.recipe.settle(&self.lengths)?;
+        }
+        Ok(self.recipe)
+    }
+}
+
+impl<R: Recipe> Session for Planner<R> {
+    fn step(&mut self) -> Result<Step> {
+        Ok(match self.units.get(self.lengths.len()) {
+            None => Step::Done,
+            Some(span) => {
+                let have = self.buffer.len() as u64;
+                Step::Read(vec![Span { at: span.at + have, len: span.len - have }])
+            }
+        })
+    }
+
+    fn feed(&mut self, bytes: &[u8]) -> Result<()> {
+        let unit = self.lengths.len();
+        let Some(span) = self.units.get(unit).copied() else { return Ok(()) };
+        if bytes.is_empty() {
+            return Err(Error::file_shrank(span.at + self.buffer.len() as u64));
+        }
+        self.buffer.extend_from_slice(bytes);
+        if self.buffer.len() as u64 >= span.len {
+            let bytes = std::mem::take(&mut self.buffer);
+            self.lengths.push(self.recipe.measure(unit, bytes)?);
+        }
+        Ok(())
+    }
+}
+
+/// Bytes of a [`Piece::Copy`] moved at a time.
+const COPY_CHUNK: u64 = 4 << 20;
+
+/// Realises a recipe, one piece after the other, and gives the length of the
+/// output. The host reads and writes; its errors come back as they are.
+pub fn run<E: From<Error>>(
+    recipe: &impl Recipe,
+    mut read: impl FnMut(Span) -> std::result::Result<Vec<u8>, E>,
+    mut write: impl FnMut(&[u8]) -> std::result::Result<(), E>,
+) -> std::result::Result<u64, E> {
+    let mut total = 0;
+    let mut lengths = Vec::new();
+    let mut put = |bytes: &[u8]| {
+        total += bytes.len() as u64;
+        write(bytes)
+    };
+    for piece in recipe.pieces() {
+        match piece {
+            Piece::Bytes(bytes) => put(bytes)?,
+            Piece::Copy(span) => {
+                let mut at = span.at;
+                while at < span.end() {
+                    let len = COPY_CHUNK.min(span.end() - at);
+                    put(&read(Span { at, len })?)?;
+                    at += len;
+                }
+            }
+            Piece::Work { unit, span } => {
+                let bytes = recipe.work(*unit, read(*span)?)?;
+                lengths.push(bytes.len() as u64);
+                put(&bytes)?;
+            }
+        }
+    }
+    put(&recipe.finish(&lengths)?)?;
+    Ok(total)
+}

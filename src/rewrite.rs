@@ -1,0 +1,364 @@
+//! What every recipe that changes fragments has in common: which parts of a
+//! file are kept, which are worked on, and every offset that moves with them.
+
+use crate::Span;
+use crate::boxes::fragment::{Mfro, Saio, Sidx, Tfhd, Tfra, Trun};
+use crate::boxes::movie::{Ftyp, Trex};
+use crate::boxes::tree::{Content, Node};
+use crate::boxes::Mp4Box as _;
+use crate::bytes::limits;
+use crate::error::{Error, Result};
+use crate::ids::BoxType;
+use crate::model::{Movie, TrackFragment, read_fragment};
+use crate::recipe::Piece;
+
+/// A file taken apart into pieces, and put together again.
+#[derive(Clone, Debug)]
+pub(crate) struct Rewrite {
+    pieces: Vec<Piece>,
+    /// Where each piece was in the input.
+    origins: Vec<Span>,
+    trexes: Vec<Trex>,
+    mfra: Option<Node>,
+    /// Which piece each `sidx` is.
+    indexes: Vec<(usize, Sidx)>,
+}
+
+impl Rewrite {
+    /// Of a file whose `ftyp` and `moov` become these.
+    pub(crate) fn new(movie: &Movie, ftyp: &Ftyp, moov: &Node) -> Result<Self> {
+        let mut rewrite = Self {
+            pieces: Vec::new(),
+            origins: Vec::new(),
+            trexes: movie.tracks.iter().filter_map(|track| track.trex).collect(),
+            mfra: movie.mfra.clone(),
+            indexes: Vec::new(),
+        };
+        let ftyp = ftyp.to_node().to_bytes();
+        if movie.ftyp.is_none() {
+            rewrite.push(Span { at: 0, len: 0 }, Piece::Bytes(ftyp.clone()));
+        }
+        let mut fragments = movie.fragments.iter().enumerate().peekable();
+        let mut indexes = movie.indexes.iter().peekable();
+        let mut done_to = 0;
+        for top in &movie.top {
+            if top.span.at < done_to {
+                continue; // inside a unit
+            }
+            done_to = top.span.end();
+            if let Some((unit, fragment)) = fragments.next_if(|(_, f)| f.moof.at == top.span.at) {
+                if fragment.span.len > limits::FRAGMENT {
+                    return Err(Error::limit(
+                        "fragment_too_large",
+                        format!(
+                            "This fragment is {} bytes long; at most {} are worked on at a time.",
+                            fragment.span.len,
+                            limits::FRAGMENT
+                        ),
+                    )
+                    .at(fragment.moof.at));
+                }
+                done_to = fragment.span.end();
+                rewrite.push(fragment.span, Piece::Work { unit, span: fragment.span });
+            } else if top.kind == Ftyp::KIND {
+                rewrite.push(top.span, Piece::Bytes(ftyp.clone()));
+            } else if top.kind == moov.kind && top.span.at == moov.at {
+                rewrite.push(top.span, Piece::Bytes(moov.to_bytes()));
+            } else if movie.mfra.as_ref().is_some_and(|mfra| mfra.at == top.span.at) {
+                // Written by `finish`, last.
+            } else if let Some(node) = indexes.next_if(|node| node.at == top.span.at) {
+                let sidx = Sidx::parse(node)?;
+                rewrite.indexes.push((rewrite.pieces.len(), sidx));
+                rewrite.push(top.span, Piece::Bytes(node.to_bytes()));
+            } else {
+                rewrite.copy(top.span);
+            }
+        }
+        Ok(rewrite)
+    }
+
+    fn push(&mut self, origin: Span, piece: Piece) {
+        self.origins.push(origin);
+        self.pieces.push(piece);
+    }
+
+    fn copy(&mut self, span: Span) {
+        if let (Some(Piece::Copy(last)), Some(origin)) =
+            (self.pieces.last_mut(), self.origins.last_mut())
+            && last.end() == span.at
+        {
+            last.len += span.len;
+            origin.len += span.len;
+            return;
+        }
+        self.push(span, Piece::Copy(span));
+    }
+
+    pub(crate) fn pieces(&self) -> &[Piece] {
+        &self.pieces
+    }
+
+    /// The units that an index in front of them has the sizes of.
+    pub(crate) fn unmeasured(&self) -> Vec<Span> {
+        if self.indexes.is_empty() { Vec::new() } else { self.units() }
+    }
+
+    fn units(&self) -> Vec<Span> {
+        let span = |piece: &Piece| match piece {
+            Piece::Work { span, .. } => Some(*span),
+            _ => None,
+        };
+        self.pieces.iter().filter_map(span).collect()
+    }
+
+    /// Reads a unit's `moof`.
+    pub(crate) fn open(&self, unit: usize, bytes: &[u8]) -> Result<Unit> {
+        let span = self.units_at(unit)?;
+        if span.len != bytes.len() as u64 {
+            return Err(Error::misuse("wrong_bytes", "These are not the bytes of this unit."));
+        }
+        let header = crate::boxes::BoxHeader::read(bytes, span.at, span.len)?;
+        let moof = bytes.get(..header.size as usize).ok_or_else(|| {
+            Error::malformed("file_changed", "The file changed while it was read. Open it again.")
+                .at(span.at)
+        })?;
+        let mut problems = Vec::new();
+        let moof = Node::read(moof, span.at, &mut problems)?;
+        if let Some(problem) = problems.into_iter().next() {
+            return Err(problem);
+        }
+        let trex = |id| self.trexes.iter().find(|trex| trex.track_id == id);
+        let fragments = read_fragment(&moof, trex)?;
+        Ok(Unit { at: span.at, old_len: header.size, moof, fragments })
+    }
+
+    fn units_at(&self, unit: usize) -> Result<Span> {
+        self.pieces
+            .iter()
+            .find_map(|piece| match piece {
+                Piece::Work { unit: u, span } if *u == unit => Some(*span),
+                _ => None,
+            })
+            .ok_or_else(|| Error::misuse("no_such_unit", format!("There is no unit {unit}.")))
+    }
+
+    /// Where every piece begins in the output, and where the last ends.
+    fn starts(&self, lengths: &[u64]) -> Result<Vec<u64>> {
+        let mut starts = vec![0];
+        let mut at = 0_u64;
+        for piece in &self.pieces {
+            at += match piece {
+                Piece::Bytes(bytes) => bytes.len() as u64,
+                Piece::Copy(span) => span.len,
+                Piece::Work { unit, .. } => *lengths.get(*unit).ok_or_else(|| {
+                    Error::misuse("unit_missing", format!("The length of unit {unit} is missing."))
+                })?,
+            };
+            starts.push(at);
+        }
+        Ok(starts)
+    }
+
+    /// Makes every `sidx` say the new sizes of what it points at. One that
+    /// pointed elsewhere already becomes free space: it would only mislead.
+    pub(crate) fn update_indexes(&mut self, lengths: &[u64]) -> Result<()> {
+        let starts = self.starts(lengths)?;
+        for (piece, sidx) in std::mem::take(&mut self.indexes) {
+            let updated = self.updated_index(sidx, self.origins[piece].end(), &starts)?;
+            match updated {
+                Some(sidx) => self.pieces[piece] = Piece::Bytes(sidx.to_node().to_bytes()),
+                None => {
+                    // Of the same length, so that `starts` stays right.
+                    if let Piece::Bytes(bytes) = &mut self.pieces[piece] {
+                        bytes[4..8].copy_from_slice(b"free");
+                        bytes[8..].fill(0);
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn updated_index(&self, mut sidx: Sidx, end: u64, starts: &[u64]) -> Result<Option<Sidx>> {
+        let Some(anchor) = self.moved(end, starts) else { return Ok(None) };
+        let mut old = end.saturating_add(sidx.first_offset);
+        let Some(mut new) = self.moved(old, starts) else { return Ok(None) };
+        sidx.first_offset = new - anchor;
+        for reference in &mut sidx.references {
+            old = old.saturating_add(reference.size.into());
+            let Some(next) = self.moved(old, starts) else { return Ok(None) };
+            reference.size = u32::try_from(next - new)
+                .ok()
+                .filter(|size| *size < 1 << 31)
+                .ok_or_else(|| {
+                    Error::limit("subsegment_too_large", "A subsegment of sidx would pass 2 GiB.")
+                })?;
+            new = next;
+        }
+        Ok(Some(sidx))
+    }
+
+    /// Where a position of the input is in the output; none inside a unit.
+    fn moved(&self, old: u64, starts: &[u64]) -> Option<u64> {
+        let after = self.origins.partition_point(|origin| origin.at <= old);
+        let index = after.checked_sub(1)?;
+        let origin = self.origins[index];
+        let offset = old - origin.at;
+        if offset == origin.len {
+            return Some(starts[index + 1]);
+        }
+        let whole = offset == 0 || matches!(self.pieces[index], Piece::Copy(_));
+        (whole && offset < origin.len).then(|| starts[index] + offset)
+    }
+
+    /// How many entries of `mfra` point at no fragment, and are left out.
+    pub(crate) fn stale_index_entries(&self) -> usize {
+        let Some(mfra) = &self.mfra else { return 0 };
+        let units = self.units();
+        mfra.all(Tfra::KIND)
+            .filter_map(|node| Tfra::parse(node).ok())
+            .flat_map(|tfra| tfra.entries)
+            .filter(|entry| !units.iter().any(|unit| unit.at == entry.moof_offset))
+            .count()
+    }
+
+    /// The `mfra`, its offsets those of the output.
+    pub(crate) fn finish(&self, lengths: &[u64]) -> Result<Vec<u8>> {
+        let starts = self.starts(lengths)?;
+        let Some(mut mfra) = self.mfra.clone() else { return Ok(Vec::new()) };
+        let moved = |old: u64| {
+            let index = self.origins.partition_point(|origin| origin.at < old);
+            match self.pieces.get(index) {
+                Some(Piece::Work { span, .. }) if span.at == old => Some(starts[index]),
+                _ => None,
+            }
+        };
+        for node in mfra.children_mut().into_iter().flatten() {
+            if node.kind == Tfra::KIND {
+                let mut tfra = Tfra::parse(node)?;
+                tfra.entries.retain_mut(|entry| {
+                    moved(entry.moof_offset).map(|new| entry.moof_offset = new).is_some()
+                });
+                if tfra.entries.iter().any(|entry| entry.moof_offset > u32::MAX.into()) {
+                    tfra.version = 1;
+                }
+                *node = tfra.to_node();
+            }
+        }
+        let size = u32::try_from(mfra.size())
+            .map_err(|_| Error::limit("index_too_large", "The index (mfra) would pass 4 GiB."))?;
+        for node in mfra.children_mut().into_iter().flatten() {
+            if node.kind == Mfro::KIND {
+                *node = Mfro { size, ..Mfro::parse(node)? }.to_node();
+            }
+        }
+        Ok(mfra.to_bytes())
+    }
+}
+
+/// A fragment, opened.
+#[derive(Debug)]
+pub(crate) struct Unit {
+    /// Where it was.
+    pub(crate) at: u64,
+    old_len: u64,
+    /// Its `moof`, to edit.
+    pub(crate) moof: Node,
+    /// Its `traf`s, as they were.
+    pub(crate) fragments: Vec<TrackFragment>,
+}
+
+impl Unit {
+    /// The `traf`s, to edit, each with what it was.
+    pub(crate) fn trafs(&mut self) -> impl Iterator<Item = (&mut Node, &TrackFragment)> {
+        let nodes = self.moof.children_mut().map(|nodes| nodes.iter_mut());
+        let trafs = nodes.into_iter().flatten().filter(|n| n.kind == BoxType::code(b"traf"));
+        trafs.zip(&self.fragments)
+    }
+
+    /// Where a sample lies in the unit's bytes.
+    pub(crate) fn range(&self, at: u64, size: u32) -> Result<std::ops::Range<usize>> {
+        let from = at.checked_sub(self.at).filter(|from| *from >= self.old_len).ok_or_else(|| {
+            Error::malformed("samples_outside_mdat", "A sample begins before its mdat.").at(at)
+        })?;
+        Ok(from as usize..(from + u64::from(size)) as usize)
+    }
+
+    /// Writes the edited `moof` and, behind it, the unit's other bytes. All
+    /// offsets into these count from the `moof` from now on.
+    pub(crate) fn close(mut self, rest: &[u8], base_is_moof: bool) -> Result<Vec<u8>> {
+        let base_is_moof = base_is_moof || self.fragments.len() > 1;
+        // First what changes sizes, then, with the size known, the offsets.
+        self.each_trun(|trun, _| {
+            trun.data_offset = Some(0);
+            Ok(())
+        })?;
+        for (traf, _) in self.trafs() {
+            let mut tfhd: Tfhd = traf.get()?;
+            tfhd.base_data_offset = None;
+            if base_is_moof {
+                tfhd.flags |= Tfhd::DEFAULT_BASE_IS_MOOF;
+            }
+            replace(traf, &tfhd.to_node());
+        }
+        let (at, old_len, new_len) = (self.at, self.old_len, self.moof.size());
+        let moved = |old: u64| {
+            old.checked_sub(at + old_len).map(|offset| offset + new_len).ok_or_else(|| {
+                Error::unsupported(
+                    "data_before_moof",
+                    "This fragment's data stands before its moof, which no Smooth tool writes.",
+                )
+                .at(old)
+            })
+        };
+        self.each_trun(|trun, start| {
+            let offset = moved(start)?;
+            trun.data_offset = Some(i32::try_from(offset).map_err(|_| {
+                Error::limit("fragment_too_large", "This fragment's data is more than 2 GiB long.")
+                    .at(start)
+            })?);
+            Ok(())
+        })?;
+        // Auxiliary information of somebody else, kept in the mdat.
+        for (traf, old) in self.trafs() {
+            let base = old.tfhd.base_data_offset.unwrap_or(at);
+            for node in traf.children_mut().into_iter().flatten() {
+                if node.kind == Saio::KIND && node.at != 0 {
+                    let mut saio = Saio::parse(node)?;
+                    for offset in &mut saio.offsets {
+                        if let Ok(new) = moved(base.saturating_add(*offset)) {
+                            *offset = new;
+                        }
+                    }
+                    *node = saio.to_node();
+                }
+            }
+        }
+        let mut out = Vec::with_capacity(new_len as usize + rest.len());
+        self.moof.write(&mut out);
+        out.extend_from_slice(&rest[self.old_len as usize..]);
+        Ok(out)
+    }
+
+    fn each_trun(&mut self, mut edit: impl FnMut(&mut Trun, u64) -> Result<()>) -> Result<()> {
+        for (traf, old) in self.trafs() {
+            let nodes = traf.children_mut().into_iter().flatten();
+            let truns = nodes.filter(|node| node.kind == Trun::KIND);
+            for (node, start) in truns.zip(&old.run_starts) {
+                let mut trun = Trun::parse(node)?;
+                edit(&mut trun, *start)?;
+                *node = trun.to_node();
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Puts a box in the place of the first of its kind.
+pub(crate) fn replace(parent: &mut Node, new: &Node) {
+    if let Content::Parent { children, .. } = &mut parent.content
+        && let Some(old) = children.iter_mut().find(|node| node.kind == new.kind)
+    {
+        *old = new.clone();
+    }
+}
