@@ -1,11 +1,11 @@
 //! Taking protection off again: `piff` and `cenc` with AES-CTR.
 
 use crate::Span;
+use crate::boxes::Mp4Box as _;
 use crate::boxes::fragment::{Saio, Saiz, Trun};
 use crate::boxes::movie::{Ftyp, Tkhd};
 use crate::boxes::protection::{PIFF_PSSH, PIFF_SENC, Pssh, SENC, SampleInfo, Senc};
 use crate::boxes::tree::Node;
-use crate::boxes::Mp4Box as _;
 use crate::bytes::Reader;
 use crate::cipher::{ContentKey, SampleCipher};
 use crate::error::{Error, Result};
@@ -67,7 +67,10 @@ impl Decryption {
         let protected: Vec<&Track> =
             movie.tracks.iter().filter(|track| track.protection().is_some()).collect();
         if protected.is_empty() {
-            return Err(Error::misuse("not_protected", "The file is not protected, so there is nothing to decrypt."));
+            return Err(Error::misuse(
+                "not_protected",
+                "The file is not protected, so there is nothing to decrypt.",
+            ));
         }
         if movie.fragments.is_empty() {
             return Err(Error::unsupported(
@@ -100,8 +103,7 @@ impl Decryption {
     /// Decrypts a unit; without `decrypt` only its boxes are made, to measure it.
     fn decrypt(&self, number: usize, mut bytes: Vec<u8>, decrypt: bool) -> Result<Vec<u8>> {
         let mut unit = self.rewrite.open(number, &bytes)?;
-        let trafs: Vec<Node> =
-            unit.moof.all(BoxType::code(b"traf")).cloned().collect();
+        let trafs: Vec<Node> = unit.moof.all(BoxType::code(b"traf")).cloned().collect();
         for (traf, fragment) in trafs.iter().zip(&unit.fragments).filter(|_| decrypt) {
             let Some(track) = self.tracks.iter().find(|t| t.id == fragment.tfhd.track_id) else {
                 continue;
@@ -146,13 +148,11 @@ fn track_key(
             && matches!(p.iv_size, 8 | 16)
     };
     let protections = track.entries.first().map_or(&[][..], |entry| &entry.protection);
-    let (protection, kid) = protections
-        .iter()
-        .find(usable)
-        .and_then(|p| Some((p, p.kid?)))
-        .ok_or_else(|| {
+    let (protection, kid) =
+        protections.iter().find(usable).and_then(|p| Some((p, p.kid?))).ok_or_else(|| {
             let scheme = track.protection().and_then(|p| p.scheme);
-            let scheme = scheme.map_or("an unknown scheme".to_owned(), |s| format!("the scheme {s}"));
+            let scheme =
+                scheme.map_or("an unknown scheme".to_owned(), |s| format!("the scheme {s}"));
             Error::unsupported(
                 "scheme",
                 format!(
@@ -176,9 +176,10 @@ fn track_key(
         })?;
     let sum = STANDARD.encode(key.checksum(kid));
     let headers = movie.systems.iter().filter_map(|system| system.playready.as_ref());
-    let stated = headers.flat_map(|h| &h.keys).filter(|k| k.kid == Some(kid)).find_map(|k| {
-        k.checksum.as_deref().filter(|stated| stated.trim() != sum)
-    });
+    let stated = headers
+        .flat_map(|h| &h.keys)
+        .filter(|k| k.kid == Some(kid))
+        .find_map(|k| k.checksum.as_deref().filter(|stated| stated.trim() != sum));
     if let Some(stated) = stated {
         warnings.push(format!(
             "The key for track {id} does not match the CHECKSUM of the PlayReady header ({stated}; \
@@ -251,7 +252,10 @@ impl TrackKey {
                 && node.body().is_ok_and(|body| body.get(4..8) == Some(b"seig"))
         };
         if traf.children().iter().any(|node| seig(&node)) {
-            return Err(Error::unsupported("key_rotation", "This fragment rotates keys (seig), which cannot be decrypted here yet."));
+            return Err(Error::unsupported(
+                "key_rotation",
+                "This fragment rotates keys (seig), which cannot be decrypted here yet.",
+            ));
         }
         let infos = match traf.find(SENC).or_else(|| traf.find(PIFF_SENC)) {
             Some(node) => {
@@ -259,7 +263,10 @@ impl TrackKey {
                 match senc.overriding {
                     Some(o) if o.algorithm_id == 0 => return Ok(Vec::new()),
                     Some(o) if o.algorithm_id != 1 || o.kid != self.kid => {
-                        return Err(Error::unsupported("senc_override", "This fragment overrides its track's key or algorithm, which cannot be decrypted here yet."));
+                        return Err(Error::unsupported(
+                            "senc_override",
+                            "This fragment overrides its track's key or algorithm, which cannot be decrypted here yet.",
+                        ));
                     }
                     _ => {}
                 }
@@ -273,7 +280,11 @@ impl TrackKey {
         if infos.len() != fragment.samples.len() {
             return Err(Error::malformed(
                 "iv_count",
-                format!("This fragment has {} samples but IVs for {}.", fragment.samples.len(), infos.len()),
+                format!(
+                    "This fragment has {} samples but IVs for {}.",
+                    fragment.samples.len(),
+                    infos.len()
+                ),
             ));
         }
         Ok(infos)
@@ -289,7 +300,10 @@ impl TrackKey {
         let (Some(saiz), Some(saio)) = (traf.get_opt::<Saiz>()?, traf.get_opt::<Saio>()?) else {
             return Err(Error::malformed(
                 "no_ivs",
-                format!("This fragment of track {} has neither senc nor saiz and saio, so its IVs are unknown.", self.id),
+                format!(
+                    "This fragment of track {} has neither senc nor saiz and saio, so its IVs are unknown.",
+                    self.id
+                ),
             ));
         };
         let base = fragment.tfhd.base_data_offset.unwrap_or(unit.at);
@@ -314,7 +328,14 @@ impl TrackKey {
                 r = seek(*saio.offsets.get(run).ok_or_else(outside)?)?;
             }
             let size = saiz.size(i).ok_or_else(|| {
-                Error::malformed("saiz_count", format!("saiz has sizes for {} samples, the fragment has {}.", saiz.sample_count, fragment.samples.len()))
+                Error::malformed(
+                    "saiz_count",
+                    format!(
+                        "saiz has sizes for {} samples, the fragment has {}.",
+                        saiz.sample_count,
+                        fragment.samples.len()
+                    ),
+                )
             })?;
             infos.push(SampleInfo::read(&mut r, self.iv_size, size > self.iv_size)?);
         }

@@ -20,7 +20,7 @@ use crate::boxes::{BoxHeader, Mp4Box as _, starts_a_file};
 use crate::bytes::limits;
 use crate::error::{Error, Result};
 use crate::ids::BoxType;
-use crate::model::{Finding, Fragment, Movie, Severity, TopBox};
+use crate::model::{Finding, Fragment, Movie, Severity, TopBox, read_fragment};
 use crate::{Session, Span, Step};
 use source::Source;
 use std::collections::VecDeque;
@@ -64,14 +64,18 @@ impl Inspector {
     /// Of a file of `size` bytes.
     pub fn new(size: u64) -> Self {
         let movie = Movie { size, ..Movie::default() };
-        Self {
+        let mut inspector = Self {
             movie,
             source: Source::new(size),
             stage: Stage::Head,
             pos: 0,
             ahead: VecDeque::new(),
             passed: VecDeque::new(),
+        };
+        if size == 0 {
+            inspector.broken(not_an_mp4(&[], "empty"));
         }
+        inspector
     }
 
     /// What was found so far.
@@ -131,7 +135,7 @@ impl Inspector {
         let header = match BoxHeader::read(&bytes, at, room) {
             Ok(header) => header,
             Err(e) if at == 0 && !looks_like_a_box(&bytes) => {
-                self.broken(not_an_mp4(&bytes, &e));
+                self.broken(not_an_mp4(&bytes, e.code));
                 return self.end_of_walk();
             }
             Err(e) => {
@@ -140,8 +144,7 @@ impl Inspector {
             }
         };
         if at == 0 && !starts_a_file(header.kind) {
-            let unknown = Error::malformed("not_an_mp4", "");
-            self.broken(not_an_mp4(&bytes, &unknown));
+            self.broken(not_an_mp4(&bytes, "not_an_mp4"));
             return self.end_of_walk();
         }
         if let BoxType::Code(code) = header.kind
@@ -304,8 +307,11 @@ impl Inspector {
     }
 
     fn fragment(&mut self, moof: &Node) {
-        match Fragment::read(moof, |id| self.movie.trex(id)) {
-            Ok(fragment) => moov::add_fragment(&mut self.movie, fragment),
+        match read_fragment(moof, |id| self.movie.trex(id)) {
+            Ok(trafs) => {
+                moov::check_sample_infos(&mut self.movie, moof, &trafs);
+                moov::add_fragment(&mut self.movie, Fragment::new(moof, &trafs));
+            }
             Err(e) => self.broken(e),
         }
     }
@@ -459,7 +465,7 @@ fn looks_like_a_box(bytes: &[u8]) -> bool {
         .is_some_and(|code| starts_a_file(BoxType::code(&[code[0], code[1], code[2], code[3]])))
 }
 
-fn not_an_mp4(bytes: &[u8], error: &Error) -> Error {
+fn not_an_mp4(bytes: &[u8], code: &'static str) -> Error {
     let start = bytes.trim_ascii_start();
     let what = if bytes.is_empty() {
         "The file is empty.".to_owned()
@@ -474,6 +480,5 @@ fn not_an_mp4(bytes: &[u8], error: &Error) -> Error {
     } else {
         "This is not an MP4 file: it does not begin with a box.".to_owned()
     };
-    let code = if error.code.is_empty() { "not_an_mp4" } else { error.code };
     Error::malformed(code, what).at(0)
 }

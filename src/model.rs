@@ -1,6 +1,7 @@
 //! What a file means, free of box layout: tracks, fragments, samples,
 //! protection. Everything after inspection works on this.
 
+use crate::Span;
 use crate::boxes::Mp4Box as _;
 use crate::boxes::fragment::{Tfdt, Tfhd, Trun};
 use crate::boxes::movie::{Ftyp, Trex};
@@ -11,7 +12,6 @@ use crate::codec::Codec;
 use crate::drm::playready::Header;
 use crate::error::{Error, Result};
 use crate::ids::{BoxType, FourCc, Kid, SystemId};
-use crate::Span;
 use serde::Serialize;
 
 /// A file, as far as it was read.
@@ -351,15 +351,20 @@ impl TrackFragment {
 }
 
 impl Fragment {
-    /// From a `moof`; its `mdat` is not known yet.
-    pub fn read<'a>(
-        moof: &Node,
-        trex: impl Fn(u32) -> Option<&'a Trex>,
-    ) -> Result<Self> {
-        let runs = read_fragment(moof, trex)?.iter().map(TrackFragment::run).collect();
+    /// From a `moof` and its `traf`s; its `mdat` is not known yet.
+    pub fn new(moof: &Node, trafs: &[TrackFragment]) -> Self {
         let span = Span { at: moof.at, len: moof.size() };
-        Ok(Self { moof: span, span, runs })
+        Self { moof: span, span, runs: trafs.iter().map(TrackFragment::run).collect() }
     }
+}
+
+/// Bits a second of this many bytes in this many ticks, to the nearest.
+pub fn bitrate(bytes: u64, ticks: u64, timescale: u32) -> Option<u64> {
+    if ticks == 0 || timescale == 0 {
+        return None;
+    }
+    let (bits, ticks) = (u128::from(bytes) * 8 * u128::from(timescale), u128::from(ticks));
+    Some(((bits + ticks / 2) / ticks).try_into().unwrap_or(u64::MAX))
 }
 
 /// Reads every `traf` of a `moof`, in order.

@@ -149,7 +149,10 @@ fn selected<'m>(movie: &'m Movie, wanted: Option<&[u32]>) -> Result<Vec<&'m Trac
                 movie.track(*id).ok_or_else(|| {
                     let have: Vec<String> = movie.tracks.iter().map(|t| t.id.to_string()).collect();
                     let have = have.join(", ");
-                    Error::misuse("no_such_track", format!("There is no track {id}; the file has {have}."))
+                    Error::misuse(
+                        "no_such_track",
+                        format!("There is no track {id}; the file has {have}."),
+                    )
                 })
             })
             .collect::<Result<Vec<_>>>()?,
@@ -178,7 +181,8 @@ fn selected<'m>(movie: &'m Movie, wanted: Option<&[u32]>) -> Result<Vec<&'m Trac
                 ),
             ));
         }
-        if track.entries.is_empty() || track.entries.iter().any(|entry| entry.codec.rule.is_none()) {
+        if track.entries.is_empty() || track.entries.iter().any(|entry| entry.codec.rule.is_none())
+        {
             let codec = track.codec().map_or("unknown", |codec| &codec.string);
             return Err(Error::unsupported(
                 "no_rule",

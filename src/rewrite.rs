@@ -2,10 +2,10 @@
 //! file are kept, which are worked on, and every offset that moves with them.
 
 use crate::Span;
+use crate::boxes::Mp4Box as _;
 use crate::boxes::fragment::{Mfro, Saio, Sidx, Tfhd, Tfra, Trun};
 use crate::boxes::movie::{Ftyp, Trex};
 use crate::boxes::tree::{Content, Node};
-use crate::boxes::Mp4Box as _;
 use crate::bytes::limits;
 use crate::error::{Error, Result};
 use crate::ids::BoxType;
@@ -187,10 +187,8 @@ impl Rewrite {
         for reference in &mut sidx.references {
             old = old.saturating_add(reference.size.into());
             let Some(next) = self.moved(old, starts) else { return Ok(None) };
-            reference.size = u32::try_from(next - new)
-                .ok()
-                .filter(|size| *size < 1 << 31)
-                .ok_or_else(|| {
+            reference.size =
+                u32::try_from(next - new).ok().filter(|size| *size < 1 << 31).ok_or_else(|| {
                     Error::limit("subsegment_too_large", "A subsegment of sidx would pass 2 GiB.")
                 })?;
             new = next;
@@ -278,9 +276,10 @@ impl Unit {
 
     /// Where a sample lies in the unit's bytes.
     pub(crate) fn range(&self, at: u64, size: u32) -> Result<std::ops::Range<usize>> {
-        let from = at.checked_sub(self.at).filter(|from| *from >= self.old_len).ok_or_else(|| {
-            Error::malformed("samples_outside_mdat", "A sample begins before its mdat.").at(at)
-        })?;
+        let from =
+            at.checked_sub(self.at).filter(|from| *from >= self.old_len).ok_or_else(|| {
+                Error::malformed("samples_outside_mdat", "A sample begins before its mdat.").at(at)
+            })?;
         Ok(from as usize..(from + u64::from(size)) as usize)
     }
 

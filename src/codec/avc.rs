@@ -104,13 +104,8 @@ impl ParameterSets {
         b.skip(8)?;
         b.ue()?; // first_mb_in_slice
         let slice_type = b.ue_to(9)? % 5;
-        let (p, bi, i, sp, si) = (
-            slice_type == 0,
-            slice_type == 1,
-            slice_type == 2,
-            slice_type == 3,
-            slice_type == 4,
-        );
+        let (p, bi, i, sp, si) =
+            (slice_type == 0, slice_type == 1, slice_type == 2, slice_type == 3, slice_type == 4);
         let pps = self.pps.get(&b.ue()?)?;
         let sps = self.sps.get(&pps.sps)?;
         if sps.separate_colour_planes {

@@ -342,8 +342,13 @@ fn read_ref_pic_set(b: &mut Bits<'_>, known: &[RefPicSet], in_slice: bool) -> Op
         let step = i32::try_from(b.ue_to(0x7fff)? + 1).ok()?;
         let shift = if negative { -step } else { step };
         // The base's pictures in the order of §7.4.8, then the base itself.
-        let pictures: Vec<i32> =
-            base.negative.iter().chain(&base.positive).map(|(delta, _)| *delta).chain([0]).collect();
+        let pictures: Vec<i32> = base
+            .negative
+            .iter()
+            .chain(&base.positive)
+            .map(|(delta, _)| *delta)
+            .chain([0])
+            .collect();
         let mut set = RefPicSet::default();
         for delta in pictures {
             let used = b.flag()?;

@@ -2,8 +2,8 @@
 //! and one row in [`CHECKS`].
 
 use super::moov::find;
-use crate::boxes::fragment::{Mfro, Tfra};
 use crate::boxes::Mp4Box as _;
+use crate::boxes::fragment::{Mfro, Tfra};
 use crate::drm::PLAYREADY;
 use crate::error::Error;
 use crate::model::{Finding, Movie, Severity};
@@ -84,7 +84,8 @@ fn no_fragments(movie: &Movie, out: &mut Vec<Finding>) {
 
 fn timescale_zero(movie: &Movie, out: &mut Vec<Finding>) {
     for track in movie.tracks.iter().filter(|track| track.timescale == 0) {
-        let message = "Its timescale is 0, so its times and bitrates mean nothing. Players refuse it.";
+        let message =
+            "Its timescale is 0, so its times and bitrates mean nothing. Players refuse it.";
         out.push(warning("timescale_zero", message).of_track(track.id));
     }
 }
@@ -154,7 +155,10 @@ fn index_length(movie: &Movie, out: &mut Vec<Finding>) {
             );
             out.push(warning("index_length", message));
         }
-        Ok(None) => out.push(warning("no_mfro", "The index (mfra) has no mfro, so readers that look from the end miss it.")),
+        Ok(None) => out.push(warning(
+            "no_mfro",
+            "The index (mfra) has no mfro, so readers that look from the end miss it.",
+        )),
         Err(e) => out.push(Finding::new(Severity::Warning, e)),
     }
 }

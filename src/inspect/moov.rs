@@ -1,9 +1,11 @@
 //! From `moov` to tracks and protection headers, and fragments into totals.
 
-use crate::boxes::movie::{Hdlr, Mdhd, Mvhd, Stsz, Stts, Tkhd, Trex};
-use crate::boxes::protection::{Frma, PIFF_PSSH, PIFF_TENC, Pssh, Schm, Tenc};
-use crate::boxes::tree::Node;
 use crate::boxes::Mp4Box as _;
+use crate::boxes::movie::{Hdlr, Mdhd, Mvhd, Stsz, Stts, Tkhd, Trex};
+use crate::boxes::protection::{
+    Frma, PIFF_PSSH, PIFF_SENC, PIFF_TENC, Pssh, SENC, Schm, Senc, Tenc,
+};
+use crate::boxes::tree::Node;
 use crate::bytes::limits;
 use crate::codec::Codec;
 use crate::drm::playready;
@@ -12,7 +14,7 @@ use crate::error::{Error, Result};
 use crate::ids::{BoxType, FourCc};
 use crate::model::{
     Finding, Fragment, Movie, Protection, ProtectionHeader, SampleEntry, Severity, Totals, Track,
-    TrackKind,
+    TrackFragment, TrackKind, bitrate,
 };
 
 /// Keeps a finding; beyond a bound, only that there are more.
@@ -98,7 +100,10 @@ fn read_track(trak: &Node, trexes: &[Trex], problems: &mut Vec<Error>) -> Result
     let stbl = mdia.path(&[b"minf", b"stbl"]);
     let stsd = stbl.and_then(|stbl| stbl.find(BoxType::code(b"stsd")));
     if stsd.is_none() {
-        problems.push(Error::malformed("box_missing", "This track has no stsd box, so its codec is unknown.").at(trak.at));
+        problems.push(
+            Error::malformed("box_missing", "This track has no stsd box, so its codec is unknown.")
+                .at(trak.at),
+        );
     }
     let entries = stsd.into_iter().flat_map(Node::children);
     let entries: Vec<SampleEntry> =
@@ -176,15 +181,16 @@ fn read_sinf(sinf: &Node, problems: &mut Vec<Error>) -> Result<(Option<FourCc>, 
             protection.scheme_version = schm.version;
         }
         None => problems.push(
-            Error::malformed("no_schm", "This sinf has no schm, so its scheme is unknown. Players refuse it.")
-                .at(sinf.at)
-                .within("sinf"),
+            Error::malformed(
+                "no_schm",
+                "This sinf has no schm, so its scheme is unknown. Players refuse it.",
+            )
+            .at(sinf.at)
+            .within("sinf"),
         ),
     }
     let schi = sinf.path(&[b"schi"]);
-    let tenc = schi.and_then(|schi| {
-        schi.find(Tenc::KIND).or_else(|| schi.find(PIFF_TENC))
-    });
+    let tenc = schi.and_then(|schi| schi.find(Tenc::KIND).or_else(|| schi.find(PIFF_TENC)));
     if let Some(node) = tenc {
         let tenc = Tenc::parse(node).map_err(|e| e.within("sinf/schi"))?;
         protection.piff_tenc = node.kind == PIFF_TENC;
@@ -217,7 +223,10 @@ fn read_system(movie: &mut Movie, node: &Node, pssh: Pssh) {
         }
     }
     if pssh.system_id == COMMON && pssh.version == 0 {
-        let error = Error::malformed("common_without_kids", "The W3C Common header is version 0, which lists no KIDs: browsers cannot use it.");
+        let error = Error::malformed(
+            "common_without_kids",
+            "The W3C Common header is version 0, which lists no KIDs: browsers cannot use it.",
+        );
         find(movie, Finding::new(Severity::Warning, error.at(node.at).within("moov/pssh")));
     }
     movie.systems.push(ProtectionHeader {
@@ -238,7 +247,10 @@ pub(super) fn add_fragment(movie: &mut Movie, fragment: Fragment) {
             if movie.moov.is_some() {
                 let error = Error::malformed(
                     "unknown_track",
-                    format!("This fragment belongs to track {}, which moov does not have.", run.track_id),
+                    format!(
+                        "This fragment belongs to track {}, which moov does not have.",
+                        run.track_id
+                    ),
                 );
                 broken(movie, error.at(fragment.moof.at).within("moof/traf/tfhd"));
             }
@@ -249,11 +261,61 @@ pub(super) fn add_fragment(movie: &mut Movie, fragment: Fragment) {
         totals.samples += u64::from(run.samples);
         totals.bytes = totals.bytes.saturating_add(run.bytes);
         totals.duration = totals.duration.saturating_add(run.duration);
-        if run.duration > 0 && track.timescale > 0 {
-            let bits = u128::from(run.bytes) * 8 * u128::from(track.timescale);
-            let rate = (bits / u128::from(run.duration)).try_into().unwrap_or(u64::MAX);
-            totals.peak_bitrate = totals.peak_bitrate.max(Some(rate));
-        }
+        let rate = bitrate(run.bytes, run.duration, track.timescale);
+        totals.peak_bitrate = totals.peak_bitrate.max(rate);
     }
     movie.fragments.push(fragment);
+}
+
+/// Holds what `senc` says against the samples it is for.
+pub(super) fn check_sample_infos(movie: &mut Movie, moof: &Node, fragments: &[TrackFragment]) {
+    for (traf, fragment) in moof.all(BoxType::code(b"traf")).zip(fragments) {
+        let id = fragment.tfhd.track_id;
+        let Some(iv_size) = movie.track(id).and_then(Track::protection).map(|p| p.iv_size) else {
+            continue;
+        };
+        for node in traf.children().iter().filter(|n| [SENC, PIFF_SENC].contains(&n.kind)) {
+            let problem = check_counts(node, fragment)
+                .and_then(|()| Senc::parse(node, iv_size))
+                .and_then(|senc| check_subsamples(&senc, fragment))
+                .err();
+            if let Some(problem) = problem {
+                let problem = problem.at(node.at).within("moof/traf");
+                find(movie, Finding::new(Severity::Warning, problem).of_track(id));
+            }
+        }
+    }
+}
+
+fn check_counts(senc: &Node, fragment: &TrackFragment) -> Result<()> {
+    let (have, want) = (Senc::sample_count(senc)? as usize, fragment.samples.len());
+    if have == want || have == 0 {
+        return Ok(());
+    }
+    Err(Error::malformed(
+        "iv_count",
+        format!(
+            "This fragment has {want} samples but IVs for {have}: players decrypt with the wrong \
+             ones, or refuse."
+        ),
+    ))
+}
+
+fn check_subsamples(senc: &Senc, fragment: &TrackFragment) -> Result<()> {
+    for (i, (info, sample)) in senc.samples.iter().zip(&fragment.samples).enumerate() {
+        let sizes = info.subsamples.iter().map(|s| u64::from(s.clear) + u64::from(s.protected));
+        let sum: u64 = sizes.sum();
+        if !info.subsamples.is_empty() && sum != u64::from(sample.size) {
+            return Err(Error::malformed(
+                "subsample_sum",
+                format!(
+                    "The subsamples of sample {} add up to {sum} bytes, but it has {}: players \
+                     refuse it.",
+                    i + 1,
+                    sample.size
+                ),
+            ));
+        }
+    }
+    Ok(())
 }

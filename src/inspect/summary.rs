@@ -7,7 +7,9 @@ use crate::codec::Rule;
 use crate::drm;
 use crate::drm::playready::Header;
 use crate::ids::{FourCc, Kid, SystemId};
-use crate::model::{Finding, Movie, Protection, ProtectionHeader, Severity, Track, TrackKind};
+use crate::model::{
+    Finding, Movie, Protection, ProtectionHeader, Severity, Track, TrackKind, bitrate,
+};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde::Serialize;
@@ -173,9 +175,11 @@ impl Inspection {
     /// Of a file, read whole or in part.
     pub fn new(movie: &Movie) -> Self {
         let tracks: Vec<TrackSummary> = movie.tracks.iter().map(track).collect();
-        let duration_seconds = tracks.iter().filter_map(|t| t.duration_seconds).max_by(f64::total_cmp);
-        let bytes: u64 = movie.tracks.iter().map(|t| t.totals.bytes).sum();
-        let bitrate = duration_seconds.filter(|s| *s > 0.0).map(|s| (bytes as f64 * 8.0 / s) as u64);
+        let duration_seconds =
+            tracks.iter().filter_map(|t| t.duration_seconds).max_by(f64::total_cmp);
+        let bytes = movie.tracks.iter().fold(0_u64, |sum, t| sum.saturating_add(t.totals.bytes));
+        let bitrate =
+            duration_seconds.filter(|s| *s > 0.0).map(|s| (bytes as f64 * 8.0 / s) as u64);
         let ftyp = movie.ftyp.as_ref();
         let mut brands: Vec<FourCc> = Vec::new();
         for brand in ftyp.into_iter().flat_map(|f| [&[f.major][..], &f.compatible].concat()) {
@@ -199,7 +203,7 @@ impl Inspection {
             minor_version: ftyp.map(|f| f.minor),
             fragmented: movie.fragmented || !movie.fragments.is_empty(),
             duration_seconds,
-            bitrate,
+            bitrate: bitrate.map(exact),
             fragments: movie.fragments.len(),
             tracks,
             systems: movie.systems.iter().map(system).collect(),
@@ -314,13 +318,13 @@ fn track(track: &Track) -> TrackSummary {
     let totals = track.totals;
     let duration_seconds = track.seconds(totals.duration).filter(|_| totals.samples > 0);
     let positive = duration_seconds.filter(|s| *s > 0.0);
-    let measured = (totals.duration > 0 && track.timescale > 0).then(|| {
-        let bits = u128::from(totals.bytes) * 8 * u128::from(track.timescale);
-        (bits / u128::from(totals.duration)).try_into().unwrap_or(u64::MAX)
-    });
+    let measured = bitrate(totals.bytes, totals.duration, track.timescale);
     let video = track.kind == TrackKind::Video;
-    let schemes: Vec<ProtectionSummary> =
-        track.entries.first().map(|e| e.protection.iter().map(protection).collect()).unwrap_or_default();
+    let schemes: Vec<ProtectionSummary> = track
+        .entries
+        .first()
+        .map(|e| e.protection.iter().map(protection).collect())
+        .unwrap_or_default();
     TrackSummary {
         id: track.id,
         kind: track.kind,
@@ -336,12 +340,12 @@ fn track(track: &Track) -> TrackSummary {
         channels: codec.and_then(|c| c.channels),
         sample_rate: codec.and_then(|c| c.sample_rate),
         fragments: totals.fragments,
-        samples: totals.samples,
-        bytes: totals.bytes,
+        samples: exact(totals.samples),
+        bytes: exact(totals.bytes),
         bitrate: Bitrates {
             declared: codec.and_then(|c| c.declared_bitrate),
-            measured,
-            peak: totals.peak_bitrate,
+            measured: measured.map(exact),
+            peak: totals.peak_bitrate.map(exact),
         },
         protection: schemes.first().cloned(),
         schemes,
@@ -383,6 +387,11 @@ fn system(system: &ProtectionHeader) -> SystemSummary {
             header,
         }),
     }
+}
+
+/// A number JavaScript can hold exactly. Only a file that lies gets past it.
+fn exact(n: u64) -> u64 {
+    n.min(1 << 53)
 }
 
 /// Seconds as `hh:mm:ss.mmm`.

@@ -2,6 +2,7 @@
 
 use super::subsample::subsamples;
 use super::{Options, Profile, selected};
+use crate::Span;
 use crate::boxes::Mp4Box as _;
 use crate::boxes::fragment::{Saio, Saiz, Tfdt, Tfhd};
 use crate::boxes::movie::{Ftyp, Tkhd};
@@ -19,7 +20,6 @@ use crate::ids::{BoxType, FourCc, Kid};
 use crate::model::{Movie, Track, TrackFragment, TrackKind};
 use crate::recipe::{Piece, Recipe};
 use crate::rewrite::Rewrite;
-use crate::Span;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde::Serialize;
@@ -75,10 +75,16 @@ impl Plan {
     pub fn new(movie: &Movie, options: &Options) -> Result<Self> {
         let tracks = selected(movie, options.tracks.as_deref())?;
         if options.kid == Kid::of(0) {
-            return Err(Error::misuse("zero_kid", "The KID is all zeros, which names no key. Choose another."));
+            return Err(Error::misuse(
+                "zero_kid",
+                "The KID is all zeros, which names no key. Choose another.",
+            ));
         }
         if *options.key.reveal() == crate::cipher::hex(&options.kid.0) {
-            return Err(Error::misuse("kid_as_key", "The key is the same as the KID. The KID is public; paste the content key."));
+            return Err(Error::misuse(
+                "kid_as_key",
+                "The key is the same as the KID. The KID is public; paste the content key.",
+            ));
         }
         let header = NewHeader {
             version: options.header_version,
@@ -97,6 +103,7 @@ impl Plan {
         let ftyp = with_brands(movie.ftyp.as_ref(), profile);
         let rewrite = Rewrite::new(movie, &ftyp, &moov)?;
         let ids: Vec<u32> = tracks.iter().map(|track| track.id).collect();
+        let (decode_times, shift) = decode_times(movie);
         let mut samples = 0;
         let ivs = movie
             .fragments
@@ -109,7 +116,7 @@ impl Plan {
             })
             .collect();
         let preview = Preview {
-            sentences: sentences(movie, options, &tracks, samples, &rewrite),
+            sentences: sentences(movie, options, &tracks, samples, &rewrite, shift),
             kid: options.kid,
             kid_guid: options.kid.swapped(),
             header_xml: header.xml()?,
@@ -130,7 +137,7 @@ impl Plan {
             cipher: options.key.cipher(),
             tracks: tracks.iter().map(track_plan).collect(),
             ivs,
-            decode_times: decode_times(movie),
+            decode_times,
             preview,
         })
     }
@@ -190,7 +197,11 @@ impl Plan {
         let rule = track.rules.get(entry.max(1) as usize - 1).ok_or_else(|| {
             Error::malformed(
                 "no_such_sample_entry",
-                format!("This fragment uses sample entry {entry} of track {}, which has {}.", track.id, track.rules.len()),
+                format!(
+                    "This fragment uses sample entry {entry} of track {}, which has {}.",
+                    track.id,
+                    track.rules.len()
+                ),
             )
             .at(unit.at)
             .within("moof/traf/tfhd")
@@ -203,7 +214,8 @@ impl Plan {
         let mut previous_end = 0;
         for sample in &fragment.samples {
             let data = bytes.get(unit.range(sample.at, sample.size)?).ok_or_else(|| {
-                Error::malformed("samples_outside_mdat", "A sample ends behind its mdat.").at(sample.at)
+                Error::malformed("samples_outside_mdat", "A sample ends behind its mdat.")
+                    .at(sample.at)
             })?;
             if sample.at < previous_end {
                 let sentence = "Two samples share bytes here; protecting both would garble them.";
@@ -318,11 +330,8 @@ fn insert_after(parent: &mut Node, kind: BoxType, new: Node) {
 }
 
 fn with_brands(ftyp: Option<&Ftyp>, profile: &Profile) -> Ftyp {
-    let mut ftyp = ftyp.cloned().unwrap_or(Ftyp {
-        major: FourCc(*b"mp42"),
-        minor: 0,
-        compatible: Vec::new(),
-    });
+    let mut ftyp =
+        ftyp.cloned().unwrap_or(Ftyp { major: FourCc(*b"mp42"), minor: 0, compatible: Vec::new() });
     for brand in profile.brands.iter().map(|brand| FourCc(*brand)) {
         if !ftyp.compatible.contains(&brand) {
             ftyp.compatible.push(brand);
@@ -387,7 +396,11 @@ fn protect_entry(entry: &mut Node, kind: TrackKind, kid: Kid, profile: &Profile)
     ];
     entry.kind = BoxType::code(if kind == TrackKind::Video { b"encv" } else { b"enca" });
     let children = entry.children_mut().ok_or_else(|| {
-        Error::unsupported("opaque_sample_entry", format!("The sample entry {format} cannot hold a sinf here.")).at(at)
+        Error::unsupported(
+            "opaque_sample_entry",
+            format!("The sample entry {format} cannot hold a sinf here."),
+        )
+        .at(at)
     })?;
     children.push(Node::parent(b"sinf", sinf));
     Ok(())
@@ -397,7 +410,8 @@ fn protect_entry(entry: &mut Node, kind: TrackKind, kid: Kid, profile: &Profile)
 /// where the track's last fragment ended. All tracks are moved by the same
 /// time if one begins before zero (ffmpeg's AAC priming), for `tfdt` has no
 /// sign and they must stay together; but not where some have a `tfdt` already.
-fn decode_times(movie: &Movie) -> Vec<Vec<u64>> {
+/// Also gives that time, in [`COMMON_SCALE`].
+fn decode_times(movie: &Movie) -> (Vec<Vec<u64>>, i64) {
     let mut ends: Vec<(u32, i64)> = Vec::new();
     let mut earliest = 0;
     let mut any_tfdt = false;
@@ -428,13 +442,10 @@ fn decode_times(movie: &Movie) -> Vec<Vec<u64>> {
         let scale = movie.track(id).map_or(COMMON_SCALE, |track| track.timescale);
         time.saturating_add(to_scale(shift, COMMON_SCALE, scale)).max(0) as u64
     };
-    times
-        .into_iter()
-        .zip(&movie.fragments)
-        .map(|(times, fragment)| {
-            times.into_iter().zip(fragment.runs.iter().map(|run| run.track_id)).map(moved).collect()
-        })
-        .collect()
+    let times = times.into_iter().zip(&movie.fragments).map(|(times, fragment)| {
+        times.into_iter().zip(fragment.runs.iter().map(|run| run.track_id)).map(moved).collect()
+    });
+    (times.collect(), shift)
 }
 
 /// Ticks a second in which times of different tracks are compared: Smooth
@@ -452,6 +463,7 @@ fn sentences(
     tracks: &[&Track],
     samples: u64,
     rewrite: &Rewrite,
+    shift: i64,
 ) -> Vec<String> {
     let list: Vec<String> =
         tracks.iter().map(|track| format!("{} ({})", track.id, track.kind.word())).collect();
@@ -488,6 +500,13 @@ fn sentences(
     let runs = || movie.fragments.iter().flat_map(|fragment| &fragment.runs);
     if profile.iso && runs().any(|run| !run.has_tfdt) {
         out.push("Decode times (tfdt) are added, which browsers need.".into());
+        if shift > 0 {
+            out.push(format!(
+                "They begin {:.3} ms after zero, for a track starts that much before it and tfdt \
+                 has no sign; the tracks stay in step.",
+                shift as f64 / f64::from(COMMON_SCALE) * 1000.0
+            ));
+        }
     }
     let old = movie.systems.iter().filter(|s| [PLAYREADY, COMMON].contains(&s.system_id)).count();
     if old > 0 {
@@ -495,7 +514,9 @@ fn sentences(
     }
     let stale = rewrite.stale_index_entries();
     if stale > 0 {
-        out.push(format!("{stale} entries of the index (mfra) point at no fragment and are left out."));
+        out.push(format!(
+            "{stale} entries of the index (mfra) point at no fragment and are left out."
+        ));
     }
     if !rewrite.unmeasured().is_empty() {
         out.push("The segment index (sidx) is made anew, so the file is read twice.".into());

@@ -45,7 +45,10 @@ pub fn subsamples(
         let Some((length, body)) = rest.split_at_checked(length_size) else {
             return Err(Error::malformed(
                 "nal_length_cut",
-                format!("{} bytes are left in the sample, too few for a NAL unit length.", rest.len()),
+                format!(
+                    "{} bytes are left in the sample, too few for a NAL unit length.",
+                    rest.len()
+                ),
             )
             .at(at as u64));
         };
@@ -66,7 +69,9 @@ pub fn subsamples(
         let protected = match nal.first() {
             Some(first) if codec.is_vcl(*first) => {
                 let free = match sets.slice_header_len(nal) {
-                    Some(header) => whole - length_size - header.max(codec.header_len()).min(length),
+                    Some(header) => {
+                        whole - length_size - header.max(codec.header_len()).min(length)
+                    }
                     None => whole.saturating_sub(CLEAR_WITHOUT_HEADER),
                 };
                 free / BLOCK * BLOCK
@@ -89,9 +94,8 @@ pub fn subsamples(
 /// Leaves the smallest protected runs clear until `saiz` can count the rest.
 fn fit(mut runs: Vec<Run>) -> Vec<Run> {
     while runs.iter().map(|run| entry_count(*run)).sum::<usize>() > MAX_ENTRIES {
-        let smallest = (0..runs.len())
-            .filter(|i| runs[*i].protected > 0)
-            .min_by_key(|i| runs[*i].protected);
+        let smallest =
+            (0..runs.len()).filter(|i| runs[*i].protected > 0).min_by_key(|i| runs[*i].protected);
         let Some(i) = smallest else { break };
         let freed = runs[i].clear + runs[i].protected;
         match runs.get_mut(i + 1) {
