@@ -1,2 +1,67 @@
-//! x
-fn main() {}
+//! `cargo xtask`: builds, serves, tests and packs ISMVault.
+
+mod package;
+mod serve;
+mod test;
+mod tools;
+
+use anyhow::{Context as _, Result, bail};
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitCode};
+
+const USAGE: &str = "\
+cargo xtask serve [--no-open]   build everything and open the tool at http://127.0.0.1:8080
+cargo xtask test                build and run every check and test, the browser's too
+cargo xtask build               build pkg/, the WebAssembly package
+cargo xtask dist                write dist/, a folder that any static host can serve
+cargo xtask fixtures            make tests/fixtures and www/sample.ismv again, with ffmpeg";
+
+fn main() -> ExitCode {
+    let words: Vec<String> = std::env::args().skip(1).collect();
+    let words: Vec<&str> = words.iter().map(String::as_str).collect();
+    let result = match words[..] {
+        ["serve"] => serve::serve(true),
+        ["serve", "--no-open"] => serve::serve(false),
+        ["test"] => test::test(),
+        ["build"] => package::build(),
+        ["dist"] => package::dist(),
+        ["fixtures"] => test::fixtures(),
+        _ => {
+            eprintln!("{USAGE}");
+            return ExitCode::from(2);
+        }
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(e) => {
+            eprintln!("xtask: {e:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// The project's folder.
+fn root() -> PathBuf {
+    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
+    here.parent().unwrap_or(here).to_owned()
+}
+
+/// Runs a command in the project's folder; its failure is ours.
+fn run(command: &mut Command) -> Result<()> {
+    let name = command.get_program().to_string_lossy().into_owned();
+    let status = command
+        .current_dir(root())
+        .status()
+        .with_context(|| format!("{name} cannot be started"))?;
+    if !status.success() {
+        bail!("{name} failed ({status})");
+    }
+    Ok(())
+}
+
+/// The cargo that runs us.
+fn cargo(args: &[&str]) -> Command {
+    let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    command.args(args);
+    command
+}

@@ -1,0 +1,97 @@
+//! From Rust to `pkg/`, and from there to `dist/`.
+
+use crate::{cargo, root, run};
+use anyhow::{Context as _, Result};
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+use wasm_bindgen_cli_support::Bindgen;
+
+const TARGET: &str = "wasm32-unknown-unknown";
+/// What the build puts into `pkg/`.
+const MADE: [&str; 4] =
+    ["ismvault.js", "ismvault.d.ts", "ismvault_bg.wasm", "ismvault_bg.wasm.d.ts"];
+
+/// Builds the WebAssembly package.
+pub(crate) fn build() -> Result<()> {
+    ensure_target()?;
+    run(&mut cargo(&[
+        "build",
+        "--quiet",
+        "--lib",
+        "--release",
+        "--no-default-features",
+        "--target",
+        TARGET,
+    ]))?;
+    let wasm = root().join("target").join(TARGET).join("release/ismvault.wasm");
+    let pkg = root().join("pkg");
+    if is_newer(&pkg.join(MADE[2]), &wasm) {
+        return Ok(());
+    }
+    Bindgen::new()
+        .input_path(&wasm)
+        .web(true)?
+        .typescript(true)
+        .remove_name_section(true)
+        .remove_producers_section(true)
+        .generate(&pkg)
+        .context("wasm-bindgen cannot make pkg/")
+}
+
+/// Adds the WebAssembly target to the toolchain that compiles us.
+fn ensure_target() -> Result<()> {
+    let sysroot = Command::new("rustc").args(["--print", "sysroot"]).current_dir(root()).output();
+    let sysroot = sysroot.context("rustc cannot be started")?.stdout;
+    let sysroot = String::from_utf8_lossy(&sysroot).trim().to_owned();
+    if Path::new(&sysroot).join("lib/rustlib").join(TARGET).exists() {
+        return Ok(());
+    }
+    run(Command::new("rustup").args(["target", "add", TARGET]))
+        .with_context(|| format!("add the target yourself: rustup target add {TARGET}"))
+}
+
+fn is_newer(made: &Path, from: &Path) -> bool {
+    let time = |path: &Path| fs::metadata(path).and_then(|meta| meta.modified()).ok();
+    matches!((time(made), time(from)), (Some(made), Some(from)) if made >= from)
+}
+
+/// Writes a folder that any static host can serve.
+pub(crate) fn dist() -> Result<()> {
+    build()?;
+    let dist = root().join("dist");
+    if dist.exists() {
+        fs::remove_dir_all(&dist).context("dist/ cannot be cleared")?;
+    }
+    let mut files = Vec::new();
+    copy(&root().join("www"), &dist, &mut files)?;
+    fs::create_dir_all(dist.join("pkg"))?;
+    for name in [MADE[0], MADE[2]] {
+        let to = dist.join("pkg").join(name);
+        let size = fs::copy(root().join("pkg").join(name), &to)?;
+        files.push((format!("pkg/{name}"), size));
+    }
+    files.sort();
+    for (name, size) in &files {
+        println!("{size:>9}  {name}");
+    }
+    let total: u64 = files.iter().map(|(_, size)| size).sum();
+    println!("{total:>9}  bytes in dist/, uncompressed. Serve it as it is; no headers are needed.");
+    Ok(())
+}
+
+fn copy(from: &Path, to: &Path, files: &mut Vec<(String, u64)>) -> Result<()> {
+    fs::create_dir_all(to)?;
+    for entry in fs::read_dir(from)? {
+        let entry = entry?;
+        let (from, to) = (entry.path(), to.join(entry.file_name()));
+        if from.is_dir() {
+            copy(&from, &to, files)?;
+        } else {
+            let size = fs::copy(&from, &to)?;
+            let name = from.strip_prefix(root().join("www")).unwrap_or(&from);
+            files.push((name.display().to_string(), size));
+        }
+    }
+    Ok(())
+}
