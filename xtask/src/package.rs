@@ -33,6 +33,7 @@ pub(crate) fn build() -> Result<()> {
         .input_path(&wasm)
         .web(true)?
         .typescript(true)
+        .omit_default_module_path(false)
         .remove_name_section(true)
         .remove_producers_section(true)
         .generate(&pkg)

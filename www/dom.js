@@ -1,0 +1,90 @@
+// Elements made of text alone, and the ways numbers are written.
+
+/** An element. Strings become text, never markup; null and false are left out. */
+export function h(tag, props = {}, ...children) {
+  const element = document.createElement(tag);
+  for (const [name, value] of Object.entries(props)) {
+    if (value == null || value === false) continue;
+    if (name.startsWith('on')) element.addEventListener(name.slice(2), value);
+    else if (name === 'class') element.className = value;
+    else if (name in element && typeof value !== 'string') element[name] = value;
+    else element.setAttribute(name, value === true ? '' : value);
+  }
+  element.append(...children.flat(9).filter((child) => child != null && child !== false));
+  return element;
+}
+
+/** Tells people who do not see the screen. */
+export function say(sentence) {
+  document.getElementById('said').textContent = sentence;
+}
+
+async function copy(text) {
+  if (navigator.clipboard) return navigator.clipboard.writeText(text);
+  // No clipboard outside secure contexts, such as a page on the local network.
+  const area = h('textarea', { class: 'visually-hidden', readonly: true });
+  area.value = text;
+  document.body.append(area);
+  area.select();
+  const done = document.execCommand('copy');
+  area.remove();
+  if (!done) throw new Error('refused');
+}
+
+/** A button that copies a value, and says what it copied. */
+export function copyButton(text, what) {
+  const button = h('button', { type: 'button', class: 'copy', 'aria-label': `Copy ${what}` }, 'Copy');
+  button.addEventListener('click', async () => {
+    try {
+      await copy(text);
+      button.textContent = 'Copied';
+      say(`${what} copied`);
+    } catch {
+      button.textContent = 'Select it';
+      say('The browser does not allow copying. Select the text instead.');
+    }
+    setTimeout(() => { button.textContent = 'Copy'; }, 1600);
+  });
+  return button;
+}
+
+/** An identifier with its copy button. */
+export function identifier(text, what) {
+  return h('span', { class: 'id' }, h('code', {}, text), copyButton(text, what));
+}
+
+/** Rows of a name and what it is; empty ones are left out. */
+export function rows(...pairs) {
+  const present = pairs.filter(([, value]) => value != null && value !== '');
+  return h('dl', {}, present.map(([name, value]) => h('div', {}, h('dt', {}, name), h('dd', {}, value))));
+}
+
+const numbers = new Intl.NumberFormat('en');
+export const count = (n) => numbers.format(n);
+export const plural = (n, word) => `${count(n)} ${word}${n === 1 ? '' : 's'}`;
+
+/** Bytes in binary units, as file managers of engineers show them. */
+export function bytes(n) {
+  if (n < 1024) return plural(n, 'byte');
+  const power = Math.min(4, Math.floor(Math.log2(n) / 10));
+  const value = n / 1024 ** power;
+  return `${value.toFixed(value < 10 ? 2 : value < 100 ? 1 : 0)} ${['', 'KiB', 'MiB', 'GiB', 'TiB'][power]}`;
+}
+
+export const rate = (n) => (n == null ? '–' : n < 1e7 ? count(Math.round(n / 1000)) : (n / 1000).toFixed(0));
+
+/** Seconds as hh:mm:ss.mmm. */
+export function time(seconds) {
+  if (seconds == null) return '–';
+  const ms = Math.round(seconds * 1000);
+  const two = (n) => String(Math.floor(n)).padStart(2, '0');
+  return `${two(ms / 3.6e6)}:${two(ms / 6e4 % 60)}:${two(ms / 1000 % 60)}.${String(ms % 1000).padStart(3, '0')}`;
+}
+
+/** Seconds as a person waits them. */
+export function wait(seconds) {
+  if (!Number.isFinite(seconds)) return '';
+  if (seconds < 60) return `${Math.max(1, Math.round(seconds))} s left`;
+  if (seconds < 3600) return `${Math.round(seconds / 60)} min left`;
+  return `${(seconds / 3600).toFixed(1)} h left`;
+}

@@ -1,0 +1,254 @@
+// The task: options in the order a person decides them, what will be written,
+// one button; then progress; then the result.
+
+import { bytes, copyButton, count, h, identifier, plural, rows, wait } from '../dom.js';
+import { asksWhere } from '../sinks.js';
+
+const HEADER_VERSIONS = [
+  ['4.0', 'every PlayReady client'],
+  ['4.1', 'PlayReady 2 and later'],
+  ['4.2', 'PlayReady 3 and later, Windows 10'],
+  ['4.3', 'PlayReady 4 and later'],
+];
+const PREVIEW_DELAY = 120;
+
+function field(label, control, hint) {
+  const id = `f-${label.toLowerCase().replace(/[^a-z]+/g, '-')}`;
+  control.id = id;
+  const note = hint && h('p', { class: 'small muted', id: `${id}-hint` }, hint);
+  if (note) control.setAttribute('aria-describedby', note.id);
+  return h('div', { class: 'field' }, h('label', { for: id }, label), control, note);
+}
+
+/** A field for a key: hidden, with a button to look at it. */
+function secretField(label, name, hint) {
+  const input = h('input', { name, type: 'password', autocomplete: 'off', spellcheck: 'false', class: 'mono' });
+  const eye = h('button', { type: 'button', class: 'copy', 'aria-pressed': 'false' }, 'Show');
+  eye.addEventListener('click', () => {
+    const hidden = input.type === 'password';
+    input.type = hidden ? 'text' : 'password';
+    eye.textContent = hidden ? 'Hide' : 'Show';
+    eye.setAttribute('aria-pressed', String(hidden));
+  });
+  const made = field(label, input, hint);
+  made.querySelector('label').after(h('div', { class: 'with-button' }, input, eye));
+  return made;
+}
+
+function buildForm(inspection, profiles) {
+  const select = (name, options) => h('select', { name }, options.map(([value, text]) => h('option', { value }, text)));
+  const text = (name, props) => h('input', { name, type: 'text', autocomplete: 'off', spellcheck: 'false', ...props });
+  const radio = (value, label, checked) => h('label', { class: 'choice' }, h('input', { type: 'radio', name: 'source', value, checked }), label);
+  const purpose = h('p', { class: 'small muted' });
+  const profile = select('profile', profiles.map(({ name }) => [name, name]));
+  const tell = () => { purpose.textContent = `${profiles.find(({ name }) => name === profile.value).purpose}.`; };
+  profile.addEventListener('change', tell);
+  tell();
+  const kid = field('KID', text('kid', { class: 'mono', placeholder: '00000000-0000-0000-0000-000000000000' }), 'As a UUID, in the order of tenc. Left empty, one is made.');
+  const key = secretField('Content key', 'key', '32 hex digits or 24 base64 characters.');
+  const seed = secretField('Key seed', 'seed', 'Base64, 30 bytes or more. With a KID it gives the content key.');
+  const track = (t) => {
+    const can = (t.kind === 'video' || t.kind === 'audio') && t.has_rule;
+    const why = can ? '' : t.has_rule || t.kind === 'text' ? ', stays clear' : ', no rule for this codec';
+    return h('label', { class: 'choice' },
+      h('input', { type: 'checkbox', name: 'track', value: String(t.id), checked: can, disabled: !can }),
+      h('span', {}, `${t.id} ${t.kind} `, h('code', {}, t.codec ?? ''), t.language === 'und' ? '' : ` ${t.language}`, why));
+  };
+  const form = h('form', { autocomplete: 'off' },
+    h('div', { class: 'field' }, h('label', { for: 'f-profile' }, 'Profile'), profile, purpose),
+    h('fieldset', {}, h('legend', {}, 'KID and key'),
+      radio('random', 'Make both at random', true), radio('key', 'I have a key'), radio('seed', 'I have a key seed'),
+      kid, key, seed),
+    field('Licence URL', text('laUrl', { type: 'url', inputmode: 'url', placeholder: 'https://…' }), 'Where players ask for a licence (LA_URL). It may be left out.'),
+    h('fieldset', {}, h('legend', {}, 'Tracks'), inspection.tracks.map(track)),
+    h('details', {}, h('summary', {}, 'More of the header'),
+      field('Header version', select('headerVersion', HEADER_VERSIONS.map(([v, who]) => [v, `${v}, ${who}`]))),
+      field('Licence page URL', text('luiUrl', { type: 'url', inputmode: 'url', placeholder: 'https://…' }), 'For people without a licence (LUI_URL).'),
+      field('Custom attributes', h('textarea', { name: 'customAttributes', rows: 3, spellcheck: 'false', class: 'mono', placeholder: '<PACKAGER>…</PACKAGER>' }), 'XML of your own, put into the header as it is.')),
+    h('div', { class: 'preview', 'aria-live': 'polite' }),
+    h('button', { class: 'primary wide' }, asksWhere() ? 'Protect and save …' : 'Protect'));
+  profile.id = 'f-profile';
+  const show = () => {
+    const source = form.elements.source.value;
+    kid.hidden = source === 'random';
+    key.hidden = source !== 'key';
+    seed.hidden = source !== 'seed';
+  };
+  form.addEventListener('change', show);
+  show();
+  return form;
+}
+
+function options(form) {
+  const { elements } = form;
+  const source = elements.source.value;
+  const value = (name) => elements[name].value.trim() || undefined;
+  return {
+    profile: elements.profile.value,
+    kid: source === 'random' ? undefined : value('kid'),
+    key: source === 'key' ? elements.key.value : undefined,
+    seed: source === 'seed' ? elements.seed.value : undefined,
+    laUrl: value('laUrl'),
+    luiUrl: value('luiUrl'),
+    customAttributes: value('customAttributes'),
+    headerVersion: elements.headerVersion.value,
+    tracks: [...form.querySelectorAll('[name=track]:checked')].map((box) => Number(box.value)),
+  };
+}
+
+function note(refusal) {
+  return h('p', { class: 'note bad', role: 'alert' }, refusal.message, refusal.place ? h('span', { class: 'small' }, ` (${refusal.place})`) : null);
+}
+
+function secretCard(secret, name) {
+  const file = { kid: secret.kid, key: secret.key };
+  const url = URL.createObjectURL(new Blob([`${JSON.stringify(file, null, 2)}\n`], { type: 'application/json' }));
+  const value = h('code', {}, '•'.repeat(32));
+  const eye = h('button', { type: 'button', class: 'copy' }, 'Show');
+  eye.addEventListener('click', () => {
+    const hidden = value.textContent !== secret.key;
+    value.textContent = hidden ? secret.key : '•'.repeat(32);
+    eye.textContent = hidden ? 'Hide' : 'Show';
+  });
+  return h('div', { class: 'note keys' },
+    h('p', {}, h('b', {}, 'The key is shown here and nowhere else.'), ' Give it, with the KID, to your licence server before you close this file.'),
+    rows(['KID', identifier(secret.kid, 'KID')], ['Key', h('span', { class: 'id' }, value, eye, copyButton(secret.key, 'Content key'))]),
+    h('a', { class: 'button', href: url, download: `${name.replace(/\.mp4$/, '')}.key.json` }, 'Save as JSON'));
+}
+
+function writing() {
+  const bar = h('progress', { max: 1, value: 0, 'aria-label': 'Protecting' });
+  const words = h('p', { class: 'num' });
+  const root = h('div', { class: 'run' }, h('p', {}, h('b', {}, 'Protecting …')), bar, words);
+  return {
+    root,
+    update(run) {
+      const seconds = (performance.now() - run.started) / 1000;
+      const part = run.total ? run.done / run.total : 0;
+      bar.value = part;
+      const speed = run.done / 1e6 / seconds;
+      words.textContent = run.step === 'measure'
+        ? `Measuring fragments, ${Math.floor(part * 100)} %`
+        : `${Math.floor(part * 100)} % · ${speed.toFixed(speed < 10 ? 1 : 0)} MB/s · ${wait(seconds / part * (1 - part))}`;
+    },
+  };
+}
+
+function done(run, actions) {
+  const link = run.url && h('a', { class: 'button primary wide', href: run.url, download: run.name }, `Download ${run.name}`);
+  const again = h('button', { type: 'button' }, 'Protect again');
+  again.addEventListener('click', actions.again);
+  const { preview } = run;
+  return h('div', { class: 'run' },
+    h('p', { class: 'note ok', role: 'status', tabindex: '-1' },
+      h('b', {}, run.saved ? `Saved as ${run.saved}. ` : 'Protected. '),
+      h('span', { title: `${count(run.size)} bytes` }, `${bytes(run.size)}, ${plural(preview.samples, 'sample')} of ${plural(preview.tracks.length, 'track')} encrypted, in ${run.seconds.toFixed(1)} s.`)),
+    link,
+    run.secret ? secretCard(run.secret, run.name) : rows(['KID', identifier(preview.kid, 'KID')]),
+    h('details', {}, h('summary', {}, 'For manifests and servers'),
+      rows(
+        ['KID, GUID order', identifier(preview.kid_guid, 'KID in GUID byte order')],
+        ['CHECKSUM', identifier(preview.checksum, 'CHECKSUM')],
+      ),
+      [['PlayReady Object', preview.object_base64], ['pssh box', preview.pssh_base64], ['Header XML', preview.header_xml]].map(([what, text]) =>
+        h('div', {}, h('p', { class: 'small' }, what), h('div', { class: 'pre' }, copyButton(text, what), h('pre', {}, text))))),
+    again);
+}
+
+export const protect = {
+  mount(body, actions) {
+    let form = null;
+    let formOf = null;
+    let timer;
+    let asked = 0;
+    let progress = null;
+    let phase;
+
+    async function preview() {
+      const place = form.querySelector('.preview');
+      const button = form.querySelector('button.primary');
+      const mine = ++asked;
+      const chosen = options(form);
+      const unfinished = missing(form);
+      let shown;
+      let ready = false;
+      if (unfinished) {
+        shown = h('p', { class: 'small muted' }, unfinished);
+      } else {
+        try {
+          const { sentences } = await actions.preview(chosen);
+          shown = [h('p', { class: 'small' }, h('b', {}, 'What will be written')), h('ul', { class: 'small' }, sentences.map((s) => h('li', {}, s)))];
+          ready = true;
+        } catch (refusal) {
+          shown = note(refusal);
+        }
+      }
+      if (mine !== asked) return;
+      place.replaceChildren(...[shown].flat());
+      button.disabled = !ready;
+    }
+
+    function missing({ elements }) {
+      const source = elements.source.value;
+      if (source === 'key' && !elements.key.value.trim()) return 'Paste the content key to go on.';
+      if (source === 'seed' && !elements.seed.value.trim()) return 'Paste the key seed to go on.';
+      if (source === 'seed' && !elements.kid.value.trim()) return 'A key seed needs the KID whose key it gives.';
+      if (!form.querySelector('[name=track]:checked')) return 'Choose a track to protect.';
+      return null;
+    }
+
+    function showForm({ inspection, profiles }) {
+      if (formOf !== inspection) {
+        formOf = inspection;
+        form = buildForm(inspection, profiles);
+        form.addEventListener('input', () => {
+          clearTimeout(timer);
+          timer = setTimeout(preview, PREVIEW_DELAY);
+        });
+        form.addEventListener('submit', (event) => {
+          event.preventDefault();
+          const source = form.elements.source.value;
+          actions.protect(options(form), { secret: source === 'random' });
+        });
+        preview();
+      }
+      if (body.firstChild !== form) body.replaceChildren(form);
+    }
+
+    return (state) => {
+      const { inspection, reading, run, profiles } = state;
+      const now = run?.phase ?? (reading != null || !inspection ? 'waiting' : inspection.protectable.yes ? 'form' : 'refused');
+      const changed = now !== phase;
+      phase = now;
+      if (now === 'form') return profiles.length && showForm(state);
+      if (now === 'writing') {
+        if (changed) {
+          progress = writing();
+          const cancel = h('button', { type: 'button', class: 'wide' }, 'Cancel');
+          cancel.addEventListener('click', () => {
+            cancel.disabled = true;
+            cancel.textContent = 'Stopping …';
+            actions.cancel();
+          });
+          body.replaceChildren(progress.root, cancel);
+          cancel.focus();
+        }
+        return progress.update(run);
+      }
+      if (!changed && now !== 'refused') return;
+      if (now === 'done') {
+        body.replaceChildren(done(run, actions));
+        (body.querySelector('a.primary') ?? body.querySelector('.note')).focus();
+      } else if (now === 'failed') {
+        const again = h('button', { type: 'button' }, 'Try again');
+        again.addEventListener('click', actions.again);
+        body.replaceChildren(note(run.refusal), again);
+        again.focus();
+      } else if (now === 'refused') {
+        body.replaceChildren(h('p', {}, inspection.protectable.reason));
+      } else {
+        body.replaceChildren();
+      }
+    };
+  },
+};

@@ -1,0 +1,75 @@
+// KIDs, schemes and protection headers, every value with its copy button.
+
+import { copyButton, h, identifier, plural, rows } from '../dom.js';
+
+const hex = (n) => `0x${n.toString(16)}`;
+
+/** Tracks that are protected alike, together. */
+function schemes(inspection) {
+  const groups = new Map();
+  for (const track of inspection.tracks) {
+    for (const scheme of track.schemes) {
+      const key = JSON.stringify(scheme);
+      if (!groups.has(key)) groups.set(key, { ...scheme, tracks: [] });
+      groups.get(key).tracks.push(track.id);
+    }
+  }
+  return [...groups.values()];
+}
+
+function schemeCard(scheme) {
+  return h('article', {},
+    h('h4', {}, `Track ${scheme.tracks.join(' and ')}`),
+    rows(
+      ['KID', scheme.kid && identifier(scheme.kid, 'KID')],
+      ['KID, GUID order', scheme.kid_guid && identifier(scheme.kid_guid, 'KID in GUID byte order')],
+      ['Scheme', `${scheme.scheme ?? 'unknown'} ${scheme.scheme_version}`],
+      ['Algorithm', `${scheme.algorithm} (AlgorithmID ${scheme.algorithm_id})`],
+      ['IV size', scheme.constant_iv ? `constant, ${scheme.constant_iv}` : plural(scheme.iv_size, 'byte')],
+      ['Box', scheme.tenc === 'uuid' ? 'uuid TrackEncryption (PIFF)' : 'tenc'],
+    ));
+}
+
+function systemCard(system) {
+  const { header } = system;
+  const title = h('h4', {}, system.name, ' ', h('code', { class: 'muted' }, system.system_id));
+  const box = `${system.box === 'uuid' ? 'uuid (PIFF)' : 'pssh'} version ${system.version}, ${plural(system.data_size, 'byte')} of data, at ${hex(system.at)}`;
+  const kids = (list, what) => list.length > 0 && h('span', {}, list.map((kid) => identifier(kid, what)));
+  const data = system.data_size > 0 && h('details', {},
+    h('summary', {}, header ? 'PlayReady Object, base64' : 'Data, base64'),
+    h('div', { class: 'pre' }, copyButton(system.data_base64, header ? 'PlayReady Object' : 'header data'), h('pre', {}, system.data_base64)));
+  if (!header) {
+    return h('article', {}, title, rows(['Box', box], ['KIDs', kids(system.kids, 'KID')]), data);
+  }
+  const text = (value, what) => value && identifier(value, what);
+  return h('article', {}, title,
+    rows(
+      ['Box', box],
+      ['Header', `WRMHEADER ${header.version || 'without a version'}`],
+      ['KID', kids(header.kids, 'KID')],
+      ['KID, GUID order', kids(header.kids_guid, 'KID in GUID byte order')],
+      ['KID, as written', kids(header.keys.map((key) => key.guid_base64), 'KID in base64')],
+      ['CHECKSUM', kids(header.keys.map((key) => key.checksum).filter(Boolean), 'CHECKSUM')],
+      ['Licence URL', text(header.la_url, 'LA_URL')],
+      ['Licence page', text(header.lui_url, 'LUI_URL')],
+      ['DS_ID', text(header.ds_id, 'DS_ID')],
+      ['Custom attributes', text(header.custom_attributes, 'custom attributes')],
+    ),
+    h('details', { open: true }, h('summary', {}, 'Header XML'),
+      h('div', { class: 'pre' }, copyButton(header.xml, 'header XML'), h('pre', {}, header.xml))),
+    data);
+}
+
+export const protection = {
+  mount(body) {
+    let shown;
+    return ({ inspection }) => {
+      if (inspection === shown) return;
+      shown = inspection;
+      if (!inspection) return body.replaceChildren();
+      const cards = [...schemes(inspection).map(schemeCard), ...inspection.systems.map(systemCard)];
+      body.replaceChildren(...(cards.length ? cards
+        : [h('p', { class: 'muted' }, inspection.tracks.length ? 'None: every track is clear, and there is no protection header.' : 'None was found.')]));
+    };
+  },
+};

@@ -1,0 +1,71 @@
+// Typed messages between the page and its worker.
+//
+//   page to worker   {id, type: 'inspect' | 'preview' | 'protect', …} or {id, type: 'cancel'}
+//   worker to page   {id, type: 'update', …} any number of times, then
+//                    {id, type: 'done', result} or {id, type: 'failed', error}
+
+/** What stops a job: a sentence, its place, and a code for programs. */
+export class Refusal extends Error {
+  constructor({ message, code = 'unknown', at, path }) {
+    super(message);
+    Object.assign(this, { code, at, path });
+  }
+
+  /** Where in the file, in words. */
+  get place() {
+    if (this.at == null) return '';
+    return `at byte ${this.at}${this.path ? `, in ${this.path}` : ''}`;
+  }
+}
+
+/**
+ * Starts the worker behind a blob of one import. A worker loaded from its own
+ * address would come with that response's policy, on a plain static host none;
+ * a blob's worker takes the page's.
+ */
+function startWorker() {
+  const script = `import ${JSON.stringify(new URL('worker.js', import.meta.url).href)};`;
+  const url = URL.createObjectURL(new Blob([script], { type: 'text/javascript' }));
+  const policy = globalThis.trustedTypes?.createPolicy('ismvault', { createScriptURL: (u) => u });
+  const worker = new Worker(policy ? policy.createScriptURL(url) : url, { type: 'module' });
+  return worker;
+}
+
+/** The page's end. */
+export class Core {
+  #worker = startWorker();
+  #jobs = new Map();
+  #next = 1;
+
+  constructor() {
+    this.#worker.onmessage = ({ data }) => this.#receive(data);
+    this.#worker.onerror = (event) => {
+      event.preventDefault();
+      const message = `The worker stopped: ${event.message || 'it could not be loaded'}. Reload the page.`;
+      for (const job of this.#jobs.values()) job.reject(new Refusal({ message, code: 'worker' }));
+      this.#jobs.clear();
+    };
+  }
+
+  /** Does a job. `update` hears of its progress; `signal` cancels it. */
+  call(type, data, { signal, update } = {}) {
+    const id = this.#next++;
+    return new Promise((resolve, reject) => {
+      this.#jobs.set(id, { resolve, reject, update });
+      signal?.addEventListener('abort', () => this.#worker.postMessage({ id, type: 'cancel' }), { once: true });
+      this.#worker.postMessage({ id, type, ...data });
+    });
+  }
+
+  #receive({ id, type, ...data }) {
+    const job = this.#jobs.get(id);
+    if (!job) return;
+    if (type === 'update') {
+      job.update?.(data);
+      return;
+    }
+    this.#jobs.delete(id);
+    if (type === 'done') job.resolve(data.result);
+    else job.reject(new Refusal(data.error));
+  }
+}

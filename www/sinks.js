@@ -1,0 +1,155 @@
+// Where output goes: the file the user picks, or this browser's own storage,
+// or memory. To add a destination: a row in SINKS, and a word in `choose`.
+
+const FOLDER = 'ismvault-outputs';
+/** What is kept in memory at most, where there is nothing else. */
+const MEMORY_LIMIT = 1 << 30;
+/** Small writes are gathered: each one costs a call into the browser. */
+const GATHER = 4 << 20;
+
+/**
+ * On the page, in a click: chooses the destination. Null if the user thinks
+ * better of it.
+ */
+export async function choose(name) {
+  if (globalThis.showSaveFilePicker) {
+    try {
+      const types = [{ description: 'Protected MP4', accept: { 'video/mp4': ['.mp4'] } }];
+      return { kind: 'picked', name, handle: await showSaveFilePicker({ suggestedName: name, types }) };
+    } catch (error) {
+      if (error.name === 'AbortError') return null;
+      // Refused, as in a frame: the next best destination is as good.
+      if (error.name !== 'SecurityError') throw error;
+    }
+  }
+  return { kind: navigator.storage?.getDirectory ? 'stored' : 'memory', name };
+}
+
+/** What `choose` will do, for the page to announce. */
+export const asksWhere = () => Boolean(globalThis.showSaveFilePicker);
+
+const SINKS = {
+  /** A file the user picked. The browser gives it its name's content on close. */
+  async picked({ handle }) {
+    const writable = await handle.createWritable();
+    return {
+      write: (bytes) => writable.write(bytes),
+      async close() {
+        await writable.close();
+        return { saved: handle.name };
+      },
+      abort: () => writable.abort(),
+    };
+  },
+
+  /** A file in this origin's own storage, then a download. */
+  async stored({ size }) {
+    const { quota = Infinity, usage = 0 } = (await navigator.storage.estimate?.()) ?? {};
+    if (quota - usage < size) {
+      throw new Error(`This browser allows ${Math.floor((quota - usage) / 1e6)} MB of storage here, and the output needs ${Math.ceil(size / 1e6)} MB. Free some disk space, or use Chrome or Edge, which write to a file you choose.`);
+    }
+    const folder = await (await navigator.storage.getDirectory()).getDirectoryHandle(FOLDER, { create: true });
+    const name = `${Date.now()}-${Math.random().toString(36).slice(2)}`;
+    const release = await hold(name);
+    const handle = await folder.getFileHandle(name, { create: true });
+    const access = await handle.createSyncAccessHandle();
+    let at = 0;
+    const drop = async () => {
+      release();
+      await folder.removeEntry(name);
+    };
+    return {
+      write(bytes) {
+        if (access.write(bytes, { at }) !== bytes.length) throw new DOMException('', 'QuotaExceededError');
+        at += bytes.length;
+      },
+      async close() {
+        access.flush();
+        access.close();
+        return { file: await handle.getFile(), drop };
+      },
+      async abort() {
+        access.close();
+        await drop();
+      },
+    };
+  },
+
+  /** Memory, then a download. */
+  async memory({ size }) {
+    if (size > MEMORY_LIMIT) {
+      throw new Error(`This browser offers no storage to this page, and the output would need ${Math.ceil(size / 1e6)} MB of memory. Leave the private window, or use Chrome or Edge.`);
+    }
+    const parts = [];
+    return {
+      write: (bytes) => void parts.push(new Blob([bytes])),
+      close: async () => ({ file: new Blob(parts, { type: 'video/mp4' }) }),
+      abort: () => void (parts.length = 0),
+    };
+  },
+};
+
+/**
+ * In the worker: opens the destination for an output of about `size` bytes.
+ * It only grows at its end. `close` gives `{saved}` or `{file}`; after `abort`
+ * nothing is left.
+ */
+export async function open(choice, size) {
+  let sink;
+  try {
+    sink = await SINKS[choice.kind]({ ...choice, size });
+  } catch (error) {
+    // Storage may be there and closed, as in some private windows.
+    if (choice.kind !== 'stored' || !(error instanceof DOMException)) throw error;
+    sink = await SINKS.memory({ ...choice, size });
+  }
+  let waiting = [];
+  let length = 0;
+  const flush = async () => {
+    if (!length) return;
+    const all = waiting.length === 1 ? waiting[0] : new Uint8Array(length);
+    if (waiting.length > 1) {
+      let at = 0;
+      for (const bytes of waiting) {
+        all.set(bytes, at);
+        at += bytes.length;
+      }
+    }
+    waiting = [];
+    length = 0;
+    await sink.write(all);
+  };
+  return {
+    async write(bytes) {
+      waiting.push(bytes);
+      length += bytes.length;
+      if (length >= GATHER) await flush();
+    },
+    async close() {
+      await flush();
+      return sink.close();
+    },
+    abort: () => sink.abort(),
+  };
+}
+
+/** Marks a stored output as in use for as long as this worker lives. */
+function hold(name) {
+  return new Promise((held) => {
+    if (!navigator.locks) return held(() => {});
+    navigator.locks.request(`${FOLDER}/${name}`, () => new Promise((release) => held(release)));
+  });
+}
+
+/** Removes outputs that tabs now closed have left. */
+export async function sweep() {
+  if (!navigator.locks || !navigator.storage?.getDirectory) return;
+  try {
+    const folder = await (await navigator.storage.getDirectory()).getDirectoryHandle(FOLDER);
+    for await (const name of folder.keys()) {
+      await navigator.locks.request(`${FOLDER}/${name}`, { ifAvailable: true }, (lock) => lock && folder.removeEntry(name));
+    }
+  } catch {
+    // No such folder, or no storage: nothing to sweep.
+  }
+}

@@ -1,0 +1,220 @@
+// The host in the browser: reads what the core asks for, and writes what it makes.
+
+/** Messages that come before the module is ready wait for it in `ready`. */
+onmessage = ({ data }) => receive(data);
+
+import init, { Inspector, Protection, profiles, version } from './pkg/ismvault.js';
+import * as sinks from './sinks.js';
+
+const ready = init();
+ready.catch(() => {}); // told to whoever calls
+/** Bytes read ahead at a time, and how many such reads are in flight. */
+const CHUNK = 8 << 20;
+const IN_FLIGHT = 2;
+const UPDATE_MS = 100;
+
+const cancelled = new Set();
+/** The file that is open, and what is known of it. */
+let open = null;
+/** The last output in storage, removed when the next one comes. */
+let dropLast = null;
+
+class Cancelled extends Error {}
+
+async function receive({ id, type, ...data }) {
+  if (type === 'cancel') {
+    cancelled.add(id);
+    return;
+  }
+  const post = (message) => postMessage({ id, ...message });
+  const check = () => {
+    if (cancelled.has(id)) throw new Cancelled('Cancelled.');
+  };
+  try {
+    await ready;
+    const result = await JOBS[type](data, (update) => post({ type: 'update', ...update }), check);
+    post({ type: 'done', result });
+  } catch (error) {
+    post({ type: 'failed', error: plain(error) });
+  } finally {
+    cancelled.delete(id);
+  }
+}
+
+/** An error as data: the core's are data already. */
+function plain(error) {
+  if (error instanceof Cancelled) return { code: 'cancelled', message: 'Cancelled. Nothing was kept.' };
+  if (error instanceof WebAssembly.RuntimeError) {
+    return { code: 'internal', message: 'The core stopped on this file, which it never should. Reload the page, and report the file if you can.' };
+  }
+  if (error instanceof DOMException || error instanceof Error) return { code: error.name, message: words(error) };
+  return error;
+}
+
+function words(error) {
+  switch (error.name) {
+    case 'NotReadableError':
+    case 'NotFoundError':
+      return 'The file can no longer be read. Was it changed, moved or unmounted? Open it again.';
+    case 'QuotaExceededError':
+      return 'There is no room left for the output. Free some disk space and try again; nothing was kept.';
+    case 'NotAllowedError':
+    case 'NoModificationAllowedError':
+    case 'InvalidStateError':
+      return 'The browser does not allow writing there. Choose another place.';
+    default:
+      return error.message || error.name;
+  }
+}
+
+/** Reads spans `[at, length, …]` in one go. */
+async function readSpans(file, spans) {
+  const parts = [];
+  for (let i = 0; i < spans.length; i += 2) parts.push(file.slice(spans[i], spans[i] + spans[i + 1]));
+  const blob = parts.length === 1 ? parts[0] : new Blob(parts);
+  return new Uint8Array(await blob.arrayBuffer());
+}
+
+/** Reads a file mostly forwards, ahead of what is asked for. */
+class Ahead {
+  #file;
+  #chunks = new Map();
+
+  constructor(file) {
+    this.#file = file;
+  }
+
+  #chunk(index) {
+    const from = index * CHUNK;
+    if (from >= this.#file.size) return null;
+    if (!this.#chunks.has(index)) {
+      const read = this.#file.slice(from, from + CHUNK).arrayBuffer();
+      read.catch(() => {}); // told when it is asked for
+      this.#chunks.set(index, read);
+    }
+    return this.#chunks.get(index);
+  }
+
+  async read(at, length) {
+    const out = new Uint8Array(length);
+    const first = Math.floor(at / CHUNK);
+    for (const index of this.#chunks.keys()) if (index < first) this.#chunks.delete(index);
+    for (let done = 0; done < length;) {
+      const index = Math.floor((at + done) / CHUNK);
+      for (let next = index; next <= index + IN_FLIGHT; next++) this.#chunk(next);
+      const bytes = new Uint8Array(await this.#chunk(index));
+      const from = at + done - index * CHUNK;
+      const part = bytes.subarray(from, from + length - done);
+      if (!part.length) throw new DOMException('', 'NotReadableError');
+      out.set(part, done);
+      done += part.length;
+    }
+    return out;
+  }
+}
+
+const JOBS = {
+  /** Versions and profiles, once. */
+  async hello() {
+    sinks.sweep();
+    return { version: version(), profiles: profiles() };
+  },
+
+  /** Looks at a file, and keeps it open. */
+  async inspect({ file }, update, check) {
+    open?.inspector.free();
+    open = null;
+    const inspector = new Inspector(file.size);
+    try {
+      let told = performance.now();
+      for (let spans; (spans = inspector.step());) {
+        inspector.feed(await readSpans(file, spans));
+        check();
+        if (performance.now() - told > UPDATE_MS) {
+          told = performance.now();
+          update({ inspection: inspector.inspection(), progress: inspector.position / file.size });
+        }
+      }
+      open = { file, inspector };
+      return inspector.inspection();
+    } catch (error) {
+      inspector.free();
+      throw error;
+    }
+  },
+
+  /** What would be written with these options. */
+  async preview({ options }) {
+    const protection = new Protection(open.inspector, options);
+    try {
+      return protection.preview();
+    } finally {
+      protection.free();
+    }
+  },
+
+  /** Protects the open file. */
+  async protect({ options, choice, secret }, update, check) {
+    const { file, inspector } = open;
+    await dropLast?.();
+    dropLast = null;
+    const protection = new Protection(inspector, options);
+    let sink = null;
+    try {
+      update({ preview: protection.preview(), secret: secret ? protection.secret() : null });
+      let told = 0;
+      const report = (done, phase) => {
+        if (performance.now() - told < UPDATE_MS) return;
+        told = performance.now();
+        update({ done, total: file.size, phase });
+      };
+      for (let spans; (spans = protection.step());) {
+        protection.feed(await readSpans(file, spans));
+        report(spans[0], 'measure');
+        check();
+      }
+      sink = await sinks.open(choice, file.size * 1.1);
+      const written = await write(protection, new Ahead(file), sink, report, check);
+      check();
+      const { drop, ...result } = await sink.close();
+      sink = null;
+      dropLast = drop;
+      return { ...result, size: written, preview: protection.preview() };
+    } catch (error) {
+      await Promise.resolve(sink?.abort()).catch(() => {});
+      throw error;
+    } finally {
+      protection.free();
+    }
+  },
+};
+
+/** Realises a recipe, piece after piece. Gives the length of the output. */
+async function write(protection, ahead, sink, report, check) {
+  const lengths = [];
+  let written = 0;
+  const put = async (bytes) => {
+    written += bytes.length;
+    await sink.write(bytes);
+    check();
+  };
+  for (const piece of protection.pieces()) {
+    if (piece instanceof Uint8Array) {
+      await put(piece);
+      continue;
+    }
+    const { at, length, unit } = piece;
+    if (unit === undefined) {
+      for (let done = 0; done < length; done += CHUNK) {
+        await put(await ahead.read(at + done, Math.min(CHUNK, length - done)));
+      }
+    } else {
+      const bytes = protection.work(unit, await ahead.read(at, length));
+      lengths.push(bytes.length);
+      await put(bytes);
+    }
+    report(at + length, 'write');
+  }
+  await put(protection.finish(Float64Array.from(lengths)));
+  return written;
+}
