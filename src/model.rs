@@ -103,13 +103,20 @@ pub struct Finding {
     /// Box path.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub path: Option<String>,
+    /// How often the same was found; the rest is about the first time.
+    pub times: u32,
 }
 
 impl Finding {
     /// From an error, with its place.
     pub fn new(severity: Severity, error: Error) -> Self {
         let Error { code, message, at, path, .. } = error;
-        Self { severity, code, message, track: None, at, path }
+        Self { severity, code, message, track: None, at, path, times: 1 }
+    }
+
+    /// Whether `other` tells of the same fault in the same kind of place.
+    pub fn is_like(&self, other: &Self) -> bool {
+        (self.code, self.track, &self.path) == (other.code, other.track, &other.path)
     }
 
     /// About one track.
@@ -211,8 +218,10 @@ pub struct Protection {
     pub scheme: Option<FourCc>,
     /// 0x00010000 or 0x00010001.
     pub scheme_version: u32,
-    /// Whether its `tenc` is in PIFF's envelope.
+    /// Whether what follows is from PIFF's envelope of `tenc`, for want of ISO's.
     pub piff_tenc: bool,
+    /// Whether PIFF's envelope is there, alone or beside ISO's.
+    pub has_piff_tenc: bool,
     /// 0 clear, 1 AES-CTR (any protected scheme in ISO), 2 AES-CBC in PIFF.
     pub algorithm_id: u32,
     /// Bytes of IV a sample.

@@ -23,6 +23,8 @@ pub struct Profile {
     pub name: &'static str,
     /// Who reads it.
     pub purpose: &'static str,
+    /// What it writes, in the field's terms.
+    pub boxes: &'static str,
     /// Of `schm`.
     pub scheme: [u8; 4],
     /// Of `schm`.
@@ -40,6 +42,7 @@ pub const PROFILES: &[Profile] = &[
     Profile {
         name: "dual",
         purpose: "PIFF and Common Encryption in one file: PlayReady clients, browsers, ffmpeg and Bento4 read it",
+        boxes: "scheme cenc; tenc and senc in both their ISO and PIFF forms, saiz, saio, tfdt; pssh for PlayReady and W3C Common",
         scheme: *b"cenc",
         scheme_version: 0x0001_0000,
         iso: true,
@@ -49,6 +52,7 @@ pub const PROFILES: &[Profile] = &[
     Profile {
         name: "piff",
         purpose: "PIFF 1.1 alone, for Smooth Streaming clients and servers",
+        boxes: "scheme piff 1.1; the uuid forms of tenc, senc and pssh",
         scheme: *b"piff",
         scheme_version: 0x0001_0001,
         iso: false,
@@ -58,6 +62,7 @@ pub const PROFILES: &[Profile] = &[
     Profile {
         name: "cenc",
         purpose: "ISO Common Encryption alone, for DASH packagers and browsers",
+        boxes: "scheme cenc; tenc, senc, saiz, saio, tfdt; pssh for PlayReady and W3C Common",
         scheme: *b"cenc",
         scheme_version: 0x0001_0000,
         iso: true,

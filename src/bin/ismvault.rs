@@ -344,7 +344,11 @@ fn describe_into(out: &mut String, inspection: &Inspection) -> std::fmt::Result 
             Severity::Info => "note",
         };
         let track = finding.track.map(|id| format!("track {id}: ")).unwrap_or_default();
-        let at = finding.at.map(|at| format!(" (at byte {at})")).unwrap_or_default();
+        let at = match (finding.at, finding.times) {
+            (None, _) => String::new(),
+            (Some(at), 1) => format!(" (at byte {at})"),
+            (Some(at), n) => format!(" ({n} times, first at byte {at})"),
+        };
         writeln!(out, "  {severity:8} {track}{}{at}", printable(&finding.message))?;
     }
     Ok(())

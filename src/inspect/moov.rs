@@ -17,8 +17,13 @@ use crate::model::{
     TrackFragment, TrackKind, bitrate,
 };
 
-/// Keeps a finding; beyond a bound, only that there are more.
+/// Keeps a finding, once for all places alike; beyond a bound, only that there
+/// are more.
 pub(super) fn find(movie: &mut Movie, finding: Finding) {
+    if let Some(known) = movie.findings.iter_mut().find(|known| known.is_like(&finding)) {
+        known.times = known.times.saturating_add(1);
+        return;
+    }
     match movie.findings.len() {
         n if n < limits::FINDINGS => movie.findings.push(finding),
         n if n == limits::FINDINGS => movie.findings.push(Finding::new(
@@ -191,6 +196,7 @@ fn read_sinf(sinf: &Node, problems: &mut Vec<Error>) -> Result<(Option<FourCc>, 
     }
     let schi = sinf.path(&[b"schi"]);
     let tenc = schi.and_then(|schi| schi.find(Tenc::KIND).or_else(|| schi.find(PIFF_TENC)));
+    protection.has_piff_tenc = schi.is_some_and(|schi| schi.find(PIFF_TENC).is_some());
     if let Some(node) = tenc {
         let tenc = Tenc::parse(node).map_err(|e| e.within("sinf/schi"))?;
         protection.piff_tenc = node.kind == PIFF_TENC;

@@ -227,16 +227,16 @@ impl Inspection {
             (true, false) => "fragmented MP4",
             (false, _) => "progressive MP4",
         };
-        let mut words = match self.tracks.iter().find_map(|t| t.protection.as_ref()) {
-            None => format!("Clear {form}, {}{}. ", self.track_words(), self.extent()),
+        let facts = format!("{}{}", self.track_words(), self.extent());
+        let protected = self.tracks.iter().find(|track| track.protection.is_some());
+        let mut words = match protected.and_then(|track| track.protection.as_ref()) {
+            None => format!("Clear {form}, {facts}. "),
             Some(protection) => format!(
-                "Protected {form}: {}, {}, {}. {} {}{}. ",
+                "Protected: {}, {}, {}. {} A {form}, {facts}. ",
                 self.system_words(),
-                scheme_words(protection),
+                scheme_words(protection, self.has_piff_boxes(movie)),
                 protection.algorithm,
                 self.kid_words(),
-                self.track_words(),
-                self.extent()
             ),
         };
         let warnings = self.findings.iter().filter(|f| f.severity == Severity::Warning).count();
@@ -276,6 +276,11 @@ impl Inspection {
         time.unwrap_or_default() + &rate.unwrap_or_default()
     }
 
+    /// Whether PIFF's `tenc` stands in a sample entry, as beside ISO's in `dual`.
+    fn has_piff_boxes(&self, movie: &Movie) -> bool {
+        movie.tracks.iter().filter_map(Track::protection).any(|p| p.has_piff_tenc)
+    }
+
     fn system_words(&self) -> String {
         let mut names: Vec<&str> = self.systems.iter().map(|s| s.name).collect();
         names.dedup();
@@ -290,22 +295,25 @@ impl Inspection {
         kids.sort_unstable();
         kids.dedup();
         let clear = match self.tracks.len() - protected.len() {
-            0 => "",
-            1 => ", 1 track clear",
-            _ => ", some tracks clear",
+            0 => String::new(),
+            1 => ", 1 track clear".to_owned(),
+            n => format!(", {n} tracks clear"),
         };
         match (kids.len(), protected.len()) {
-            (0, _) => format!("No KID{clear};"),
-            (1, 1) => format!("One KID{clear};"),
-            (1, 2) if self.tracks.len() == 2 => "One KID on both tracks;".to_owned(),
-            (1, n) => format!("One KID on {n} tracks{clear};"),
-            (n, _) => format!("{n} KIDs{clear};"),
+            (0, _) => format!("No KID{clear}."),
+            (1, 1) => format!("One KID{clear}."),
+            (1, 2) if self.tracks.len() == 2 => "One KID on both tracks.".to_owned(),
+            (1, n) => format!("One KID on {n} tracks{clear}."),
+            (n, _) => format!("{n} KIDs{clear}."),
         }
     }
 }
 
-fn scheme_words(protection: &ProtectionSummary) -> String {
+fn scheme_words(protection: &ProtectionSummary, piff_boxes: bool) -> String {
     match (protection.scheme, protection.scheme_version.as_str()) {
+        (Some(scheme), _) if piff_boxes && &scheme.0 != b"piff" => {
+            format!("scheme {scheme} with PIFF boxes beside it")
+        }
         (Some(FourCc(code)), "0x00010001") if &code == b"piff" => "PIFF 1.1".to_owned(),
         (Some(FourCc(code)), _) if &code == b"piff" => "PIFF 1.0".to_owned(),
         (Some(scheme), _) => format!("scheme {scheme}"),
@@ -400,12 +408,12 @@ pub fn timecode(seconds: f64) -> String {
     format!("{:02}:{:02}:{:02}.{:03}", ms / 3_600_000, ms / 60_000 % 60, ms / 1000 % 60, ms % 1000)
 }
 
-/// Bits a second as engineers say it.
+/// Bits a second as engineers say it, kept on one line.
 pub fn kbits(rate: u64) -> String {
     if rate < 10_000_000 {
-        format!("{} kbit/s", (rate + 500) / 1000)
+        format!("{}\u{a0}kbit/s", (rate + 500) / 1000)
     } else {
-        format!("{:.1} Mbit/s", rate as f64 / 1e6)
+        format!("{:.1}\u{a0}Mbit/s", rate as f64 / 1e6)
     }
 }
 
@@ -417,7 +425,7 @@ mod tests {
     fn units() {
         assert_eq!(timecode(8.021333), "00:00:08.021");
         assert_eq!(timecode(3661.0), "01:01:01.000");
-        assert_eq!(kbits(267_154), "267 kbit/s");
-        assert_eq!(kbits(12_345_678), "12.3 Mbit/s");
+        assert_eq!(kbits(267_154), "267\u{a0}kbit/s");
+        assert_eq!(kbits(12_345_678), "12.3\u{a0}Mbit/s");
     }
 }

@@ -485,7 +485,7 @@ fn sentences(
         out.push(format!("Track{} {} stays clear.", plural(clear.len()), clear.join(" and ")));
     }
     let profile = options.profile;
-    out.push(format!("Profile {}: {}.", profile.name, profile.purpose));
+    out.push(format!("Boxes: {}.", profile.boxes));
     out.push(match &options.la_url {
         Some(url) if !url.trim().is_empty() => format!(
             "PlayReady header {} with the licence URL {}.",
@@ -499,14 +499,14 @@ fn sentences(
     });
     let runs = || movie.fragments.iter().flat_map(|fragment| &fragment.runs);
     if profile.iso && runs().any(|run| !run.has_tfdt) {
-        out.push("Decode times (tfdt) are added, which browsers need.".into());
-        if shift > 0 {
-            out.push(format!(
-                "They begin {:.3} ms after zero, for a track starts that much before it and tfdt \
-                 has no sign; the tracks stay in step.",
+        out.push(match shift {
+            0 => "Decode times (tfdt) are added, which browsers need.".to_owned(),
+            _ => format!(
+                "Decode times (tfdt) are added, which browsers need, and begin at {:.3} ms: a track \
+                 starts that much before zero, which tfdt cannot say.",
                 shift as f64 / f64::from(COMMON_SCALE) * 1000.0
-            ));
-        }
+            ),
+        });
     }
     let old = movie.systems.iter().filter(|s| [PLAYREADY, COMMON].contains(&s.system_id)).count();
     if old > 0 {

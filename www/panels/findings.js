@@ -4,9 +4,10 @@ import { h } from '../dom.js';
 
 const SEVERITY = { error: ['■', 'Error'], warning: ['▲', 'Warning'], info: ['●', 'Note'] };
 
-function place({ at, path }) {
+function place({ at, path, times = 1 }) {
   if (at == null) return null;
-  return h('span', { class: 'small muted' }, ` at byte ${at}${path ? `, in ${path}` : ''}`);
+  const often = times > 1 ? `${times} times, first ` : '';
+  return h('span', { class: 'small muted' }, ` ${often}at byte ${at}${path ? `, in ${path}` : ''}`);
 }
 
 function row(finding) {

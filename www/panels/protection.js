@@ -19,7 +19,7 @@ function schemes(inspection) {
 
 function schemeCard(scheme) {
   return h('article', {},
-    h('h4', {}, `Track ${scheme.tracks.join(' and ')}`),
+    h('h4', {}, `Track${scheme.tracks.length > 1 ? 's' : ''} ${scheme.tracks.join(' and ')}`),
     rows(
       ['KID', scheme.kid && identifier(scheme.kid, 'KID')],
       ['KID, GUID order', scheme.kid_guid && identifier(scheme.kid_guid, 'KID in GUID byte order')],

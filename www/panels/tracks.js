@@ -2,15 +2,20 @@
 
 import { bytes, count, h, rate, time } from '../dom.js';
 
+const num = (text, title) => h('span', { title }, text);
+const kbits = (n) => num(rate(n), n == null ? 'unknown' : `${count(n)} bit/s`);
+
+/** Heading, cell, and whether it is a number. */
 const COLUMNS = [
-  ['Track', (t) => h('span', {}, h('b', {}, String(t.id)), ` ${t.kind}`)],
-  ['Codec', (t) => h('code', {}, t.codec ?? 'unknown')],
-  ['Language', (t) => t.language],
-  ['Format', format],
-  ['Duration', (t) => h('span', { class: 'num', title: `${t.duration_ticks} ticks of 1/${t.timescale} s` }, time(t.duration_seconds))],
-  ['Bitrate, kbit/s', bitrates],
-  ['Samples', (t) => h('span', { class: 'num', title: `${count(t.bytes)} bytes` }, `${count(t.samples)} in ${count(t.fragments)}`)],
+  ['Track', (t) => [h('b', {}, String(t.id)), ` ${t.kind}`, h('small', {}, t.language)]],
+  ['Codec', (t) => [h('code', {}, t.codec ?? 'unknown'), h('small', {}, format(t))]],
   ['Protection', protection],
+  ['Duration', (t) => num(time(t.duration_seconds), `${t.duration_ticks} ticks of 1/${t.timescale} s`), true],
+  ['kbit/s', (t) => kbits(t.bitrate.measured), true],
+  ['Peak', (t) => kbits(t.bitrate.peak), true],
+  ['Declared', (t) => kbits(t.bitrate.declared), true],
+  ['Samples', (t) => num(count(t.samples), `${count(t.bytes)} bytes`), true],
+  ['Fragments', (t) => num(count(t.fragments)), true],
 ];
 
 function format(track) {
@@ -19,19 +24,13 @@ function format(track) {
   if (track.frame_rate) parts.push(`${Number(track.frame_rate.toFixed(3))} fps`);
   if (track.channels) parts.push(track.channels === 1 ? 'mono' : track.channels === 2 ? 'stereo' : `${track.channels} channels`);
   if (track.sample_rate) parts.push(`${track.sample_rate / 1000} kHz`);
-  return parts.join(', ') || '–';
-}
-
-function bitrates({ bitrate }) {
-  const exact = (n) => (n == null ? 'unknown' : `${count(n)} bit/s`);
-  return h('span', { class: 'num', title: `declared ${exact(bitrate.declared)}, measured ${exact(bitrate.measured)}, peak fragment ${exact(bitrate.peak)}` },
-    h('b', {}, rate(bitrate.measured)), ` peak ${rate(bitrate.peak)}`, bitrate.declared ? `, declared ${rate(bitrate.declared)}` : '');
+  return parts.join(', ');
 }
 
 function protection(track) {
   if (!track.protection) return 'clear';
   const { scheme, algorithm } = track.protection;
-  return `${scheme ?? 'unknown scheme'}, ${algorithm}`;
+  return [h('b', {}, scheme ?? 'unknown scheme'), h('small', {}, algorithm)];
 }
 
 export const tracks = {
@@ -44,10 +43,10 @@ export const tracks = {
         body.replaceChildren(h('p', { class: 'muted' }, inspection ? 'No tracks were found.' : ''));
         return;
       }
-      const cells = (track) => COLUMNS.map(([name, cell]) => h('td', { 'data-label': name }, cell(track)));
+      const cells = (track) => COLUMNS.map(([name, cell, number]) => h('td', { 'data-label': name, class: number && 'num' }, h('div', {}, cell(track))));
       body.replaceChildren(
         h('table', {},
-          h('thead', {}, h('tr', {}, COLUMNS.map(([name]) => h('th', { scope: 'col' }, name)))),
+          h('thead', {}, h('tr', {}, COLUMNS.map(([name, , number]) => h('th', { scope: 'col', class: number && 'num' }, name)))),
           h('tbody', {}, inspection.tracks.map((track) => h('tr', {}, cells(track))))),
         h('p', { class: 'small muted' },
           [`Brands ${inspection.brands.join(', ') || 'none'}`, h('span', { title: `${count(inspection.size)} bytes` }, bytes(inspection.size)),
