@@ -8,9 +8,6 @@
 mod checks;
 mod moov;
 mod source;
-mod summary;
-
-pub use summary::{Inspection, kbits, timecode};
 
 use crate::boxes::fragment::{Mfro, Tfra};
 use crate::boxes::movie::Ftyp;
@@ -278,7 +275,13 @@ impl Inspector {
         let with_next = Span { at: span.at, len: span.len + BoxHeader::MAX_LEN };
         let wanted = if with_next.end() <= self.movie.size { with_next } else { span };
         if self.source.get(span).is_none() {
-            self.source.ask(vec![wanted]);
+            if self.ahead.front() == Some(&span.at) {
+                self.read_ahead();
+            }
+            // A fragment too large for a batch is read by itself.
+            if !self.source.is_waiting() {
+                self.source.ask(vec![wanted]);
+            }
             return false;
         }
         let Some(bytes) = self.need(span) else { return false };

@@ -24,6 +24,7 @@ pub mod inspect;
 pub mod model;
 pub mod protect;
 pub mod recipe;
+pub mod report;
 mod rewrite;
 #[cfg(target_family = "wasm")]
 pub mod wasm;

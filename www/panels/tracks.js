@@ -11,7 +11,7 @@ const COLUMNS = [
   ['Codec', (t) => [h('code', {}, t.codec ?? 'unknown'), h('small', {}, format(t))]],
   ['Protection', protection],
   ['Duration', (t) => num(time(t.duration_seconds), `${t.duration_ticks} ticks of 1/${t.timescale} s`), true],
-  ['kbit/s', (t) => kbits(t.bitrate.measured), true],
+  ['Average, kbit/s', (t) => kbits(t.bitrate.measured), true],
   ['Peak', (t) => kbits(t.bitrate.peak), true],
   ['Declared', (t) => kbits(t.bitrate.declared), true],
   ['Samples', (t) => num(count(t.samples), `${count(t.bytes)} bytes`), true],

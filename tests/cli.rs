@@ -1,0 +1,209 @@
+//! The command line: exit status, what is printed, what is left behind.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod common;
+
+use common::{KEY, KID, cli, fixture, fixture_path, inspect, samples, scratch, text};
+use serde_json::Value;
+use std::fs;
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+fn path(file: &Path) -> &str {
+    file.to_str().unwrap()
+}
+
+#[test]
+fn protect_and_decrypt() {
+    let folder = scratch();
+    let (input, out, back) = (
+        fixture_path("h264_aac.ismv"),
+        folder.path().join("out.mp4"),
+        folder.path().join("back.mp4"),
+    );
+    let url = "https://licence.example/rm.asmx?a=1&b=2";
+    let output = cli(&[
+        "protect",
+        path(&input),
+        "-o",
+        path(&out),
+        "--kid",
+        KID,
+        "--key",
+        KEY,
+        "--la-url",
+        url,
+        "--profile",
+        "piff",
+        "--header-version",
+        "4.2",
+        "--tracks",
+        "1,2",
+    ]);
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    assert!(!text(&output.stdout).contains(KEY), "a key that was given is not shown");
+    let output = cli(&["inspect", path(&out), "--json"]);
+    let found: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(found["systems"][0]["header"]["la_url"], url);
+    assert_eq!(found["systems"][0]["header"]["version"], "4.2.0.0");
+    assert_eq!(found["tracks"][1]["protection"]["kid"], KID);
+    for key in [KEY.to_owned(), format!("{KID}:{KEY}"), format!("1:{KEY}")] {
+        let mut args = vec!["decrypt", path(&out), "-o", path(&back), "--key", &key, "--force"];
+        let second = format!("2:{KEY}");
+        if key.starts_with("1:") {
+            args.extend(["--key", &second]);
+        }
+        let output = cli(&args);
+        assert!(output.status.success(), "{}", text(&output.stderr));
+        let clear = fs::read(&input).unwrap();
+        assert_eq!(samples(&fs::read(&back).unwrap(), 1), samples(&clear, 1));
+        fs::remove_file(&back).unwrap();
+    }
+}
+
+#[test]
+fn a_random_key_is_shown_and_fits() {
+    let folder = scratch();
+    let (input, out, back) = (
+        fixture_path("slices.ismv"),
+        folder.path().join("out.mp4"),
+        folder.path().join("back.mp4"),
+    );
+    let output = cli(&["protect", path(&input), "-o", path(&out)]);
+    assert!(output.status.success());
+    let shown = text(&output.stdout);
+    let word = |name: &str| {
+        let line = shown.lines().find(|line| line.starts_with(name)).unwrap();
+        line.split_whitespace().last().unwrap().to_owned()
+    };
+    let (kid, key) = (word("KID"), word("Key"));
+    let output = cli(&["decrypt", path(&out), "-o", path(&back), "--key", &format!("{kid}:{key}")]);
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    assert_eq!(text(&output.stderr).matches("warning").count(), 0);
+    assert_eq!(samples(&fs::read(&back).unwrap(), 1), samples(&fixture("slices.ismv"), 1));
+    let again = cli(&["protect", path(&input), "-o", path(&out), "--force"]);
+    assert_ne!(text(&again.stdout), shown, "another run, another key");
+}
+
+#[test]
+fn a_key_from_microsofts_test_seed() {
+    let folder = scratch();
+    let (input, out) = (fixture_path("slices.ismv"), folder.path().join("out.mp4"));
+    let seed = "XVBovsmzhP9gRIZxWfFta3VVRPzVEWmJsazEJ46I";
+    let output = cli(&["protect", path(&input), "-o", path(&out), "--kid", KID, "--seed", seed]);
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    let movie = inspect(&fs::read(&out).unwrap());
+    let header = movie.systems[0].playready.as_ref().unwrap();
+    assert_eq!(header.keys[0].checksum.as_deref(), Some("BGw1aYZ1YXM="));
+}
+
+#[test]
+fn exit_status_and_sentences() {
+    let folder = scratch();
+    let out = folder.path().join("out.mp4");
+    let input = fixture_path("slices.ismv");
+    let (input, progressive) = (path(&input), fixture_path("progressive.mp4"));
+    let out_path = path(&out);
+    let refused = |args: &[&str], words: &str| {
+        let output = cli(args);
+        assert_eq!(output.status.code(), Some(1), "{args:?}");
+        let complaint = text(&output.stderr);
+        assert!(complaint.contains(words), "{args:?}: {complaint}");
+        assert!(!complaint.contains(KEY), "no key in a message");
+        assert!(!out.exists(), "{args:?} leaves a file");
+    };
+    refused(&["inspect", "/nowhere/at.all"], "cannot be opened");
+    refused(&["inspect", path(folder.path())], "is a folder");
+    refused(&["protect", path(&progressive), "-o", out_path], "progressive");
+    refused(&["protect", input, "-o", out_path, "--key", "0011"], "The key is 2 bytes");
+    refused(&["protect", input, "-o", out_path, "--kid", "x"], "is not a UUID");
+    refused(&["protect", input, "-o", out_path, "--profile", "x"], "Choose dual, piff or cenc");
+    refused(&["protect", input, "-o", out_path, "--tracks", "7"], "There is no track 7");
+    refused(&["protect", input, "-o", out_path, "--la-url", "x y"], "not an absolute URL");
+    refused(&["protect", input, "-o", input], "is the input itself");
+    refused(&["protect", input, "-o", "/nowhere/out.mp4"], "cannot be written");
+    refused(&["decrypt", input, "-o", out_path, "--key", KEY], "is not protected");
+    for args in
+        [&["protect", input][..], &["what"], &["protect", input, "-o", out_path, "--tracks", "a"]]
+    {
+        assert_eq!(cli(args).status.code(), Some(2), "{args:?}");
+    }
+    fs::write(&out, "mine").unwrap();
+    let output = cli(&["protect", input, "-o", out_path]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(text(&output.stderr).contains("--force"));
+    assert_eq!(fs::read(&out).unwrap(), b"mine", "an output that is there stays");
+    assert!(cli(&["protect", input, "-o", out_path, "--force"]).status.success());
+    // Only the output is left: no temporary file.
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+}
+
+#[test]
+fn a_missing_key_is_named() {
+    let folder = scratch();
+    let (out, back) = (folder.path().join("out.mp4"), folder.path().join("back.mp4"));
+    let input = fixture_path("slices.ismv");
+    cli(&["protect", path(&input), "-o", path(&out), "--kid", KID, "--key", KEY]);
+    let swapped = "0267e309-338f-6c43-a5dd-60ffe6671e70";
+    let output =
+        cli(&["decrypt", path(&out), "-o", path(&back), "--key", &format!("{swapped}:{KEY}")]);
+    assert_eq!(output.status.code(), Some(1));
+    let complaint = text(&output.stderr);
+    assert!(complaint.contains(KID) && complaint.contains("bytes swapped"), "{complaint}");
+    let output = cli(&[
+        "decrypt",
+        path(&out),
+        "-o",
+        path(&back),
+        "--key",
+        "ffeeddccbbaa99887766554433221100",
+    ]);
+    assert!(text(&output.stderr).contains("CHECKSUM"));
+}
+
+/// A file of about 300 MB from a small one: its fragments over and over.
+fn write_large(to: &Path) {
+    use std::io::Write as _;
+    let file = fs::read(common::root().join("www/sample.ismv")).unwrap();
+    let movie = inspect(&file);
+    let (first, last) = (&movie.fragments[0], movie.fragments.last().unwrap());
+    let mut out = std::io::BufWriter::new(fs::File::create(to).unwrap());
+    let (front, body) =
+        (first.moof.at as usize, &file[first.moof.at as usize..last.span.end() as usize]);
+    out.write_all(&file[..front]).unwrap();
+    for _ in 0..300_000_000 / body.len() {
+        out.write_all(body).unwrap();
+    }
+    out.flush().unwrap();
+}
+
+#[test]
+fn memory_does_not_grow_with_the_file() {
+    let folder = scratch();
+    let (input, out) = (folder.path().join("large.ismv"), folder.path().join("out.mp4"));
+    write_large(&input);
+    let mut child = Command::new(env!("CARGO_BIN_EXE_ismvault"))
+        .args(["protect", path(&input), "-o", path(&out)])
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let status = format!("/proc/{}/status", child.id());
+    let mut peak_kib = 0_u64;
+    let exit = loop {
+        let text = fs::read_to_string(&status).unwrap_or_default();
+        let high = text.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+        let high =
+            high.and_then(|l| l.trim().strip_suffix(" kB")).and_then(|n| n.trim().parse().ok());
+        peak_kib = peak_kib.max(high.unwrap_or(0));
+        if let Some(exit) = child.try_wait().unwrap() {
+            break exit;
+        }
+        std::thread::sleep(std::time::Duration::from_millis(5));
+    };
+    assert!(exit.success());
+    assert!(fs::metadata(&out).unwrap().len() > 300_000_000);
+    assert!(peak_kib > 1000, "the peak was seen");
+    assert!(peak_kib < 64 << 10, "peak memory is {peak_kib} KiB");
+    eprintln!("peak memory for 300 MB: {peak_kib} KiB");
+}
