@@ -161,27 +161,12 @@ fn a_missing_key_is_named() {
     assert!(text(&output.stderr).contains("CHECKSUM"));
 }
 
-/// A file of about 300 MB from a small one: its fragments over and over.
-fn write_large(to: &Path) {
-    use std::io::Write as _;
-    let file = fs::read(common::root().join("www/sample.ismv")).unwrap();
-    let movie = inspect(&file);
-    let (first, last) = (&movie.fragments[0], movie.fragments.last().unwrap());
-    let mut out = std::io::BufWriter::new(fs::File::create(to).unwrap());
-    let (front, body) =
-        (first.moof.at as usize, &file[first.moof.at as usize..last.span.end() as usize]);
-    out.write_all(&file[..front]).unwrap();
-    for _ in 0..300_000_000 / body.len() {
-        out.write_all(body).unwrap();
-    }
-    out.flush().unwrap();
-}
-
+#[cfg(target_os = "linux")]
 #[test]
 fn memory_does_not_grow_with_the_file() {
     let folder = scratch();
     let (input, out) = (folder.path().join("large.ismv"), folder.path().join("out.mp4"));
-    write_large(&input);
+    common::write_large(&input, 300_000_000);
     let mut child = Command::new(env!("CARGO_BIN_EXE_ismvault"))
         .args(["protect", path(&input), "-o", path(&out)])
         .stdout(Stdio::null())

@@ -167,12 +167,10 @@ impl Input {
             Some(folder) if !folder.as_os_str().is_empty() => folder,
             _ => Path::new("."),
         };
-        let mut file = tempfile::Builder::new()
-            .prefix(".ismvault-")
-            .suffix(".part")
-            .permissions(permissions())
-            .tempfile_in(folder)
-            .map_err(stop)?;
+        let mut builder = tempfile::Builder::new();
+        builder.prefix(".ismvault-").suffix(".part");
+        usual_permissions(&mut builder);
+        let mut file = builder.tempfile_in(folder).map_err(stop)?;
         let total = recipe::run(
             &recipe,
             |span| self.read_whole(span),
@@ -193,10 +191,16 @@ impl Input {
     }
 }
 
-/// Of a new file: what the user's umask makes of the usual ones.
-fn permissions() -> std::fs::Permissions {
-    use std::os::unix::fs::PermissionsExt as _;
-    std::fs::Permissions::from_mode(0o666)
+/// A temporary file is private; this one becomes a file like any other, under
+/// the user's umask.
+fn usual_permissions(builder: &mut tempfile::Builder<'_, '_>) {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt as _;
+        builder.permissions(std::fs::Permissions::from_mode(0o666));
+    }
+    #[cfg(not(unix))]
+    let _ = builder;
 }
 
 /// Refuses an output that is there, or is the input.

@@ -197,3 +197,18 @@ pub fn framemd5(ffmpeg: &Path, key: Option<&str>, file: &Path) -> (Vec<String>, 
     lines.sort();
     (lines, text(&output.stderr))
 }
+
+/// A file of about `len` bytes from a small one: its fragments over and over.
+pub fn write_large(to: &Path, len: usize) {
+    use std::io::Write as _;
+    let file = fs::read(root().join("www/sample.ismv")).unwrap();
+    let movie = inspect(&file);
+    let (front, end) = (movie.fragments[0].moof.at, movie.fragments.last().unwrap().span.end());
+    let body = &file[front as usize..end as usize];
+    let mut out = std::io::BufWriter::new(fs::File::create(to).unwrap());
+    out.write_all(&file[..front as usize]).unwrap();
+    for _ in 0..=len / body.len() {
+        out.write_all(body).unwrap();
+    }
+    out.flush().unwrap();
+}

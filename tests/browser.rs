@@ -1,0 +1,559 @@
+//! The page in real headless Chromium, by a person's gestures.
+//!
+//! Runs where `cargo xtask test` serves the page (`ISMVAULT_SITE`).
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod common;
+
+use common::{CLEAR, KEY, KID, fixture, fixture_path, framemd5, inspect, samples};
+use fantoccini::actions::{InputSource as _, KeyAction, KeyActions};
+use fantoccini::elements::Element;
+use fantoccini::key::Key;
+use fantoccini::wd::{TimeoutConfiguration, WebDriverCompatibleCommand};
+use fantoccini::{Client, ClientBuilder, Locator};
+use hyper_util::client::legacy::connect::HttpConnector;
+use serde_json::{Value, json};
+use std::fs;
+use std::future::Future;
+use std::io::{BufRead as _, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+use tempfile::TempDir;
+
+/// A chromedriver of this test's own.
+struct Driver(Child);
+
+impl Driver {
+    fn start() -> (Self, String) {
+        let mut child = Command::new("chromedriver")
+            .arg("--port=0")
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("chromedriver is there");
+        let lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        let port = lines
+            .map_while(Result::ok)
+            .find_map(|line| {
+                let line = line.strip_suffix('.')?;
+                line.rsplit_once("started successfully on port ").map(|(_, port)| port.to_owned())
+            })
+            .expect("chromedriver starts");
+        (Self(child), format!("http://127.0.0.1:{port}"))
+    }
+}
+
+impl Drop for Driver {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// A page in a browser of its own, and the folder it downloads to.
+struct Page {
+    client: Client,
+    folder: TempDir,
+}
+
+/// Opens the page and hands it to a test; afterwards the console must be clean.
+fn in_browser<F: Future<Output = ()>>(test: impl FnOnce(Page) -> F) {
+    let Ok(site) = std::env::var("ISMVAULT_SITE") else {
+        eprintln!("skipped: nothing is served (cargo xtask test serves the page)");
+        return;
+    };
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(async {
+        let (_driver, url) = Driver::start();
+        let folder = tempfile::tempdir().unwrap();
+        let profile = tempfile::tempdir().unwrap();
+        let options = json!({
+            "goog:chromeOptions": {
+                "args": [
+                    "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
+                    "--disable-background-networking", "--disable-component-update", "--disable-sync",
+                    "--autoplay-policy=no-user-gesture-required", "--window-size=1280,900",
+                    format!("--user-data-dir={}", profile.path().display()),
+                ],
+                "prefs": {
+                    "download.default_directory": folder.path(),
+                    "profile.content_settings.exceptions.clipboard": { "*": { "setting": 1 } },
+                },
+            },
+            "goog:loggingPrefs": { "browser": "ALL" },
+        });
+        let client = ClientBuilder::new(HttpConnector::new())
+            .capabilities(options.as_object().unwrap().clone())
+            .connect(&url)
+            .await
+            .expect("Chromium starts");
+        let script = Some(Duration::from_secs(60));
+        client.update_timeouts(TimeoutConfiguration::new(script, None, None)).await.unwrap();
+        client.goto(&site).await.unwrap();
+        client.wait().for_element(Locator::Css("html[data-ready]")).await.expect("the page is ready");
+        test(Page { client: client.clone(), folder }).await;
+        let logs = client.issue_cmd(ConsoleLog).await.unwrap();
+        let errors: Vec<&Value> =
+            logs.as_array().unwrap().iter().filter(|entry| entry["level"] == "SEVERE").collect();
+        assert!(errors.is_empty(), "the console has errors: {errors:?}");
+        client.close().await.unwrap();
+    });
+}
+
+#[derive(Debug)]
+struct ConsoleLog;
+
+impl WebDriverCompatibleCommand for ConsoleLog {
+    fn endpoint(
+        &self,
+        base: &url::Url,
+        session: Option<&str>,
+    ) -> Result<url::Url, url::ParseError> {
+        base.join(&format!("session/{}/se/log", session.unwrap_or_default()))
+    }
+
+    fn method_and_body(&self, _: &url::Url) -> (http::Method, Option<String>) {
+        (http::Method::POST, Some(json!({ "type": "browser" }).to_string()))
+    }
+}
+
+impl Page {
+    async fn find(&self, css: &str) -> Element {
+        let wait = self.client.wait().at_most(Duration::from_secs(20));
+        wait.for_element(Locator::Css(css)).await.unwrap_or_else(|e| panic!("{css}: {e}"))
+    }
+
+    async fn click(&self, css: &str) {
+        self.find(css).await.click().await.unwrap_or_else(|e| panic!("{css}: {e}"));
+    }
+
+    async fn text(&self, css: &str) -> String {
+        self.find(css).await.text().await.unwrap()
+    }
+
+    async fn wait_for_text(&self, css: &str, words: &str) {
+        for _ in 0..200 {
+            let text = self
+                .script(&format!("return document.querySelector({css:?})?.innerText ?? ''"))
+                .await;
+            if text.as_str().unwrap().contains(words) {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        panic!("\"{words}\" never comes into {css}, which says: {}", self.text(css).await);
+    }
+
+    async fn script(&self, script: &str) -> Value {
+        self.client.execute(script, Vec::new()).await.unwrap()
+    }
+
+    /// As in Firefox and Safari: no picker, so output goes to storage.
+    async fn without_picker(&self) {
+        self.script("delete window.showSaveFilePicker").await;
+    }
+
+    async fn choose(&self, file: &Path) {
+        self.script("document.getElementById('picker').hidden = false").await;
+        self.find("#picker").await.send_keys(file.to_str().unwrap()).await.unwrap();
+    }
+
+    /// Drops a file on the page: a real one, through an input that is not the page's.
+    async fn drop_file(&self, file: &Path) {
+        self.script("const i = document.createElement('input'); i.type = 'file'; i.id = 'hand'; document.body.append(i)").await;
+        self.find("#hand").await.send_keys(file.to_str().unwrap()).await.unwrap();
+        self.script(
+            "const hand = document.getElementById('hand'), dataTransfer = new DataTransfer();
+             dataTransfer.items.add(hand.files[0]);
+             hand.remove();
+             const drag = (type) => document.body.dispatchEvent(
+               new DragEvent(type, { dataTransfer, bubbles: true, cancelable: true }));
+             drag('dragenter');
+             if (document.getElementById('overlay').hidden) throw new Error('no overlay');
+             drag('dragover');
+             drag('drop');",
+        )
+        .await;
+    }
+
+    async fn give_key(&self) {
+        self.click("input[value=key]").await;
+        self.find("[name=kid]").await.send_keys(KID).await.unwrap();
+        self.find("[name=key]").await.send_keys(KEY).await.unwrap();
+    }
+
+    /// Presses the button once the preview says what will be written.
+    async fn protect(&self) {
+        self.find("#protect .preview li").await;
+        self.find("#protect form button.primary:not(:disabled)").await.click().await.unwrap();
+    }
+
+    /// Clicks the download link, and gives the file once it is there.
+    async fn download(&self) -> PathBuf {
+        self.click("#protect a.primary").await;
+        let name = self.find("#protect a.primary").await.attr("download").await.unwrap().unwrap();
+        let path = self.folder.path().join(name);
+        for _ in 0..200 {
+            let partial = fs::read_dir(self.folder.path())
+                .unwrap()
+                .any(|entry| entry.unwrap().path().extension().is_some_and(|e| e == "crdownload"));
+            if path.exists() && !partial {
+                return path;
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        panic!("{} never comes", path.display());
+    }
+
+    /// Names in this origin's storage.
+    async fn stored(&self) -> Value {
+        self.client
+            .execute_async(
+                "const done = arguments[0];
+                 (async () => {
+                   const names = [];
+                   try {
+                     const root = await navigator.storage.getDirectory();
+                     const folder = await root.getDirectoryHandle('ismvault-outputs');
+                     for await (const name of folder.keys()) names.push(name);
+                   } catch {}
+                   return names;
+                 })().then(done)",
+                Vec::new(),
+            )
+            .await
+            .unwrap()
+    }
+
+    async fn press(&self, key: Key) {
+        let keys = KeyActions::new("keyboard".into())
+            .then(KeyAction::Down { value: key.into() })
+            .then(KeyAction::Up { value: key.into() });
+        self.client.perform_actions(keys).await.unwrap();
+    }
+
+    /// Tabs until something with these words has the focus.
+    async fn tab_to(&self, words: &str) {
+        for _ in 0..60 {
+            self.press(Key::Tab).await;
+            let focus = self.script("const e = document.activeElement; return e.innerText || e.ariaLabel || e.name || ''").await;
+            if focus.as_str().unwrap().contains(words) {
+                return;
+            }
+        }
+        panic!("the keyboard never gets to \"{words}\"");
+    }
+}
+
+#[test]
+fn drop_read_protect_download() {
+    in_browser(|page| async move {
+        page.without_picker().await;
+        page.drop_file(&fixture_path("h264_aac.ismv")).await;
+        page.wait_for_text("#verdict", "Ready to protect.").await;
+        assert_eq!(page.text("#name").await, "h264_aac.ismv");
+        let table = page.text("#tracks table").await;
+        for fact in [
+            "avc1.64000B",
+            "192 × 108, 25 fps",
+            "00:00:04.000",
+            "mp4a.40.2",
+            "stereo, 48 kHz",
+            "clear",
+        ] {
+            assert!(table.contains(fact), "{fact} is not in the table: {table}");
+        }
+        page.give_key().await;
+        let url = "https://licence.example/rightsmanager.asmx?a=1&b=2";
+        page.find("[name=laUrl]").await.send_keys(url).await.unwrap();
+        page.wait_for_text("#protect .preview", url).await;
+        page.protect().await;
+        let path = page.download().await;
+        assert_eq!(path.file_name().unwrap(), "h264_aac.mp4");
+        // Outside the browser.
+        let (file, clear) = (fs::read(&path).unwrap(), fixture("h264_aac.ismv"));
+        let movie = inspect(&file);
+        let header = movie.systems[0].playready.as_ref().unwrap();
+        assert_eq!(header.la_url.as_deref(), Some(url));
+        assert_eq!(movie.tracks[0].protection().unwrap().kid.unwrap().to_string(), KID);
+        assert_ne!(samples(&file, 1), samples(&clear, 1));
+        let ffmpeg = Path::new("ffmpeg");
+        let (want, _) = framemd5(ffmpeg, None, &fixture_path("h264_aac.ismv"));
+        assert_eq!(framemd5(ffmpeg, Some(KEY), &path).0, want);
+        // And back into the page.
+        page.choose(&path).await;
+        page.wait_for_text("#verdict", "Protected: PlayReady").await;
+        let protection = page.text("#protection").await;
+        for fact in [KID, "0267e309-338f-6c43-a5dd-60ffe6671e70", url, "qhmfONWOqJs=", "<WRMHEADER"]
+        {
+            assert!(protection.contains(fact), "{fact} is not told: {protection}");
+        }
+        assert!(page.text("#protect").await.contains("already protected"));
+        // A key that was typed in is in no place it could be left in.
+        let left = page.script("return location.href + JSON.stringify(localStorage) + JSON.stringify(sessionStorage) + document.title").await;
+        assert!(!left.as_str().unwrap().contains(&KEY[..8]));
+    });
+}
+
+#[test]
+fn every_fixture_and_profile_as_on_the_command_line() {
+    in_browser(|page| async move {
+        page.without_picker().await;
+        for name in CLEAR {
+            for profile in ["dual", "piff", "cenc"] {
+                page.choose(&fixture_path(name)).await;
+                page.wait_for_text("#name", name).await;
+                page.wait_for_text("#verdict", "Ready to protect.").await;
+                page.find("[name=profile]").await.select_by_value(profile).await.unwrap();
+                page.give_key().await;
+                page.wait_for_text(
+                    "#protect .preview",
+                    if profile == "piff" { "scheme piff" } else { "scheme cenc" },
+                )
+                .await;
+                page.protect().await;
+                let path = page.download().await;
+                let (file, clear) = (fs::read(&path).unwrap(), fixture(name));
+                let key = ismvault::decrypt::parse_key(KEY).unwrap();
+                let decryption =
+                    ismvault::decrypt::Decryption::new(&inspect(&file), &[key]).unwrap();
+                let back = common::realise(decryption, &file).unwrap();
+                for track in inspect(&clear).tracks {
+                    assert_eq!(
+                        samples(&back, track.id),
+                        samples(&clear, track.id),
+                        "{name} {profile}"
+                    );
+                }
+                fs::remove_file(path).unwrap();
+            }
+        }
+        // One output at a time is kept in storage.
+        assert_eq!(page.stored().await.as_array().unwrap().len(), 1);
+    });
+}
+
+/// Plays a file through MSE and EME ClearKey; gives the time it got to, or the
+/// error it stopped with.
+const PLAY: &str = r#"
+const [base64, mime, kid, key, done] = arguments;
+const bytes = Uint8Array.from(atob(base64), (c) => c.charCodeAt(0));
+const url = (hex) => btoa(String.fromCharCode(...hex.match(/../g).map((b) => parseInt(b, 16))))
+  .replaceAll('+', '-').replaceAll('/', '_').replaceAll('=', '');
+(async () => {
+  const video = document.createElement('video');
+  video.muted = true;
+  document.body.append(video);
+  const [pictures, sound] = ['video', 'audio'].map((kind, i) => [{ contentType: `${kind}/mp4; codecs="${mime.split('"')[1].split(',')[i]}"` }]);
+  const config = [{ initDataTypes: ['cenc'], videoCapabilities: pictures, audioCapabilities: sound }];
+  const access = await navigator.requestMediaKeySystemAccess('org.w3.clearkey', config);
+  const keys = await access.createMediaKeys();
+  await video.setMediaKeys(keys);
+  video.onencrypted = async ({ initDataType, initData }) => {
+    const session = keys.createSession();
+    session.onmessage = () => session.update(new TextEncoder().encode(JSON.stringify(
+      { keys: [{ kty: 'oct', kid: url(kid), k: url(key) }], type: 'temporary' })));
+    await session.generateRequest(initDataType, initData);
+  };
+  const source = new MediaSource();
+  video.src = URL.createObjectURL(source);
+  await new Promise((open) => { source.onsourceopen = open; });
+  const buffer = source.addSourceBuffer(mime);
+  await new Promise((end, fail) => {
+    buffer.onupdateend = end;
+    buffer.onerror = () => fail(new Error('append'));
+    buffer.appendBuffer(bytes);
+  });
+  source.endOfStream();
+  const ended = new Promise((end, fail) => {
+    video.onended = end;
+    video.onerror = () => fail(new Error(`${video.error.code} ${video.error.message}`));
+    setTimeout(() => fail(new Error(`only got to ${video.currentTime}`)), 20000);
+  });
+  ended.catch(() => {}); // told when it is awaited
+  video.playbackRate = 4;
+  await video.play();
+  await ended;
+  const { totalVideoFrames } = video.getVideoPlaybackQuality();
+  const result = { time: video.currentTime, frames: totalVideoFrames };
+  video.remove();
+  return result;
+})().then(done, (error) => done({ error: String(error) }));
+"#;
+
+#[test]
+fn the_output_plays_with_clearkey() {
+    in_browser(|page| async move {
+        use base64::Engine as _;
+        page.without_picker().await;
+        page.choose(&fixture_path("h264_aac.ismv")).await;
+        page.give_key().await;
+        page.protect().await;
+        let file = fs::read(page.download().await).unwrap();
+        let base64 = base64::engine::general_purpose::STANDARD.encode(file);
+        let mime = r#"video/mp4; codecs="avc1.64000B,mp4a.40.2""#;
+        let kid = KID.replace('-', "");
+        let play = |key: &str| {
+            let args = vec![json!(base64), json!(mime), json!(kid), json!(key)];
+            let client = page.client.clone();
+            async move { client.execute_async(PLAY, args).await.unwrap() }
+        };
+        let right = play(KEY).await;
+        assert!(right["time"].as_f64().is_some_and(|time| time > 3.9), "{right}");
+        assert!(right["frames"].as_u64().is_some_and(|frames| frames > 20), "{right}");
+        let wrong = play("ffeeddccbbaa99887766554433221100").await;
+        assert!(wrong["error"].is_string(), "a wrong key plays: {wrong}");
+    });
+}
+
+#[test]
+fn a_picked_file_is_written_and_a_cancelled_one_is_not() {
+    in_browser(|page| async move {
+        let large = page.folder.path().join("large.ismv");
+        common::write_large(&large, 120_000_000);
+        // The dialog alone is replaced: the handle and its stream are real.
+        page.script(
+            "window.showSaveFilePicker = async ({ suggestedName }) =>
+               (await navigator.storage.getDirectory()).getFileHandle(suggestedName, { create: true });
+             window.sizeOf = async (name) => {
+               const root = await navigator.storage.getDirectory();
+               return (await (await root.getFileHandle(name)).getFile()).size;
+             };",
+        )
+        .await;
+        let size = |name: &str| {
+            let client = page.client.clone();
+            let script = format!("const done = arguments[0]; sizeOf({name:?}).then(done, String)");
+            async move { client.execute_async(&script, Vec::new()).await.unwrap() }
+        };
+        page.choose(&large).await;
+        page.wait_for_text("#verdict", "Ready to protect.").await;
+        page.protect().await;
+        page.wait_for_text("#protect", "MB/s").await;
+        assert!(page.client.title().await.unwrap().contains('%'));
+        page.find("#protect .wide").await.click().await.unwrap();
+        // The form is back, and the picked file is as it was: empty.
+        page.find("#protect form").await;
+        assert_eq!(size("large.mp4").await, 0);
+        // Again, to the end.
+        page.protect().await;
+        page.wait_for_text("#protect", "Saved as large.mp4").await;
+        assert!(size("large.mp4").await.as_u64().unwrap() > 120_000_000);
+        assert_eq!(page.stored().await, json!([]));
+        // A random key is shown, hidden until asked for.
+        let card = page.text("#protect .keys").await;
+        assert!(card.contains("shown here and nowhere else") && card.contains("••••"), "{card}");
+        page.click("#protect .keys .copy:not([aria-label])").await;
+        let key = page.text("#protect .keys dl > div:last-child code").await;
+        assert!(key.len() == 32 && key.bytes().all(|b| b.is_ascii_hexdigit()), "{key}");
+    });
+}
+
+#[test]
+fn cancelling_leaves_nothing_in_storage() {
+    in_browser(|page| async move {
+        page.without_picker().await;
+        let large = page.folder.path().join("large.ismv");
+        common::write_large(&large, 120_000_000);
+        page.choose(&large).await;
+        page.wait_for_text("#verdict", "Ready to protect.").await;
+        page.protect().await;
+        page.wait_for_text("#protect", "MB/s").await;
+        page.find("#protect .wide").await.click().await.unwrap();
+        page.find("#protect form").await;
+        assert_eq!(page.stored().await, json!([]));
+    });
+}
+
+#[test]
+fn bad_files_get_a_sentence_and_the_page_goes_on() {
+    in_browser(|page| async move {
+        let file = fixture("bframes.ismv");
+        let moov = inspect(&file).top.iter().find(|t| t.kind.to_string() == "moov").unwrap().span;
+        let cut_moov = &file[..moov.at as usize + 300];
+        let mut html_name = file.clone();
+        let at = html_name.windows(12).position(|w| w == b"VideoHandler").unwrap();
+        html_name[at..at + 12].copy_from_slice(b"<img src=x> ");
+        for (name, bytes, words) in [
+            ("empty.ismv", &[][..], "The file is empty."),
+            ("page.ismv", b"<!DOCTYPE html><title>404</title>", "This is a web page"),
+            (
+                "random.ismv",
+                b"\x93\x17\x22\xf0\x81\x00\xfe\x01 and more of the same",
+                "This is not an MP4 file",
+            ),
+            ("cut.ismv", cut_moov, "The file ends inside this moov"),
+            ("half.ismv", &file[..file.len() / 2], "Damaged: The file ends inside this"),
+        ] {
+            let path = page.folder.path().join(name);
+            fs::write(&path, bytes).unwrap();
+            page.choose(&path).await;
+            page.wait_for_text("#verdict", words).await;
+            page.wait_for_text("#findings", "Error").await;
+            assert_eq!(
+                page.script("return document.querySelector('#protect form')").await,
+                Value::Null
+            );
+        }
+        let path = page.folder.path().join("<b>name<b>.ismv");
+        fs::write(&path, html_name).unwrap();
+        page.choose(&path).await;
+        page.wait_for_text("#verdict", "Ready to protect.").await;
+        assert_eq!(page.text("#name").await, "<b>name<b>.ismv");
+        assert_eq!(
+            page.script("return document.querySelectorAll('main b b, main img').length").await,
+            0
+        );
+        // A wrong key length is told before anything is written.
+        page.click("input[value=key]").await;
+        page.find("[name=key]").await.send_keys("00112233").await.unwrap();
+        page.wait_for_text("#protect .preview", "The key is 4 bytes; AES-128 needs 16").await;
+        assert!(!page.find("#protect form button.primary").await.is_enabled().await.unwrap());
+    });
+}
+
+#[test]
+fn by_keyboard_alone() {
+    in_browser(|page| async move {
+        page.without_picker().await;
+        page.tab_to("Try the sample").await;
+        page.press(Key::Enter).await;
+        page.wait_for_text("#verdict", "Ready to protect.").await;
+        page.find("#protect .preview li").await;
+        // The submit button, not a heading or a label with the same word.
+        page.tab_to("More of the header").await;
+        page.press(Key::Tab).await;
+        page.press(Key::Enter).await;
+        page.wait_for_text("#protect", "Protected.").await;
+        let focus = page.script("return document.activeElement.innerText").await;
+        assert_eq!(focus, "Download sample.mp4", "the focus is on what comes next");
+    });
+}
+
+#[test]
+fn nothing_can_be_sent_elsewhere() {
+    in_browser(|page| async move {
+        let blocked = page
+            .client
+            .execute_async(
+                "const done = arguments[0];
+                 addEventListener('securitypolicyviolation', (e) => done(e.effectiveDirective));
+                 fetch('http://127.0.0.1:9/').catch(() => {});",
+                Vec::new(),
+            )
+            .await
+            .unwrap();
+        assert_eq!(blocked, "connect-src");
+        // That refusal is the one error this page's console may have.
+        page.client.issue_cmd(ConsoleLog).await.unwrap();
+        page.without_picker().await;
+        page.script("performance.clearResourceTimings()").await;
+        page.choose(&fixture_path("slices.ismv")).await;
+        page.protect().await;
+        page.wait_for_text("#protect", "Protected.").await;
+        let requests =
+            page.script("return performance.getEntriesByType('resource').map((e) => e.name)").await;
+        assert_eq!(requests, json!([]), "protecting makes no request");
+    });
+}
