@@ -145,6 +145,9 @@ pub struct Context {
     pub iv_size: u8,
 }
 
+/// Reads a body and writes it again.
+pub type Rewrite = fn(&mut Reader<'_>, Context) -> Result<Vec<u8>>;
+
 /// One row of [`BOXES`].
 #[derive(Clone, Copy, Debug)]
 pub struct BoxDef {
@@ -156,8 +159,8 @@ pub struct BoxDef {
     pub source: &'static str,
     /// Where boxes are inside.
     pub shape: Shape,
-    /// Reads the body and writes it again: the proof that we know it.
-    pub rewrite: Option<fn(&mut Reader<'_>, Context) -> Result<Vec<u8>>>,
+    /// The proof that we know it.
+    pub rewrite: Option<Rewrite>,
 }
 
 fn rewrite<B: Mp4Box>(r: &mut Reader<'_>, _: Context) -> Result<Vec<u8>> {

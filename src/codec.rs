@@ -1,7 +1,7 @@
 //! Codecs: what a sample entry says, and which bytes of its samples may be
 //! protected.
 //!
-//! To add a codec's protection rule: its row in [`rule_of`], and for a NAL
+//! To add a codec's protection rule: its row in `rule_of`, and for a NAL
 //! codec a module beside [`avc`] and [`hevc`].
 
 pub mod aac;

@@ -9,7 +9,7 @@
 //! * Every output is a [`Recipe`]: a list of [`Piece`]s that a host realises in
 //!   order into a sink that only ever grows at its end.
 //!
-//! The hosts are a Web Worker (`www/worker.js`, through [`wasm`](crate)) and the
+//! The hosts are a Web Worker (`www/worker.js`, through `src/wasm.rs`) and the
 //! command line (`src/bin/ismvault.rs`).
 
 pub mod boxes;

@@ -1,7 +1,7 @@
 //! Protecting a file with PlayReady: options, profiles, and the plan.
 //!
 //! All decisions and all refusals are made when the [`Plan`] is; the user sees
-//! them before a byte is written. Then the plan is a [`Recipe`], and nothing
+//! them before a byte is written. Then the plan is a [`crate::Recipe`], and nothing
 //! changes any more: every sample has its IV already, so fragments can be
 //! protected in any order.
 

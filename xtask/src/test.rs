@@ -15,8 +15,7 @@ pub(crate) fn test() -> Result<()> {
     let wasm = ["clippy", "--quiet", "--lib", "--no-default-features"];
     let wasm = [&wasm[..], &["--target", "wasm32-unknown-unknown"], &deny].concat();
     run(&mut cargo(&wasm))?;
-    run(cargo(&["doc", "--quiet", "--no-deps", "--document-private-items", "--workspace"])
-        .env("RUSTDOCFLAGS", "-D warnings"))?;
+    run(cargo(&["doc", "--quiet", "--no-deps", "--workspace"]).env("RUSTDOCFLAGS", "-D warnings"))?;
     package::build()?;
     let (_server, site) = serve::in_background()?;
     let mut tests = cargo(&["test", "--workspace"]);
