@@ -259,17 +259,7 @@ impl Inspector {
             _ => return true,
         }
         if span.len > limits::WHOLE_BOX {
-            self.broken(
-                Error::limit(
-                    "box_too_large",
-                    format!(
-                        "The box {code} is {} bytes long; at most {} are read.",
-                        span.len,
-                        limits::WHOLE_BOX
-                    ),
-                )
-                .at(span.at),
-            );
+            self.broken(too_large(code, span));
             return true;
         }
         let with_next = Span { at: span.at, len: span.len + BoxHeader::MAX_LEN };
@@ -371,34 +361,30 @@ impl Inspector {
 
     /// A fragment that stood before `moov`. Its box was walked over already.
     fn passed_fragment(&mut self) {
-        let size = self.movie.size;
-        if self.ahead.is_empty() {
-            self.ahead = self.passed.iter().copied().take(BATCH).collect();
-        }
         let Some(at) = self.passed.front().copied() else {
             self.stage = Stage::Done;
             return self.finish();
         };
-        let Some(len) = self.movie.top.iter().find(|b| b.span.at == at).map(|b| b.span.len) else {
+        let span = self.top_span(at);
+        if span.len > limits::WHOLE_BOX {
             self.passed.pop_front();
-            return;
-        };
-        if self.source.get(Span { at, len }).is_none() {
-            let spans: Vec<Span> = self
-                .movie
-                .top
-                .iter()
-                .filter(|b| b.span.at >= at && self.ahead.contains(&b.span.at))
-                .map(|b| b.span)
-                .filter(|span| span.len <= BATCH_BYTES && span.end() <= size)
-                .collect();
-            self.ahead.clear();
-            let fits = spans.iter().any(|span| span.at == at);
-            self.source.ask(if fits { spans } else { vec![Span { at, len }] });
+            return self.broken(too_large("moof", span));
+        }
+        if self.source.get(span).is_none() {
+            let (mut spans, mut total) = (vec![span], span.len);
+            for at in self.passed.iter().skip(1).take(BATCH) {
+                let span = self.top_span(*at);
+                total += span.len;
+                if total > BATCH_BYTES {
+                    break;
+                }
+                spans.push(span);
+            }
+            self.source.ask(spans);
             return;
         }
         self.passed.pop_front();
-        let Some(bytes) = self.need(Span { at, len }) else { return };
+        let Some(bytes) = self.need(span) else { return };
         let mut problems = Vec::new();
         match Node::read(&bytes, at, &mut problems) {
             Ok(node) => self.fragment(&node),
@@ -418,7 +404,13 @@ impl Inspector {
         {
             fragment.span.len = end - at;
         }
-        self.source.release(at + len);
+        self.source.release(span.end());
+    }
+
+    /// The box at the top that begins at `at`.
+    fn top_span(&self, at: u64) -> Span {
+        let index = self.movie.top.partition_point(|b| b.span.at < at);
+        self.movie.top.get(index).map_or(Span { at, len: 0 }, |b| b.span)
     }
 
     fn finish(&mut self) {
@@ -448,6 +440,18 @@ fn short_uuid(at: u64) -> Error {
         "This uuid box has no room for its UUID, so nobody can tell what it is.",
     )
     .at(at)
+}
+
+fn too_large(code: impl std::fmt::Display, span: Span) -> Error {
+    Error::limit(
+        "box_too_large",
+        format!(
+            "The box {code} is {} bytes long; at most {} are read.",
+            span.len,
+            limits::WHOLE_BOX
+        ),
+    )
+    .at(span.at)
 }
 
 fn cut(header: &BoxHeader, room: u64) -> Error {

@@ -18,6 +18,8 @@ pub(crate) struct Rewrite {
     pieces: Vec<Piece>,
     /// Where each piece was in the input.
     origins: Vec<Span>,
+    /// The bytes of each unit in the input, in order.
+    units: Vec<Span>,
     trexes: Vec<Trex>,
     mfra: Option<Node>,
     /// Which piece each `sidx` is.
@@ -30,6 +32,7 @@ impl Rewrite {
         let mut rewrite = Self {
             pieces: Vec::new(),
             origins: Vec::new(),
+            units: Vec::new(),
             trexes: movie.tracks.iter().filter_map(|track| track.trex).collect(),
             mfra: movie.mfra.clone(),
             indexes: Vec::new(),
@@ -59,6 +62,7 @@ impl Rewrite {
                     .at(fragment.moof.at));
                 }
                 done_to = fragment.span.end();
+                rewrite.units.push(fragment.span);
                 rewrite.push(fragment.span, Piece::Work { unit, span: fragment.span });
             } else if top.kind == Ftyp::KIND {
                 rewrite.push(top.span, Piece::Bytes(ftyp.clone()));
@@ -100,20 +104,15 @@ impl Rewrite {
 
     /// The units that an index in front of them has the sizes of.
     pub(crate) fn unmeasured(&self) -> Vec<Span> {
-        if self.indexes.is_empty() { Vec::new() } else { self.units() }
-    }
-
-    fn units(&self) -> Vec<Span> {
-        let span = |piece: &Piece| match piece {
-            Piece::Work { span, .. } => Some(*span),
-            _ => None,
-        };
-        self.pieces.iter().filter_map(span).collect()
+        if self.indexes.is_empty() { Vec::new() } else { self.units.clone() }
     }
 
     /// Reads a unit's `moof`.
     pub(crate) fn open(&self, unit: usize, bytes: &[u8]) -> Result<Unit> {
-        let span = self.units_at(unit)?;
+        let span =
+            self.units.get(unit).copied().ok_or_else(|| {
+                Error::misuse("no_such_unit", format!("There is no unit {unit}."))
+            })?;
         if span.len != bytes.len() as u64 {
             return Err(Error::misuse("wrong_bytes", "These are not the bytes of this unit."));
         }
@@ -130,16 +129,6 @@ impl Rewrite {
         let trex = |id| self.trexes.iter().find(|trex| trex.track_id == id);
         let fragments = read_fragment(&moof, trex)?;
         Ok(Unit { at: span.at, old_len: header.size, moof, fragments })
-    }
-
-    fn units_at(&self, unit: usize) -> Result<Span> {
-        self.pieces
-            .iter()
-            .find_map(|piece| match piece {
-                Piece::Work { unit: u, span } if *u == unit => Some(*span),
-                _ => None,
-            })
-            .ok_or_else(|| Error::misuse("no_such_unit", format!("There is no unit {unit}.")))
     }
 
     /// Where every piece begins in the output, and where the last ends.
@@ -212,11 +201,11 @@ impl Rewrite {
     /// How many entries of `mfra` point at no fragment, and are left out.
     pub(crate) fn stale_index_entries(&self) -> usize {
         let Some(mfra) = &self.mfra else { return 0 };
-        let units = self.units();
+        let known = |at: &u64| self.units.binary_search_by_key(at, |unit| unit.at).is_ok();
         mfra.all(Tfra::KIND)
             .filter_map(|node| Tfra::parse(node).ok())
             .flat_map(|tfra| tfra.entries)
-            .filter(|entry| !units.iter().any(|unit| unit.at == entry.moof_offset))
+            .filter(|entry| !known(&entry.moof_offset))
             .count()
     }
 
