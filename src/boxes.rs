@@ -221,6 +221,8 @@ pub const BOXES: &[BoxDef] = &[
     typed::<movie::Trex>("Track Extends", "ISO/IEC 14496-12 §8.8.3"),
     entry(b"avc1", Shape::Visual, "AVC video", "ISO/IEC 14496-15 §5.4.2"),
     entry(b"avc3", Shape::Visual, "AVC video, in-band parameter sets", "ISO/IEC 14496-15 §5.4.2"),
+    entry(b"dva1", Shape::Visual, "Dolby Vision on AVC", "Dolby Vision in ISOBMFF"),
+    entry(b"dvav", Shape::Visual, "Dolby Vision on AVC", "Dolby Vision in ISOBMFF"),
     entry(b"hvc1", Shape::Visual, "HEVC video", "ISO/IEC 14496-15 §8.4.1"),
     entry(b"hev1", Shape::Visual, "HEVC video, in-band parameter sets", "ISO/IEC 14496-15 §8.4.1"),
     entry(b"dvh1", Shape::Visual, "Dolby Vision on HEVC", "Dolby Vision in ISOBMFF"),

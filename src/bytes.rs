@@ -17,6 +17,13 @@ pub mod limits {
     /// Samples in one fragment. At 48,000 samples a second this is 20 seconds
     /// of uncompressed audio, sample by sample.
     pub const FRAGMENT_SAMPLES: usize = 1 << 20;
+    /// Boxes in one tree. A `moov` of a hundred tracks has some three thousand.
+    pub const NODES: usize = 1 << 18;
+    /// Tracks read.
+    pub const TRACKS: usize = 1000;
+    /// Samples that need no byte of their own in the file (a run may give one
+    /// size and duration to a million), over the whole file.
+    pub const FREE_SAMPLES: u64 = 1 << 20;
     /// Findings kept; a file with more is told so in a last one.
     pub const FINDINGS: usize = 500;
     /// Problems kept while one box is read.

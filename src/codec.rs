@@ -102,7 +102,7 @@ impl ParameterSets {
 /// What a sample entry says.
 #[derive(Clone, Debug)]
 pub struct Codec {
-    /// RFC 6381 string; the bare code where the RFC has none.
+    /// RFC 6381 string; the bare code where its parameters are not read here.
     pub string: String,
     /// How its samples are protected; none where we know no rule.
     pub rule: Option<Rule>,
@@ -152,7 +152,7 @@ impl Codec {
             match &code {
                 b"avcC" => note(codec.avc(child, format)),
                 b"hvcC" => note(codec.hevc(child, format)),
-                b"esds" => note(codec.esds(child)),
+                b"esds" => note(codec.esds(child, format)),
                 b"btrt" => note(codec.btrt(child)),
                 _ => {}
             }
@@ -188,15 +188,17 @@ impl Codec {
         Ok(())
     }
 
-    fn esds(&mut self, node: &Node) -> Result<()> {
+    fn esds(&mut self, node: &Node, format: FourCc) -> Result<()> {
         let esds = read_config(node, aac::Esds::read)?;
         let declared = if esds.avg_bitrate != 0 { esds.avg_bitrate } else { esds.max_bitrate };
         self.declared_bitrate = Some(declared).filter(|rate| *rate != 0).or(self.declared_bitrate);
-        self.string = format!("mp4a.{:02X}", esds.object_type);
+        // MPEG-4 video and systems have an esds too.
+        let code = if matches!(&format.0, b"mp4v" | b"mp4s") { format } else { FourCc(*b"mp4a") };
+        self.string = format!("{code}.{:02X}", esds.object_type);
         if esds.object_type == 0x40
             && let Some(config) = aac::AudioConfig::read(&esds.specific)
         {
-            self.string = format!("mp4a.40.{}", config.object_type);
+            self.string = format!("{code}.40.{}", config.object_type);
             self.sample_rate = Some(config.sample_rate);
             self.channels = config.channels.or(self.channels);
         }

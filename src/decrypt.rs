@@ -2,7 +2,7 @@
 
 use crate::Span;
 use crate::boxes::Mp4Box as _;
-use crate::boxes::fragment::{Saio, Saiz, Trun};
+use crate::boxes::fragment::{Saio, Saiz};
 use crate::boxes::movie::{Ftyp, Tkhd};
 use crate::boxes::protection::{PIFF_PSSH, PIFF_SENC, Pssh, SENC, SampleInfo, Senc};
 use crate::boxes::tree::Node;
@@ -10,9 +10,9 @@ use crate::bytes::Reader;
 use crate::cipher::{ContentKey, SampleCipher};
 use crate::error::{Error, Result};
 use crate::ids::{BoxType, FourCc, Kid};
-use crate::model::{Movie, Track, TrackFragment};
+use crate::model::{Movie, Protection, SampleEntry, Track, TrackFragment};
 use crate::recipe::{Piece, Recipe};
-use crate::rewrite::{Rewrite, Unit};
+use crate::rewrite::{Rewrite, Unit, check_fragments};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
@@ -29,8 +29,10 @@ pub enum KeyFor {
 
 /// Reads `KEY`, `KID:KEY` or `TRACK:KEY`.
 pub fn parse_key(text: &str) -> Result<(KeyFor, ContentKey)> {
-    let Some((name, key)) = text.rsplit_once(':') else {
-        return Ok((KeyFor::All, ContentKey::parse(text)?));
+    // A key may be written with colons between its digits.
+    let whole = ContentKey::parse(text);
+    let Some((name, key)) = text.rsplit_once(':').filter(|_| whole.is_err()) else {
+        return Ok((KeyFor::All, whole?));
     };
     let target = match name.parse() {
         Ok(track) if name.len() < 10 => KeyFor::Track(track),
@@ -46,8 +48,15 @@ pub struct Decryption {
     warnings: Vec<String>,
 }
 
+/// How the fragments of one track are decrypted.
 struct TrackKey {
-    id: u32,
+    track: Track,
+    /// For each sample entry, how; none for a clear one.
+    entries: Vec<Option<EntryKey>>,
+}
+
+struct EntryKey {
+    scheme: FourCc,
     iv_size: u8,
     kid: Kid,
     cipher: SampleCipher,
@@ -56,7 +65,7 @@ struct TrackKey {
 impl Decryption {
     /// Of a file with these keys. Every protected track needs one.
     pub fn new(movie: &Movie, keys: &[(KeyFor, ContentKey)]) -> Result<Self> {
-        if let Some(damage) = movie.damage() {
+        if let Some(damage) = &movie.damage {
             let mut error = Error::malformed(
                 "damaged",
                 format!("The file is damaged, so it cannot be decrypted whole: {}", damage.message),
@@ -79,18 +88,24 @@ impl Decryption {
                  For a progressive MP4 use ffmpeg -decryption_key.",
             ));
         }
+        check_fragments(movie)?;
         let mut warnings = Vec::new();
         let tracks = protected
             .iter()
-            .map(|track| track_key(movie, track, keys, &mut warnings))
+            .map(|track| {
+                let entries = track.entries.iter().map(|entry| {
+                    let protected = !entry.protection.is_empty();
+                    protected
+                        .then(|| entry_key(movie, track, entry, keys, &mut warnings))
+                        .transpose()
+                });
+                let entries = entries.collect::<Result<Vec<_>>>()?;
+                Ok(TrackKey { track: (*track).clone(), entries })
+            })
             .collect::<Result<Vec<_>>>()?;
         let missing = || Error::malformed("no_moov", "The file has no moov box.");
         let moov = clear_moov(movie.moov.as_ref().ok_or_else(missing)?, &protected)?;
-        let ftyp = movie.ftyp.clone().unwrap_or(Ftyp {
-            major: FourCc(*b"mp42"),
-            minor: 0,
-            compatible: vec![FourCc(*b"iso6")],
-        });
+        let ftyp = movie.ftyp.clone().unwrap_or_else(Ftyp::missing);
         let rewrite = Rewrite::new(movie, &ftyp, &moov)?;
         Ok(Self { rewrite, tracks, warnings })
     }
@@ -103,53 +118,59 @@ impl Decryption {
     /// Decrypts a unit; without `decrypt` only its boxes are made, to measure it.
     fn decrypt(&self, number: usize, mut bytes: Vec<u8>, decrypt: bool) -> Result<Vec<u8>> {
         let mut unit = self.rewrite.open(number, &bytes)?;
+        unit.check_overlaps(|fragment| self.key_of(fragment).is_some())?;
         let trafs: Vec<Node> = unit.moof.all(BoxType::code(b"traf")).cloned().collect();
         for (traf, fragment) in trafs.iter().zip(&unit.fragments).filter(|_| decrypt) {
-            let Some(track) = self.tracks.iter().find(|t| t.id == fragment.tfhd.track_id) else {
-                continue;
-            };
-            let infos = track
+            let Some(key) = self.key_of(fragment) else { continue };
+            let infos = key
                 .sample_infos(traf, fragment, &unit, &bytes)
                 .map_err(|e| e.at(traf.at).within("moof/traf"))?;
             for (info, sample) in infos.iter().zip(&fragment.samples) {
-                let range = unit.range(sample.at, sample.size)?;
-                let data = bytes.get_mut(range).ok_or_else(|| {
-                    Error::malformed("samples_outside_mdat", "A sample ends behind its mdat.")
-                        .at(sample.at)
-                })?;
-                track
-                    .cipher
-                    .apply(&info.iv, &info.subsamples, data)
+                let range = unit.range(sample)?;
+                key.cipher
+                    .apply(&info.iv, &info.subsamples, &mut bytes[range])
                     .map_err(|e| e.at(sample.at).within("moof/traf/senc"))?;
             }
         }
-        let ids: Vec<u32> = self.tracks.iter().map(|track| track.id).collect();
-        for (traf, _) in unit.trafs().filter(|(_, f)| ids.contains(&f.tfhd.track_id)) {
+        for (traf, fragment) in unit.trafs() {
+            let Some(key) = self.key_of(fragment) else { continue };
             if let Some(children) = traf.children_mut() {
-                let gone = [SENC, PIFF_SENC, Saiz::KIND, Saio::KIND];
-                children.retain(|node| !gone.contains(&node.kind));
+                children.retain(|node| {
+                    let ours = [Saiz::KIND, Saio::KIND].contains(&node.kind) && key.owns(node);
+                    !ours && ![SENC, PIFF_SENC].contains(&node.kind)
+                });
             }
         }
         unit.close(&bytes, false)
     }
+
+    /// How a `traf` is decrypted; none if it is clear.
+    fn key_of(&self, fragment: &TrackFragment) -> Option<&EntryKey> {
+        let key = self.tracks.iter().find(|key| key.track.id == fragment.tfhd.track_id)?;
+        key.entries.get(key.track.entry_of(&fragment.tfhd))?.as_ref()
+    }
 }
 
-/// The key of a track: named by track, else by KID, else the one for all.
-fn track_key(
+/// The key of a sample entry: named by track, else by KID, else the one for all.
+fn entry_key(
     movie: &Movie,
     track: &Track,
+    entry: &SampleEntry,
     keys: &[(KeyFor, ContentKey)],
     warnings: &mut Vec<String>,
-) -> Result<TrackKey> {
+) -> Result<EntryKey> {
     let id = track.id;
-    let usable = |p: &&crate::model::Protection| {
+    let usable = |p: &&Protection| {
         matches!(p.scheme, Some(FourCc(s)) if &s == b"piff" || &s == b"cenc")
             && p.algorithm_id == 1
             && matches!(p.iv_size, 8 | 16)
     };
-    let protections = track.entries.first().map_or(&[][..], |entry| &entry.protection);
-    let (protection, kid) =
-        protections.iter().find(usable).and_then(|p| Some((p, p.kid?))).ok_or_else(|| {
+    let (protection, scheme, kid) = entry
+        .protection
+        .iter()
+        .find(usable)
+        .and_then(|p| Some((p, p.scheme?, p.kid?)))
+        .ok_or_else(|| {
             let scheme = track.protection().and_then(|p| p.scheme);
             let scheme =
                 scheme.map_or("an unknown scheme".to_owned(), |s| format!("the scheme {s}"));
@@ -186,7 +207,7 @@ fn track_key(
              the key gives {sum}). It is very likely the wrong key, and the output garbage."
         ));
     }
-    Ok(TrackKey { id, iv_size: protection.iv_size, kid, cipher: key.cipher() })
+    Ok(EntryKey { scheme, iv_size: protection.iv_size, kid, cipher: key.cipher() })
 }
 
 /// `moov` with the original sample entries, without protection headers.
@@ -237,7 +258,18 @@ impl Recipe for Decryption {
     }
 }
 
-impl TrackKey {
+impl EntryKey {
+    /// Whether a `saiz` or `saio` is about protection: without a type, or with
+    /// the scheme's.
+    fn owns(&self, node: &Node) -> bool {
+        let aux = match node.kind {
+            Saiz::KIND => Saiz::parse(node).map(|saiz| saiz.aux_info_type),
+            _ => Saio::parse(node).map(|saio| saio.aux_info_type),
+        };
+        let schemes = [self.scheme, FourCc(*b"cenc")];
+        aux.is_ok_and(|aux| aux.is_none_or(|(code, _)| schemes.contains(&code)))
+    }
+
     /// What each sample of a `traf` needs, from `senc`, PIFF's `senc`, or where
     /// `saio` points.
     fn sample_infos(
@@ -297,13 +329,14 @@ impl TrackKey {
         unit: &Unit,
         bytes: &[u8],
     ) -> Result<Vec<SampleInfo>> {
-        let (Some(saiz), Some(saio)) = (traf.get_opt::<Saiz>()?, traf.get_opt::<Saio>()?) else {
+        let saiz =
+            traf.all(Saiz::KIND).find(|node| self.owns(node)).map(Saiz::parse).transpose()?;
+        let saio =
+            traf.all(Saio::KIND).find(|node| self.owns(node)).map(Saio::parse).transpose()?;
+        let (Some(saiz), Some(saio)) = (saiz, saio) else {
             return Err(Error::malformed(
                 "no_ivs",
-                format!(
-                    "This fragment of track {} has neither senc nor saiz and saio, so its IVs are unknown.",
-                    self.id
-                ),
+                "This fragment has neither senc nor saiz and saio, so its IVs are unknown.",
             ));
         };
         let base = fragment.tfhd.base_data_offset.unwrap_or(unit.at);
@@ -313,31 +346,26 @@ impl TrackKey {
             let from = at.checked_sub(unit.at).ok_or_else(outside)? as usize;
             Ok::<_, Error>(Reader::new(bytes.get(from..).ok_or_else(outside)?, at))
         };
-        // One offset for all, or one for each run.
-        let mut run_firsts = Vec::new();
-        let mut first = 0;
-        for node in traf.all(BoxType::code(b"trun")) {
-            run_firsts.push(first);
-            first += Trun::parse(node)?.sample_count as usize;
-        }
-        let one = saio.offsets.len() == 1;
-        let mut r = seek(*saio.offsets.first().ok_or_else(outside)?)?;
         let mut infos = Vec::with_capacity(fragment.samples.len());
-        for i in 0..fragment.samples.len() {
-            if let (false, Some(run)) = (one, run_firsts.iter().position(|first| *first == i)) {
+        let mut r = seek(*saio.offsets.first().ok_or_else(outside)?)?;
+        // One offset for all, or one for each run.
+        for (run, (_, samples)) in fragment.runs.iter().enumerate() {
+            if saio.offsets.len() > 1 {
                 r = seek(*saio.offsets.get(run).ok_or_else(outside)?)?;
             }
-            let size = saiz.size(i).ok_or_else(|| {
-                Error::malformed(
-                    "saiz_count",
-                    format!(
-                        "saiz has sizes for {} samples, the fragment has {}.",
-                        saiz.sample_count,
-                        fragment.samples.len()
-                    ),
-                )
-            })?;
-            infos.push(SampleInfo::read(&mut r, self.iv_size, size > self.iv_size)?);
+            for _ in 0..*samples {
+                let size = saiz.size(infos.len()).ok_or_else(|| {
+                    Error::malformed(
+                        "saiz_count",
+                        format!(
+                            "saiz has sizes for {} samples, the fragment has {}.",
+                            saiz.sample_count,
+                            fragment.samples.len()
+                        ),
+                    )
+                })?;
+                infos.push(SampleInfo::read(&mut r, self.iv_size, size > self.iv_size)?);
+            }
         }
         Ok(infos)
     }

@@ -13,7 +13,7 @@ use crate::boxes::fragment::{Mfro, Tfra};
 use crate::boxes::movie::Ftyp;
 use crate::boxes::piff::LIVE_MANIFEST;
 use crate::boxes::tree::Node;
-use crate::boxes::{BoxHeader, Mp4Box as _, starts_a_file};
+use crate::boxes::{BoxHeader, Mp4Box as _, SizeForm, starts_a_file};
 use crate::bytes::limits;
 use crate::error::{Error, Result};
 use crate::ids::BoxType;
@@ -40,6 +40,8 @@ pub struct Inspector {
     ahead: VecDeque<u64>,
     /// Fragments passed before `moov` was found, which has their defaults.
     passed: VecDeque<u64>,
+    /// Samples seen so far.
+    samples: u64,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -68,6 +70,7 @@ impl Inspector {
             pos: 0,
             ahead: VecDeque::new(),
             passed: VecDeque::new(),
+            samples: 0,
         };
         if size == 0 {
             inspector.broken(not_an_mp4(&[], "empty"));
@@ -95,7 +98,6 @@ impl Inspector {
     }
 
     fn broken(&mut self, error: Error) {
-        self.movie.broken = true;
         self.find(Severity::Error, error);
     }
 
@@ -158,21 +160,17 @@ impl Inspector {
         }
         if header.size > room {
             self.broken(cut(&header, room).at(at));
-            self.movie.top.push(TopBox {
-                kind: header.kind,
-                span: Span { at, len: room },
-                header_len: header.header_len,
-            });
-            self.end_fragment_at(header.kind, at + room);
+            let span = Span { at, len: room };
+            self.movie.top.push(TopBox { kind: header.kind, span, to_end: false });
             return self.end_of_walk();
         }
         if !self.visit(&header, Span { at, len: header.size }) {
             return; // waiting for its bytes
         }
         let span = Span { at, len: header.size };
-        self.movie.top.push(TopBox { kind: header.kind, span, header_len: header.header_len });
-        self.end_fragment_at(header.kind, span.end());
-        self.pos = span.end();
+        let to_end = header.form == SizeForm::ToEnd;
+        self.movie.top.push(TopBox { kind: header.kind, span, to_end });
+        self.pos = self.pos.max(span.end());
         self.source.release(self.pos);
     }
 
@@ -302,19 +300,27 @@ impl Inspector {
     fn fragment(&mut self, moof: &Node) {
         match read_fragment(moof, |id| self.movie.trex(id)) {
             Ok(trafs) => {
+                self.samples += trafs.iter().map(|traf| traf.samples.len() as u64).sum::<u64>();
+                if self.samples > self.movie.size.saturating_add(limits::FREE_SAMPLES) {
+                    self.broken(
+                        Error::limit(
+                            "too_many_samples",
+                            format!(
+                                "The fragments up to here claim {} samples, more than the file \
+                                 has bytes. The rest is not read.",
+                                self.samples
+                            ),
+                        )
+                        .at(moof.at),
+                    );
+                    self.pos = self.movie.size;
+                    self.passed.clear();
+                    return;
+                }
                 moov::check_sample_infos(&mut self.movie, moof, &trafs);
                 moov::add_fragment(&mut self.movie, Fragment::new(moof, &trafs));
             }
             Err(e) => self.broken(e),
-        }
-    }
-
-    /// An `mdat` ends the fragment before it.
-    fn end_fragment_at(&mut self, kind: BoxType, end: u64) {
-        if kind == BoxType::code(b"mdat")
-            && let Some(last) = self.movie.fragments.last_mut()
-        {
-            last.span.len = end - last.span.at;
         }
     }
 
@@ -393,17 +399,6 @@ impl Inspector {
         for problem in problems {
             self.broken(problem);
         }
-        let from = self.movie.top.partition_point(|b| b.span.at <= at);
-        let mdats = self.movie.top[from..]
-            .iter()
-            .take_while(|b| b.kind != BoxType::code(b"moof"))
-            .filter(|b| b.kind == BoxType::code(b"mdat"))
-            .map(|b| b.span.end());
-        if let (Some(end), Some(fragment)) = (mdats.last(), self.movie.fragments.last_mut())
-            && fragment.span.at == at
-        {
-            fragment.span.len = end - at;
-        }
         self.source.release(span.end());
     }
 
@@ -414,6 +409,7 @@ impl Inspector {
     }
 
     fn finish(&mut self) {
+        moov::end_fragments(&mut self.movie);
         checks::run(&mut self.movie);
     }
 }

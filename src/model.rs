@@ -6,6 +6,7 @@ use crate::boxes::Mp4Box as _;
 use crate::boxes::fragment::{Tfdt, Tfhd, Trun};
 use crate::boxes::movie::{Ftyp, Trex};
 use crate::boxes::piff::Tfxd;
+use crate::boxes::protection::{PIFF_SENC, SENC};
 use crate::boxes::tree::Node;
 use crate::bytes::limits;
 use crate::codec::Codec;
@@ -13,6 +14,7 @@ use crate::drm::playready::Header;
 use crate::error::{Error, Result};
 use crate::ids::{BoxType, FourCc, Kid, SystemId};
 use serde::Serialize;
+use std::collections::BTreeSet;
 
 /// A file, as far as it was read.
 #[derive(Clone, Debug, Default)]
@@ -41,8 +43,8 @@ pub struct Movie {
     pub mfra: Option<Node>,
     /// What is wrong, or worth knowing.
     pub findings: Vec<Finding>,
-    /// Whether the structure is broken: what follows would be guesswork.
-    pub broken: bool,
+    /// Where the structure is broken, if it is: what follows would be guesswork.
+    pub damage: Option<Finding>,
 }
 
 impl Movie {
@@ -51,9 +53,27 @@ impl Movie {
         self.tracks.iter().find(|track| track.id == id)
     }
 
-    /// Where the structure is broken, if it is.
-    pub fn damage(&self) -> Option<&Finding> {
-        self.findings.iter().find(|f| self.broken && f.severity == Severity::Error)
+    /// Fragments whose samples are not in the `mdat` behind them, and which.
+    pub fn runs_without_their_mdat(&self) -> impl Iterator<Item = (&Fragment, &FragmentRun)> {
+        let runs = self.fragments.iter().flat_map(|f| f.runs.iter().map(move |run| (f, run)));
+        runs.filter(|(fragment, run)| {
+            let inside =
+                run.data.at >= fragment.moof.end() && run.data.end() <= fragment.span.end();
+            run.bytes > 0 && !inside
+        })
+    }
+
+    /// Tracks that `moov` calls clear, though their fragments list IVs.
+    pub fn tracks_clear_with_ivs(&self) -> impl Iterator<Item = &Track> {
+        let ids: BTreeSet<u32> = self
+            .fragments
+            .iter()
+            .flat_map(|fragment| &fragment.runs)
+            .filter(|run| run.has_ivs)
+            .map(|run| run.track_id)
+            .collect();
+        let clear = self.tracks.iter().filter(|track| track.protection().is_none());
+        clear.filter(move |track| ids.contains(&track.id))
     }
 
     /// The fragment defaults of a track.
@@ -69,8 +89,8 @@ pub struct TopBox {
     pub kind: BoxType,
     /// Where, and how long; never past the end of the file.
     pub span: Span,
-    /// Bytes of its header.
-    pub header_len: u64,
+    /// Whether its size says "to the end of the file".
+    pub to_end: bool,
 }
 
 /// How bad a [`Finding`] is.
@@ -177,7 +197,9 @@ pub struct Track {
     pub entries: Vec<SampleEntry>,
     /// Fragment defaults.
     pub trex: Option<Trex>,
-    /// What its samples add up to.
+    /// Samples that `moov` itself lists; none in a file that is all fragments.
+    pub listed: u64,
+    /// What its samples add up to, those of fragments included.
     pub totals: Totals,
 }
 
@@ -187,9 +209,15 @@ impl Track {
         self.entries.first().map(|entry| &entry.codec)
     }
 
-    /// The protection of the first sample entry.
+    /// The protection of the first sample entry that has one.
     pub fn protection(&self) -> Option<&Protection> {
-        self.entries.first()?.protection.first()
+        self.entries.iter().find_map(|entry| entry.protection.first())
+    }
+
+    /// The sample entry that a fragment uses.
+    pub fn entry_of(&self, tfhd: &Tfhd) -> usize {
+        let default = self.trex.map_or(1, |trex| trex.sample_description_index);
+        tfhd.sample_description_index.unwrap_or(default).max(1) as usize - 1
     }
 
     /// Ticks as seconds; none without a timescale.
@@ -292,6 +320,8 @@ pub struct FragmentRun {
     pub decode_time: Option<i64>,
     /// Whether `tfdt` is there.
     pub has_tfdt: bool,
+    /// Whether IVs are listed for it, in either `senc`.
+    pub has_ivs: bool,
     /// Where its samples lie.
     pub data: Span,
 }
@@ -322,8 +352,10 @@ pub struct TrackFragment {
     pub tfxd: Option<Tfxd>,
     /// Its samples, over all runs.
     pub samples: Vec<Sample>,
-    /// Where each `trun`'s data begins.
-    pub run_starts: Vec<u64>,
+    /// Where each `trun`'s data begins, and how many samples it has.
+    pub runs: Vec<(u64, usize)>,
+    /// Whether IVs are listed, in either `senc`.
+    pub has_ivs: bool,
 }
 
 impl TrackFragment {
@@ -354,6 +386,7 @@ impl TrackFragment {
             duration: self.samples.iter().map(|sample| u64::from(sample.duration)).sum(),
             decode_time: self.decode_time(),
             has_tfdt: self.tfdt.is_some(),
+            has_ivs: self.has_ivs,
             data: self.data(),
         }
     }
@@ -422,7 +455,8 @@ fn read_traf<'a>(
         tfdt: traf.get_opt()?,
         tfxd: traf.get_opt()?,
         samples: Vec::new(),
-        run_starts: Vec::new(),
+        runs: Vec::new(),
+        has_ivs: traf.children().iter().any(|node| [SENC, PIFF_SENC].contains(&node.kind)),
     };
     let mut next = base;
     for node in traf.all(BoxType::code(b"trun")) {
@@ -449,7 +483,7 @@ fn read_traf<'a>(
                 .within("trun")
             })?;
         }
-        fragment.run_starts.push(next);
+        fragment.runs.push((next, trun.sample_count as usize));
         for i in 0..trun.sample_count as usize {
             let row = trun.rows.get(i).copied().unwrap_or_default();
             let sample_flags = match (trun.has(Trun::FLAGS), i, trun.first_sample_flags) {

@@ -1,7 +1,9 @@
 //! Protecting a file with PlayReady: options, profiles, and the plan.
 //!
-//! All decisions and all refusals are made when the [`Plan`] is; the user sees
-//! them before a byte is written. Then the plan is a [`crate::Recipe`], and nothing
+//! All decisions are made when the [`Plan`] is, and all refusals that the headers
+//! call for; the user sees them before a byte is written. (Only what is wrong
+//! inside the media, such as a NAL unit longer than its sample, comes to light
+//! later.) Then the plan is a [`crate::Recipe`], and nothing
 //! changes any more: every sample has its IV already, so fragments can be
 //! protected in any order.
 
@@ -15,6 +17,8 @@ use crate::drm::playready::HeaderVersion;
 use crate::error::{Error, Result};
 use crate::ids::Kid;
 use crate::model::{Movie, Track, TrackKind};
+use crate::rewrite::check_fragments;
+use std::collections::BTreeSet;
 
 /// Which boxes say that a file is protected, and how (facts §2.4).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -113,7 +117,7 @@ pub fn refusal(movie: &Movie) -> Option<Error> {
 /// The tracks to protect: those asked for, or all video and audio. Text stays
 /// clear, as everywhere in Smooth Streaming.
 fn selected<'m>(movie: &'m Movie, wanted: Option<&[u32]>) -> Result<Vec<&'m Track>> {
-    if let Some(damage) = movie.damage() {
+    if let Some(damage) = &movie.damage {
         let mut error = Error::malformed(
             "damaged",
             format!("The file is damaged, so it cannot be protected whole: {}", damage.message),
@@ -140,6 +144,7 @@ fn selected<'m>(movie: &'m Movie, wanted: Option<&[u32]>) -> Result<Vec<&'m Trac
              one first: ffmpeg -i IN.mp4 -c copy -f ismv OUT.ismv.",
         ));
     }
+    check_fragments(movie)?;
     if movie.fragments.is_empty() {
         return Err(Error::unsupported(
             "no_fragments",
@@ -148,8 +153,8 @@ fn selected<'m>(movie: &'m Movie, wanted: Option<&[u32]>) -> Result<Vec<&'m Trac
         ));
     }
     let tracks = match wanted {
-        Some(ids) => ids
-            .iter()
+        Some(ids) => BTreeSet::from_iter(ids)
+            .into_iter()
             .map(|id| {
                 movie.track(*id).ok_or_else(|| {
                     let have: Vec<String> = movie.tracks.iter().map(|t| t.id.to_string()).collect();

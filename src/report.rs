@@ -215,7 +215,7 @@ impl Inspection {
 
     /// The answer in words.
     fn words(&self, movie: &Movie) -> String {
-        if let Some(damage) = movie.damage() {
+        if let Some(damage) = &movie.damage {
             if movie.tracks.is_empty() && movie.fragments.is_empty() {
                 return damage.message.clone();
             }
@@ -328,11 +328,9 @@ fn track(track: &Track) -> TrackSummary {
     let positive = duration_seconds.filter(|s| *s > 0.0);
     let measured = bitrate(totals.bytes, totals.duration, track.timescale);
     let video = track.kind == TrackKind::Video;
-    let schemes: Vec<ProtectionSummary> = track
-        .entries
-        .first()
-        .map(|e| e.protection.iter().map(protection).collect())
-        .unwrap_or_default();
+    let protected = track.entries.iter().find(|entry| !entry.protection.is_empty());
+    let schemes: Vec<ProtectionSummary> =
+        protected.into_iter().flat_map(|entry| &entry.protection).map(protection).collect();
     TrackSummary {
         id: track.id,
         kind: track.kind,

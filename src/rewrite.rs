@@ -2,15 +2,16 @@
 //! file are kept, which are worked on, and every offset that moves with them.
 
 use crate::Span;
-use crate::boxes::Mp4Box as _;
 use crate::boxes::fragment::{Mfro, Saio, Sidx, Tfhd, Tfra, Trun};
 use crate::boxes::movie::{Ftyp, Trex};
 use crate::boxes::tree::{Content, Node};
+use crate::boxes::{BoxHeader, Mp4Box as _};
 use crate::bytes::limits;
 use crate::error::{Error, Result};
 use crate::ids::BoxType;
-use crate::model::{Movie, TrackFragment, read_fragment};
+use crate::model::{Movie, Sample, TrackFragment, read_fragment};
 use crate::recipe::Piece;
+use std::ops::Range;
 
 /// A file taken apart into pieces, and put together again.
 #[derive(Clone, Debug)]
@@ -23,7 +24,9 @@ pub(crate) struct Rewrite {
     trexes: Vec<Trex>,
     mfra: Option<Node>,
     /// Which piece each `sidx` is.
-    indexes: Vec<(usize, Sidx)>,
+    indexes: Vec<(usize, Node)>,
+    /// Why the `mfra` is left out, if it is.
+    lost_index: Option<&'static str>,
 }
 
 impl Rewrite {
@@ -34,11 +37,13 @@ impl Rewrite {
             origins: Vec::new(),
             units: Vec::new(),
             trexes: movie.tracks.iter().filter_map(|track| track.trex).collect(),
-            mfra: movie.mfra.clone(),
+            mfra: None,
             indexes: Vec::new(),
+            lost_index: None,
         };
+        rewrite.take_index(movie);
         let ftyp = ftyp.to_node().to_bytes();
-        if movie.ftyp.is_none() {
+        if movie.top.iter().all(|top| top.kind != Ftyp::KIND) {
             rewrite.push(Span { at: 0, len: 0 }, Piece::Bytes(ftyp.clone()));
         }
         let mut fragments = movie.fragments.iter().enumerate().peekable();
@@ -71,14 +76,39 @@ impl Rewrite {
             } else if movie.mfra.as_ref().is_some_and(|mfra| mfra.at == top.span.at) {
                 // Written by `finish`, last.
             } else if let Some(node) = indexes.next_if(|node| node.at == top.span.at) {
-                let sidx = Sidx::parse(node)?;
-                rewrite.indexes.push((rewrite.pieces.len(), sidx));
+                rewrite.indexes.push((rewrite.pieces.len(), node.clone()));
                 rewrite.push(top.span, Piece::Bytes(node.to_bytes()));
             } else {
                 rewrite.copy(top.span);
             }
         }
-        Ok(rewrite)
+        let left = fragments.next().map(|(_, f)| f.moof.at).or(indexes.next().map(|node| node.at));
+        match left {
+            None => Ok(rewrite),
+            Some(at) => {
+                let sentence = "This box lies inside another fragment, so it cannot be moved.";
+                Err(Error::unsupported("entangled_boxes", sentence).at(at))
+            }
+        }
+    }
+
+    /// Takes the `mfra` to be written last, where that can be.
+    fn take_index(&mut self, movie: &Movie) {
+        let Some(mfra) = &movie.mfra else { return };
+        let readable = mfra.all(Tfra::KIND).all(|node| Tfra::parse(node).is_ok())
+            && mfra.get_opt::<Mfro>().is_ok();
+        if !readable {
+            self.lost_index = Some("cannot be read");
+        } else if movie.top.last().is_some_and(|top| top.to_end) {
+            self.lost_index = Some("cannot follow an mdat that runs to the end of the file");
+        } else {
+            self.mfra = Some(mfra.clone());
+        }
+    }
+
+    /// Why the `mfra` is left out, if it is.
+    pub(crate) fn lost_index(&self) -> Option<&'static str> {
+        self.lost_index
     }
 
     fn push(&mut self, origin: Span, piece: Piece) {
@@ -116,7 +146,7 @@ impl Rewrite {
         if span.len != bytes.len() as u64 {
             return Err(Error::misuse("wrong_bytes", "These are not the bytes of this unit."));
         }
-        let header = crate::boxes::BoxHeader::read(bytes, span.at, span.len)?;
+        let header = BoxHeader::read(bytes, span.at, span.len)?;
         let moof = bytes.get(..header.size as usize).ok_or_else(|| {
             Error::malformed("file_changed", "The file changed while it was read. Open it again.")
                 .at(span.at)
@@ -128,7 +158,8 @@ impl Rewrite {
         }
         let trex = |id| self.trexes.iter().find(|trex| trex.track_id == id);
         let fragments = read_fragment(&moof, trex)?;
-        Ok(Unit { at: span.at, old_len: header.size, moof, fragments })
+        let media = media(bytes, span, header.size)?;
+        Ok(Unit { at: span.at, old_len: header.size, media, moof, fragments })
     }
 
     /// Where every piece begins in the output, and where the last ends.
@@ -152,18 +183,22 @@ impl Rewrite {
     /// pointed elsewhere already becomes free space: it would only mislead.
     pub(crate) fn update_indexes(&mut self, lengths: &[u64]) -> Result<()> {
         let starts = self.starts(lengths)?;
-        for (piece, sidx) in std::mem::take(&mut self.indexes) {
-            let updated = self.updated_index(sidx, self.origins[piece].end(), &starts)?;
+        for (piece, mut node) in std::mem::take(&mut self.indexes) {
+            let end = self.origins[piece].end();
+            let updated = match Sidx::parse(&node) {
+                Ok(sidx) => self.updated_index(sidx, end, &starts)?,
+                Err(_) => None,
+            };
+            // Either box is as long as the old one, so `starts` stays right.
             match updated {
-                Some(sidx) => self.pieces[piece] = Piece::Bytes(sidx.to_node().to_bytes()),
+                Some(sidx) => node.content = sidx.to_node().content,
                 None => {
-                    // Of the same length, so that `starts` stays right.
-                    if let Piece::Bytes(bytes) = &mut self.pieces[piece] {
-                        bytes[4..8].copy_from_slice(b"free");
-                        bytes[8..].fill(0);
-                    }
+                    let len = node.size() - node.header_len();
+                    node.kind = BoxType::code(b"free");
+                    node.content = Content::Leaf(vec![0; len as usize]);
                 }
             }
+            self.pieces[piece] = Piece::Bytes(node.to_bytes());
         }
         Ok(())
     }
@@ -249,6 +284,8 @@ pub(crate) struct Unit {
     /// Where it was.
     pub(crate) at: u64,
     old_len: u64,
+    /// Where the payloads of its `mdat`s are.
+    media: Vec<Span>,
     /// Its `moof`, to edit.
     pub(crate) moof: Node,
     /// Its `traf`s, as they were.
@@ -263,13 +300,38 @@ impl Unit {
         trafs.zip(&self.fragments)
     }
 
-    /// Where a sample lies in the unit's bytes.
-    pub(crate) fn range(&self, at: u64, size: u32) -> Result<std::ops::Range<usize>> {
-        let from =
-            at.checked_sub(self.at).filter(|from| *from >= self.old_len).ok_or_else(|| {
-                Error::malformed("samples_outside_mdat", "A sample begins before its mdat.").at(at)
-            })?;
-        Ok(from as usize..(from + u64::from(size)) as usize)
+    /// Where a sample lies in the unit's bytes. It is inside an `mdat`.
+    pub(crate) fn range(&self, sample: &Sample) -> Result<Range<usize>> {
+        let end = sample.at.saturating_add(sample.size.into());
+        let inside = |media: &Span| sample.at >= media.at && end <= media.end();
+        if sample.size > 0 && !self.media.iter().any(inside) {
+            let sentence = "This sample does not lie in the mdat of its fragment.";
+            return Err(Error::malformed("samples_outside_mdat", sentence).at(sample.at));
+        }
+        let from = sample.at.saturating_sub(self.at) as usize;
+        Ok(from..from + sample.size as usize)
+    }
+
+    /// Refuses samples that share bytes where one of them is `changed`:
+    /// changing them twice would garble both.
+    pub(crate) fn check_overlaps(&self, changed: impl Fn(&TrackFragment) -> bool) -> Result<()> {
+        let mut spans: Vec<(u64, u64, bool)> = Vec::new();
+        for fragment in &self.fragments {
+            let changed = changed(fragment);
+            let samples = fragment.samples.iter().filter(|sample| sample.size > 0);
+            spans.extend(samples.map(|s| (s.at, s.at.saturating_add(s.size.into()), changed)));
+        }
+        spans.sort_unstable();
+        let (mut clear_end, mut changed_end) = (0, 0);
+        for (at, end, changed) in spans {
+            if at < changed_end || (changed && at < clear_end) {
+                let sentence = "Two samples share bytes here; changing both would garble them.";
+                return Err(Error::malformed("samples_overlap", sentence).at(at));
+            }
+            let last = if changed { &mut changed_end } else { &mut clear_end };
+            *last = end.max(*last);
+        }
+        Ok(())
     }
 
     /// Writes the edited `moof` and, behind it, the unit's other bytes. All
@@ -299,8 +361,9 @@ impl Unit {
                 .at(old)
             })
         };
-        self.each_trun(|trun, start| {
-            let offset = moved(start)?;
+        self.each_trun(|trun, (start, samples)| {
+            // A run without samples points at nothing.
+            let offset = if samples == 0 { new_len + 8 } else { moved(start)? };
             trun.data_offset = Some(i32::try_from(offset).map_err(|_| {
                 Error::limit("fragment_too_large", "This fragment's data is more than 2 GiB long.")
                     .at(start)
@@ -328,18 +391,36 @@ impl Unit {
         Ok(out)
     }
 
-    fn each_trun(&mut self, mut edit: impl FnMut(&mut Trun, u64) -> Result<()>) -> Result<()> {
+    fn each_trun(
+        &mut self,
+        mut edit: impl FnMut(&mut Trun, (u64, usize)) -> Result<()>,
+    ) -> Result<()> {
         for (traf, old) in self.trafs() {
             let nodes = traf.children_mut().into_iter().flatten();
             let truns = nodes.filter(|node| node.kind == Trun::KIND);
-            for (node, start) in truns.zip(&old.run_starts) {
+            for (node, run) in truns.zip(&old.runs) {
                 let mut trun = Trun::parse(node)?;
-                edit(&mut trun, *start)?;
+                edit(&mut trun, *run)?;
                 *node = trun.to_node();
             }
         }
         Ok(())
     }
+}
+
+/// Where the payloads of the `mdat`s behind a `moof` of this length are.
+fn media(bytes: &[u8], span: Span, moof_len: u64) -> Result<Vec<Span>> {
+    let mut media = Vec::new();
+    let mut at = moof_len;
+    while at < span.len {
+        let header = BoxHeader::read(&bytes[at as usize..], span.at + at, span.len - at)?;
+        if header.kind == BoxType::code(b"mdat") {
+            let len = header.body_len().min(span.len - at - header.header_len);
+            media.push(Span { at: span.at + at + header.header_len, len });
+        }
+        at = at.saturating_add(header.size);
+    }
+    Ok(media)
 }
 
 /// Puts a box in the place of the first of its kind.
@@ -349,4 +430,43 @@ pub(crate) fn replace(parent: &mut Node, new: &Node) {
     {
         *old = new.clone();
     }
+}
+
+/// Refuses layouts that working fragment by fragment cannot do right.
+pub(crate) fn check_fragments(movie: &Movie) -> Result<()> {
+    if movie.fragments.is_empty() {
+        return Ok(());
+    }
+    if let Some(track) = movie.tracks.iter().find(|track| track.listed > 0) {
+        return Err(Error::unsupported(
+            "samples_in_moov_too",
+            format!(
+                "Only a part of this file is fragmented: moov lists {} samples of track {} itself. \
+                 Fragment all of it first: ffmpeg -i IN -c copy -f ismv OUT.ismv.",
+                track.listed, track.id
+            ),
+        ));
+    }
+    if let Some(track) = movie.tracks_clear_with_ivs().next() {
+        return Err(Error::unsupported(
+            "clear_track_with_ivs",
+            format!(
+                "The fragments of track {} list IVs (senc), so it is protected already, though \
+                 moov says it is clear. Join the fragments to the header they belong to.",
+                track.id
+            ),
+        ));
+    }
+    if let Some((fragment, run)) = movie.runs_without_their_mdat().next() {
+        return Err(Error::unsupported(
+            "data_elsewhere",
+            format!(
+                "The samples of track {} in this fragment are not in the mdat behind it. Write \
+                 the file anew first: ffmpeg -i IN -c copy -f ismv OUT.ismv.",
+                run.track_id
+            ),
+        )
+        .at(fragment.moof.at));
+    }
+    Ok(())
 }

@@ -104,25 +104,25 @@ fn exit_status_and_sentences() {
     let input = fixture_path("slices.ismv");
     let (input, progressive) = (path(&input), fixture_path("progressive.mp4"));
     let out_path = path(&out);
-    let refused = |args: &[&str], words: &str| {
+    let refused = |status: i32, args: &[&str], words: &str| {
         let output = cli(args);
-        assert_eq!(output.status.code(), Some(1), "{args:?}");
+        assert_eq!(output.status.code(), Some(status), "{args:?}");
         let complaint = text(&output.stderr);
         assert!(complaint.contains(words), "{args:?}: {complaint}");
         assert!(!complaint.contains(KEY), "no key in a message");
         assert!(!out.exists(), "{args:?} leaves a file");
     };
-    refused(&["inspect", "/nowhere/at.all"], "cannot be opened");
-    refused(&["inspect", path(folder.path())], "is a folder");
-    refused(&["protect", path(&progressive), "-o", out_path], "progressive");
-    refused(&["protect", input, "-o", out_path, "--key", "0011"], "The key is 2 bytes");
-    refused(&["protect", input, "-o", out_path, "--kid", "x"], "is not a UUID");
-    refused(&["protect", input, "-o", out_path, "--profile", "x"], "Choose dual, piff or cenc");
-    refused(&["protect", input, "-o", out_path, "--tracks", "7"], "There is no track 7");
-    refused(&["protect", input, "-o", out_path, "--la-url", "x y"], "not an absolute URL");
-    refused(&["protect", input, "-o", input], "is the input itself");
-    refused(&["protect", input, "-o", "/nowhere/out.mp4"], "cannot be written");
-    refused(&["decrypt", input, "-o", out_path, "--key", KEY], "is not protected");
+    refused(1, &["inspect", "/nowhere/at.all"], "cannot be opened");
+    refused(1, &["inspect", path(folder.path())], "is a folder");
+    refused(1, &["protect", path(&progressive), "-o", out_path], "progressive");
+    refused(2, &["protect", input, "-o", out_path, "--key", "0011"], "The key is 2 bytes");
+    refused(2, &["protect", input, "-o", out_path, "--kid", "x"], "is not a UUID");
+    refused(2, &["protect", input, "-o", out_path, "--profile", "x"], "Choose dual, piff or cenc");
+    refused(1, &["protect", input, "-o", out_path, "--tracks", "7"], "There is no track 7");
+    refused(1, &["protect", input, "-o", out_path, "--la-url", "x y"], "not an absolute URL");
+    refused(1, &["protect", input, "-o", input], "is the input itself");
+    refused(1, &["protect", input, "-o", "/nowhere/out.mp4"], "cannot be written");
+    refused(1, &["decrypt", input, "-o", out_path, "--key", KEY], "is not protected");
     for args in
         [&["protect", input][..], &["what"], &["protect", input, "-o", out_path, "--tracks", "a"]]
     {

@@ -73,7 +73,7 @@ fn structure_of_the_output() {
             let what = format!("{name} {}", profile.name);
             let file = protect(&clear, &options(profile.name)).unwrap();
             let movie = inspect(&file);
-            assert!(!movie.broken, "{what}: {:?}", movie.findings);
+            assert!(movie.damage.is_none(), "{what}: {:?}", movie.findings);
             assert!(
                 movie.findings.iter().all(|f| f.severity == ismvault::model::Severity::Info),
                 "{what}: {:?}",

@@ -1,6 +1,7 @@
 //! `ismvault` on the command line: the second host of the same core.
 //!
-//! Exit status: 0, or 1 for a bad file or a refusal, or 2 for bad usage.
+//! Exit status: 0, or 1 for a bad file or a refusal, or 2 for bad usage, which
+//! a key or a UUID that cannot be read is too.
 
 use clap::{Args, Parser, Subcommand};
 use ismvault::cipher::{ContentKey, IvCounter};
@@ -92,14 +93,27 @@ struct ProtectArgs {
     force: bool,
 }
 
-/// What stops the command, as a sentence.
+/// What stops the command, as a sentence, and its exit status.
 #[derive(Debug)]
-struct Stop(String);
+struct Stop(String, u8);
+
+const FAILURE: u8 = 1;
+const USAGE: u8 = 2;
 
 impl From<Error> for Stop {
     fn from(error: Error) -> Self {
-        Self(error.to_string())
+        Self(error.to_string(), FAILURE)
     }
+}
+
+/// A bad file, or a refusal.
+fn stop(sentence: impl Into<String>) -> Stop {
+    Stop(sentence.into(), FAILURE)
+}
+
+/// A value on the command line that cannot be.
+fn usage(error: Error) -> Stop {
+    Stop(error.to_string(), USAGE)
 }
 
 fn main() -> ExitCode {
@@ -108,9 +122,9 @@ fn main() -> ExitCode {
         Command::Protect(args) => protect(args),
         Command::Decrypt { input, output, keys, force } => decrypt(&input, &output, &keys, force),
     };
-    result.unwrap_or_else(|Stop(sentence)| {
-        eprintln!("ismvault: {sentence}");
-        ExitCode::FAILURE
+    result.unwrap_or_else(|Stop(sentence, status)| {
+        eprintln!("ismvault: {}", printable(&sentence));
+        ExitCode::from(status)
     })
 }
 
@@ -123,12 +137,16 @@ struct Input {
 
 impl Input {
     fn open(path: &Path) -> Result<Self, Stop> {
-        let stop = |e: io::Error| Stop(format!("{} cannot be opened: {e}.", path.display()));
-        let file = File::open(path).map_err(stop)?;
-        let meta = file.metadata().map_err(stop)?;
+        let failed = |e: io::Error| stop(format!("{} cannot be opened: {e}.", path.display()));
+        let meta = path.metadata().map_err(failed)?;
         if meta.is_dir() {
-            return Err(Stop(format!("{} is a folder. Name a file in it.", path.display())));
+            return Err(stop(format!("{} is a folder. Name a file in it.", path.display())));
         }
+        if !meta.is_file() {
+            let sentence = "is not a regular file, which can be read from any place. Save it first";
+            return Err(stop(format!("{} {sentence}.", path.display())));
+        }
+        let file = File::open(path).map_err(failed)?;
         Ok(Self { file, size: meta.len(), path: path.to_owned() })
     }
 
@@ -138,14 +156,14 @@ impl Input {
             .file
             .seek(SeekFrom::Start(span.at))
             .and_then(|_| (&mut self.file).take(span.len).read_to_end(&mut bytes));
-        read.map_err(|e| Stop(format!("{} cannot be read: {e}.", self.path.display())))?;
+        read.map_err(|e| stop(format!("{} cannot be read: {e}.", self.path.display())))?;
         Ok(bytes)
     }
 
     fn drive(&mut self, session: &mut impl Session) -> Result<(), Stop> {
         while let Step::Read(spans) = session.step()? {
             for span in spans {
-                session.feed(&self.read(span)?)?;
+                session.feed(&self.read_whole(span)?)?;
             }
         }
         Ok(())
@@ -157,12 +175,14 @@ impl Input {
         Ok(inspector.into_movie())
     }
 
-    /// Realises a recipe into `output`, which has that name only once it is whole.
-    fn write<R: Recipe>(&mut self, recipe: R, output: &Path, force: bool) -> Result<u64, Stop> {
+    /// Realises a recipe into a temporary file beside `output`.
+    fn write<R: Recipe>(&mut self, recipe: R, output: &Path) -> Result<Written, Stop> {
         let mut planner = Planner::new(recipe);
         self.drive(&mut planner)?;
         let recipe = planner.finish()?;
-        let stop = |e: io::Error| Stop(format!("{} cannot be written: {e}.", output.display()));
+        let failed = |e: io::Error| stop(format!("{} cannot be written: {e}.", output.display()));
+        // Through a link to what it points at.
+        let output = output.canonicalize().unwrap_or_else(|_| output.to_owned());
         let folder = match output.parent() {
             Some(folder) if !folder.as_os_str().is_empty() => folder,
             _ => Path::new("."),
@@ -170,16 +190,14 @@ impl Input {
         let mut builder = tempfile::Builder::new();
         builder.prefix(".ismvault-").suffix(".part");
         usual_permissions(&mut builder);
-        let mut file = builder.tempfile_in(folder).map_err(stop)?;
-        let total = recipe::run(
+        let mut file = builder.tempfile_in(folder).map_err(failed)?;
+        let len = recipe::run(
             &recipe,
             |span| self.read_whole(span),
-            |bytes| file.write_all(bytes).map_err(stop),
+            |bytes| file.write_all(bytes).map_err(failed),
         )?;
-        file.flush().map_err(stop)?;
-        let kept = if force { file.persist(output) } else { file.persist_noclobber(output) };
-        kept.map_err(|e| stop(e.error))?;
-        Ok(total)
+        file.flush().map_err(failed)?;
+        Ok(Written { file, output, len })
     }
 
     fn read_whole(&mut self, span: Span) -> Result<Vec<u8>, Stop> {
@@ -187,7 +205,25 @@ impl Input {
         if bytes.len() as u64 == span.len {
             return Ok(bytes);
         }
-        Err(Stop(format!("{} ended while it was read. Was it changed?", self.path.display())))
+        Err(stop(format!("{} ended while it was read. Was it changed?", self.path.display())))
+    }
+}
+
+/// An output that is whole, but has not its name yet.
+struct Written {
+    file: tempfile::NamedTempFile,
+    output: PathBuf,
+    len: u64,
+}
+
+impl Written {
+    /// Gives the output its name, and says so.
+    fn keep(self, force: bool) -> Result<(), Stop> {
+        let Self { file, output, len } = self;
+        let kept = if force { file.persist(&output) } else { file.persist_noclobber(&output) };
+        kept.map_err(|e| stop(format!("{} cannot be written: {}.", output.display(), e.error)))?;
+        eprintln!("Wrote {} ({len} bytes).", output.display());
+        Ok(())
     }
 }
 
@@ -210,13 +246,13 @@ fn check_output(input: &Path, output: &Path, force: bool) -> Result<(), Stop> {
         _ => false,
     };
     if same {
-        return Err(Stop("The output is the input itself. Choose another name.".into()));
+        return Err(stop("The output is the input itself. Choose another name."));
     }
-    if output.is_dir() {
-        return Err(Stop(format!("{} is a folder. Name a file in it.", output.display())));
+    if output.exists() && !output.is_file() {
+        return Err(stop(format!("{} is not a file. Name one to write.", output.display())));
     }
     if output.exists() && !force {
-        return Err(Stop(format!("{} exists. Add --force to overwrite it.", output.display())));
+        return Err(stop(format!("{} exists. Add --force to overwrite it.", output.display())));
     }
     Ok(())
 }
@@ -224,19 +260,19 @@ fn check_output(input: &Path, output: &Path, force: bool) -> Result<(), Stop> {
 fn random<const N: usize>() -> Result<[u8; N], Stop> {
     let mut bytes = [0; N];
     getrandom::fill(&mut bytes)
-        .map_err(|e| Stop(format!("The system gives no random numbers: {e}.")))?;
+        .map_err(|e| stop(format!("The system gives no random numbers: {e}.")))?;
     Ok(bytes)
 }
 
 fn to_json(value: &impl serde::Serialize) -> Result<String, Stop> {
-    serde_json::to_string_pretty(value).map_err(|e| Stop(format!("JSON cannot be made: {e}.")))
+    serde_json::to_string_pretty(value).map_err(|e| stop(format!("JSON cannot be made: {e}.")))
 }
 
 /// Prints to a pipe that may close early, such as `head`.
 fn print(text: &str) -> Result<(), Stop> {
     match writeln!(io::stdout().lock(), "{}", text.trim_end()) {
         Err(e) if e.kind() != io::ErrorKind::BrokenPipe => {
-            Err(Stop(format!("The result cannot be printed: {e}.")))
+            Err(stop(format!("The result cannot be printed: {e}.")))
         }
         _ => Ok(()),
     }
@@ -250,7 +286,7 @@ fn inspect(file: &Path, json: bool) -> Result<ExitCode, Stop> {
     } else {
         print(&describe(&inspection))?;
     }
-    let Some(damage) = movie.damage() else { return Ok(ExitCode::SUCCESS) };
+    let Some(damage) = &movie.damage else { return Ok(ExitCode::SUCCESS) };
     let mut place = damage.at.map(|at| format!(" (at byte {at}")).unwrap_or_default();
     if !place.is_empty() {
         place += &damage.path.as_ref().map(|path| format!(", in {path}")).unwrap_or_default();
@@ -326,7 +362,7 @@ fn describe_into(out: &mut String, inspection: &Inspection) -> std::fmt::Result 
             writeln!(out, "           KID {kid} (in GUID byte order {})", kid.swapped())?;
         }
         let Some(header) = system.header.as_ref().map(|h| &h.header) else { continue };
-        writeln!(out, "           WRMHEADER {}", header.version)?;
+        writeln!(out, "           WRMHEADER {}", printable(&header.version))?;
         for (name, value) in
             [("LA_URL", &header.la_url), ("LUI_URL", &header.lui_url), ("DS_ID", &header.ds_id)]
         {
@@ -367,21 +403,21 @@ fn printable(text: &str) -> String {
 fn protect(args: ProtectArgs) -> Result<ExitCode, Stop> {
     check_output(&args.input, &args.output, args.force)?;
     let kid = match &args.kid {
-        Some(text) => Kid::parse(text)?,
+        Some(text) => Kid::parse(text).map_err(usage)?,
         None => random_kid()?,
     };
     let made = args.key.is_none() && args.seed.is_none();
     let key = match (&args.key, &args.seed) {
-        (Some(key), _) => ContentKey::parse(key)?,
-        (None, Some(seed)) => ContentKey::from_seed(seed, kid)?,
+        (Some(key), _) => ContentKey::parse(key).map_err(usage)?,
+        (None, Some(seed)) => ContentKey::from_seed(seed, kid).map_err(usage)?,
         (None, None) => ContentKey::from_bytes(random()?),
     };
     let options = Options {
         kid,
         key,
         iv: IvCounter::from_random(random()?),
-        profile: Profile::parse(&args.profile)?,
-        header_version: HeaderVersion::parse(&args.header_version)?,
+        profile: Profile::parse(&args.profile).map_err(usage)?,
+        header_version: HeaderVersion::parse(&args.header_version).map_err(usage)?,
         la_url: args.la_url,
         lui_url: args.lui_url,
         custom_attributes: args.custom_attributes,
@@ -391,14 +427,22 @@ fn protect(args: ProtectArgs) -> Result<ExitCode, Stop> {
     let movie = input.inspect()?;
     let plan = Plan::new(&movie, &options)?;
     let sentences = plan.preview().sentences.clone();
-    let total = input.write(plan, &args.output, args.force)?;
+    let written = input.write(plan, &args.output)?;
     for sentence in sentences {
-        eprintln!("{sentence}");
+        eprintln!("{}", printable(&sentence));
     }
-    eprintln!("Wrote {} ({total} bytes).", args.output.display());
-    print(&format!("KID  {kid}"))?;
+    // A key that nobody saw would make the output worthless: it comes first.
+    let mut shown = format!("KID  {kid}\n");
     if made {
-        print(&format!("Key  {}", *options.key.reveal()))?;
+        let _ = writeln!(shown, "Key  {}", *options.key.reveal());
+    }
+    let mut out = io::stdout().lock();
+    let printed = out.write_all(shown.as_bytes()).and_then(|()| out.flush());
+    if let (Err(e), true) = (printed, made) {
+        return Err(stop(format!("The key cannot be printed: {e}. Nothing was written.")));
+    }
+    written.keep(args.force)?;
+    if made {
         eprintln!("The key is shown only now. Give it, with the KID, to your licence server.");
     }
     Ok(ExitCode::SUCCESS)
@@ -414,14 +458,14 @@ fn random_kid() -> Result<Kid, Stop> {
 
 fn decrypt(input: &Path, output: &Path, keys: &[String], force: bool) -> Result<ExitCode, Stop> {
     check_output(input, output, force)?;
-    let keys = keys.iter().map(|key| parse_key(key)).collect::<Result<Vec<_>, _>>()?;
+    let keys =
+        keys.iter().map(|key| parse_key(key)).collect::<Result<Vec<_>, _>>().map_err(usage)?;
     let mut file = Input::open(input)?;
     let movie = file.inspect()?;
     let decryption = Decryption::new(&movie, &keys)?;
     for warning in decryption.warnings() {
-        eprintln!("ismvault: warning: {warning}");
+        eprintln!("ismvault: warning: {}", printable(warning));
     }
-    let total = file.write(decryption, output, force)?;
-    eprintln!("Wrote {} ({total} bytes).", output.display());
+    file.write(decryption, output)?.keep(force)?;
     Ok(ExitCode::SUCCESS)
 }

@@ -14,6 +14,16 @@ pub struct Ftyp {
     pub minor: u32,
     /// Everything the file may be read as.
     pub compatible: Vec<FourCc>,
+    /// What is left at the end, too short for a brand; none in a right file.
+    pub rest: Vec<u8>,
+}
+
+impl Ftyp {
+    /// For a file that has none.
+    pub fn missing() -> Self {
+        let compatible = vec![FourCc(*b"iso6")];
+        Self { major: FourCc(*b"mp42"), minor: 0, compatible, rest: Vec::new() }
+    }
 }
 
 impl Mp4Box for Ftyp {
@@ -22,16 +32,17 @@ impl Mp4Box for Ftyp {
     fn read(r: &mut Reader<'_>) -> Result<Self> {
         let (major, minor) = (r.fourcc("major_brand")?, r.u32("minor_version")?);
         let mut compatible = Vec::new();
-        while r.left() > 0 {
+        while r.left() >= 4 {
             compatible.push(r.fourcc("compatible_brand")?);
         }
-        Ok(Self { major, minor, compatible })
+        Ok(Self { major, minor, compatible, rest: r.rest().to_vec() })
     }
 
     fn write(&self, w: &mut Writer) {
         w.bytes(&self.major.0);
         w.u32(self.minor);
         self.compatible.iter().for_each(|brand| w.bytes(&brand.0));
+        w.bytes(&self.rest);
     }
 }
 

@@ -57,7 +57,8 @@ impl Node {
         if header.size != bytes.len() as u64 {
             return Err(past_parent(&header, bytes.len()).at(at));
         }
-        Ok(Self::read_body(&header, bytes, at, None, 0, problems))
+        let mut nodes = limits::NODES;
+        Ok(Self::read_body(&header, bytes, at, None, 0, &mut nodes, problems))
     }
 
     fn read_body(
@@ -66,6 +67,7 @@ impl Node {
         at: u64,
         parent: Option<(BoxType, &[u8])>,
         depth: usize,
+        nodes: &mut usize,
         problems: &mut Vec<Error>,
     ) -> Self {
         let body = &bytes[header.header_len as usize..];
@@ -100,6 +102,14 @@ impl Node {
         let mut child_at = at + header.header_len + head_len as u64;
         let mut children = Vec::new();
         while rest.len() >= 8 {
+            let Some(left) = nodes.checked_sub(1) else {
+                note(
+                    Error::limit("too_many_boxes", "There are more boxes here than are read.")
+                        .at(child_at),
+                );
+                break;
+            };
+            *nodes = left;
             let child = match BoxHeader::read(rest, child_at, rest.len() as u64) {
                 Ok(child) if child.form == SizeForm::ToEnd => {
                     note(
@@ -127,7 +137,9 @@ impl Node {
             let (bytes, after) = rest.split_at(child.size as usize);
             let mut inner = Vec::new();
             let parent = Some((header.kind, head));
-            children.push(Self::read_body(&child, bytes, child_at, parent, depth + 1, &mut inner));
+            let child_node =
+                Self::read_body(&child, bytes, child_at, parent, depth + 1, nodes, &mut inner);
+            children.push(child_node);
             inner.into_iter().for_each(&mut note);
             child_at += child.size;
             rest = after;
@@ -145,7 +157,8 @@ impl Node {
         node(Content::Parent { head: head.to_vec(), children, tail: rest.to_vec() })
     }
 
-    fn header_len(&self) -> u64 {
+    /// Bytes of the header as it would be written now.
+    pub fn header_len(&self) -> u64 {
         8 + if self.large { 8 } else { 0 }
             + if matches!(self.kind, BoxType::Uuid(_)) { 16 } else { 0 }
     }

@@ -72,20 +72,18 @@ pub struct ParameterSets {
 
 impl ParameterSets {
     /// Takes in a NAL unit if it is a parameter set. One that does not parse
-    /// takes away what stood under no number: slices that need it are then
-    /// treated as unparseable.
+    /// takes away all of its kind, for it may have replaced any: slices that
+    /// need them are then treated as unparseable.
     pub fn update(&mut self, nal: &[u8]) {
         match nal.first().map(|first| first & 31) {
-            Some(7) => {
-                if let Some((id, sps)) = read_sps(nal) {
-                    self.sps.insert(id, sps);
-                }
-            }
-            Some(8) => {
-                if let Some((id, pps)) = read_pps(nal) {
-                    self.pps.insert(id, pps);
-                }
-            }
+            Some(7) => match read_sps(nal) {
+                Some((id, sps)) => drop(self.sps.insert(id, sps)),
+                None => self.sps.clear(),
+            },
+            Some(8) => match read_pps(nal) {
+                Some((id, pps)) => drop(self.pps.insert(id, pps)),
+                None => self.pps.clear(),
+            },
             _ => {}
         }
     }
@@ -267,7 +265,7 @@ fn skip_scaling_list(b: &mut Bits<'_>, len: u32) -> Option<()> {
     let (mut last, mut next) = (8, 8);
     for _ in 0..len {
         if next != 0 {
-            next = (last + b.se()?).rem_euclid(256);
+            next = (last + b.se()?.clamp(-128, 127)).rem_euclid(256);
         }
         if next != 0 {
             last = next;

@@ -141,16 +141,14 @@ impl ParameterSets {
             return;
         }
         match first >> 1 & 63 {
-            33 => {
-                if let Some((id, sps)) = read_sps(nal) {
-                    self.sps.insert(id, sps);
-                }
-            }
-            34 => {
-                if let Some((id, pps)) = read_pps(nal) {
-                    self.pps.insert(id, pps);
-                }
-            }
+            33 => match read_sps(nal) {
+                Some((id, sps)) => drop(self.sps.insert(id, sps)),
+                None => self.sps.clear(),
+            },
+            34 => match read_pps(nal) {
+                Some((id, pps)) => drop(self.pps.insert(id, pps)),
+                None => self.pps.clear(),
+            },
             _ => {}
         }
     }

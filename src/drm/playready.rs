@@ -12,7 +12,7 @@ use crate::ids::Kid;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use quick_xml::Reader;
-use quick_xml::escape::{escape, resolve_predefined_entity, unescape};
+use quick_xml::escape::{partial_escape, resolve_predefined_entity, unescape};
 use quick_xml::events::{BytesStart, Event};
 use serde::Serialize;
 
@@ -381,7 +381,7 @@ impl NewHeader {
         ] {
             if let Some(url) = url.as_deref().map(str::trim).filter(|url| !url.is_empty()) {
                 check_url(label, url)?;
-                data += &element(name, &escape(url));
+                data += &element(name, &partial_escape(url));
             }
         }
         let version = self.version.text();
@@ -447,12 +447,31 @@ fn check_custom_attributes(xml: &str) -> Result<()> {
         );
         Error::misuse("bad_custom_attributes", sentence)
     };
+    if xml.contains(|c: char| c.is_control() && !matches!(c, '\t' | '\n' | '\r')) {
+        return Err(bad("control characters are not allowed".into()));
+    }
     let mut reader = Reader::from_str(xml);
     let mut depth = 0_u32;
     loop {
-        match reader.read_event().map_err(|e| bad(e.to_string()))? {
+        let event = reader.read_event().map_err(|e| bad(e.to_string()))?;
+        if let Event::Start(tag) | Event::Empty(tag) = &event {
+            for attribute in tag.attributes() {
+                let attribute = attribute.map_err(|e| bad(e.to_string()))?;
+                if attribute.value.contains('<') || unescape(&attribute.value).is_err() {
+                    return Err(bad("an attribute has a bare < or an unknown entity".into()));
+                }
+            }
+        }
+        match event {
             Event::Start(_) => depth += 1,
             Event::End(_) => depth = depth.saturating_sub(1),
+            Event::GeneralRef(name) => {
+                let known = matches!(name.resolve_char_ref(), Ok(Some(_)))
+                    || resolve_predefined_entity(&name).is_some();
+                if !known {
+                    return Err(bad(format!("the entity &{}; is not known", &*name)));
+                }
+            }
             Event::DocType(_) | Event::Decl(_) | Event::PI(_) => {
                 return Err(bad("declarations are not allowed".into()));
             }
@@ -552,6 +571,23 @@ mod tests {
             NewHeader { la_url: Some("https://a b".into()), ..header(HeaderVersion::V4_0) },
             NewHeader { custom_attributes: Some("<A>".into()), ..header(HeaderVersion::V4_0) },
             NewHeader { custom_attributes: Some("</A>".into()), ..header(HeaderVersion::V4_0) },
+            NewHeader { custom_attributes: Some("&nbsp;".into()), ..header(HeaderVersion::V4_0) },
+            NewHeader {
+                custom_attributes: Some("<A b=c></A>".into()),
+                ..header(HeaderVersion::V4_0)
+            },
+            NewHeader {
+                custom_attributes: Some("<A b='<'/>".into()),
+                ..header(HeaderVersion::V4_0)
+            },
+            NewHeader {
+                custom_attributes: Some("<A b='1' b='2'/>".into()),
+                ..header(HeaderVersion::V4_0)
+            },
+            NewHeader {
+                custom_attributes: Some("<A>\u{1}</A>".into()),
+                ..header(HeaderVersion::V4_0)
+            },
             NewHeader { custom_attributes: Some("x".repeat(9000)), ..header(HeaderVersion::V4_0) },
         ] {
             assert!(new.object().is_err(), "{new:?}");

@@ -2,10 +2,12 @@
 //! and one row in [`CHECKS`].
 
 use super::moov::find;
+use crate::Span;
 use crate::boxes::Mp4Box as _;
 use crate::boxes::fragment::{Mfro, Tfra};
 use crate::drm::PLAYREADY;
 use crate::error::Error;
+use crate::ids::BoxType;
 use crate::model::{Finding, Movie, Severity};
 use std::collections::BTreeSet;
 
@@ -17,6 +19,8 @@ const CHECKS: &[Check] = &[
     no_fragments,
     timescale_zero,
     samples_outside_mdat,
+    samples_in_moov_too,
+    clear_track_with_ivs,
     index_off_fragments,
     index_length,
     header_without_the_tracks_kid,
@@ -32,7 +36,6 @@ pub(super) fn run(movie: &mut Movie) {
         check(movie, &mut found);
     }
     for finding in found {
-        movie.broken |= finding.severity == Severity::Error;
         find(movie, finding);
     }
 }
@@ -50,7 +53,7 @@ fn info(code: &'static str, message: impl Into<String>) -> Finding {
 }
 
 fn no_moov(movie: &Movie, out: &mut Vec<Finding>) {
-    if movie.moov.is_some() || movie.broken {
+    if movie.moov.is_some() || movie.damage.is_some() {
         return;
     }
     let fragments = movie.fragments.len();
@@ -68,13 +71,13 @@ fn no_moov(movie: &Movie, out: &mut Vec<Finding>) {
 }
 
 fn no_tracks(movie: &Movie, out: &mut Vec<Finding>) {
-    if movie.moov.is_some() && movie.tracks.is_empty() && !movie.broken {
+    if movie.moov.is_some() && movie.tracks.is_empty() && movie.damage.is_none() {
         out.push(warning("no_tracks", "The moov box has no tracks."));
     }
 }
 
 fn no_fragments(movie: &Movie, out: &mut Vec<Finding>) {
-    if movie.fragmented && movie.fragments.is_empty() && !movie.broken {
+    if movie.fragmented && movie.fragments.is_empty() && movie.damage.is_none() {
         out.push(warning(
             "no_fragments",
             "The file announces fragments but has none: it is an initialization segment, or was cut.",
@@ -91,23 +94,54 @@ fn timescale_zero(movie: &Movie, out: &mut Vec<Finding>) {
 }
 
 fn samples_outside_mdat(movie: &Movie, out: &mut Vec<Finding>) {
-    for fragment in &movie.fragments {
-        for run in fragment.runs.iter().filter(|run| run.bytes > 0) {
-            if run.data.at < fragment.moof.end() || run.data.end() > fragment.span.end() {
-                let mut finding = error(
-                    "samples_outside_mdat",
-                    format!(
-                        "The samples of this fragment lie at bytes {} to {}, outside its mdat.",
-                        run.data.at,
-                        run.data.end()
-                    ),
-                )
-                .of_track(run.track_id);
-                finding.at = Some(fragment.moof.at);
-                finding.path = Some("moof/traf/trun".into());
-                out.push(finding);
-            }
+    let mdats: Vec<Span> =
+        movie.top.iter().filter(|t| t.kind == BoxType::code(b"mdat")).map(|t| t.span).collect();
+    for (fragment, run) in movie.runs_without_their_mdat() {
+        let index = mdats.partition_point(|mdat| mdat.at <= run.data.at);
+        let inside = index > 0 && mdats[index - 1].end() >= run.data.end();
+        let place = format!("bytes {} to {}", run.data.at, run.data.end());
+        let mut finding = if inside {
+            warning(
+                "data_elsewhere",
+                format!("The samples of this fragment lie at {place}, not in the mdat behind it."),
+            )
+        } else {
+            error(
+                "samples_outside_mdat",
+                format!("The samples of this fragment lie at {place}, in no mdat."),
+            )
         }
+        .of_track(run.track_id);
+        finding.at = Some(fragment.moof.at);
+        finding.path = Some("moof/traf/trun".into());
+        out.push(finding);
+    }
+}
+
+fn clear_track_with_ivs(movie: &Movie, out: &mut Vec<Finding>) {
+    for track in movie.tracks_clear_with_ivs() {
+        let message = "Its fragments list IVs (senc), so its samples are protected, but moov says \
+                       it is clear: no player will decrypt it. Were fragments joined to another \
+                       file's header?";
+        out.push(warning("clear_track_with_ivs", message).of_track(track.id));
+    }
+}
+
+fn samples_in_moov_too(movie: &Movie, out: &mut Vec<Finding>) {
+    if movie.fragments.is_empty() {
+        return;
+    }
+    for track in movie.tracks.iter().filter(|track| track.listed > 0) {
+        out.push(
+            info(
+                "samples_in_moov_too",
+                format!(
+                    "moov lists {} of its samples itself; the rest is in fragments.",
+                    track.listed
+                ),
+            )
+            .of_track(track.id),
+        );
     }
 }
 

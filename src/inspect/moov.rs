@@ -6,7 +6,7 @@ use crate::boxes::protection::{
     Frma, PIFF_PSSH, PIFF_SENC, PIFF_TENC, Pssh, SENC, Schm, Senc, Tenc,
 };
 use crate::boxes::tree::Node;
-use crate::bytes::limits;
+use crate::bytes::{Reader, limits};
 use crate::codec::Codec;
 use crate::drm::playready;
 use crate::drm::{COMMON, PLAYREADY};
@@ -18,8 +18,11 @@ use crate::model::{
 };
 
 /// Keeps a finding, once for all places alike; beyond a bound, only that there
-/// are more.
+/// are more. The first error is the file's damage.
 pub(super) fn find(movie: &mut Movie, finding: Finding) {
+    if finding.severity == Severity::Error && movie.damage.is_none() {
+        movie.damage = Some(finding.clone());
+    }
     if let Some(known) = movie.findings.iter_mut().find(|known| known.is_like(&finding)) {
         known.times = known.times.saturating_add(1);
         return;
@@ -53,7 +56,12 @@ pub(super) fn read(movie: &mut Movie, moov: Node) {
             Err(e) => broken(movie, e.within("moov/mvex")),
         }
     }
-    for node in moov.all(BoxType::code(b"trak")) {
+    for (number, node) in moov.all(BoxType::code(b"trak")).enumerate() {
+        if number == limits::TRACKS {
+            let sentence = format!("The file has more than {number} tracks; the rest is not read.");
+            broken(movie, Error::limit("too_many_tracks", sentence).at(node.at).within("moov"));
+            break;
+        }
         let mut problems = Vec::new();
         match read_track(node, &trexes, &mut problems) {
             Ok(track) => {
@@ -90,7 +98,6 @@ pub(super) fn read(movie: &mut Movie, moov: Node) {
 }
 
 fn broken(movie: &mut Movie, error: Error) {
-    movie.broken = true;
     find(movie, Finding::new(Severity::Error, error));
 }
 
@@ -125,6 +132,7 @@ fn read_track(trak: &Node, trexes: &[Trex], problems: &mut Vec<Error>) -> Result
         kind: TrackKind::of(hdlr.handler),
         language: mdhd.language(),
         timescale: mdhd.timescale,
+        listed: totals.samples,
         entries,
         trex: trexes.iter().find(|trex| trex.track_id == tkhd.track_id).copied(),
         totals,
@@ -135,6 +143,12 @@ fn read_track(trak: &Node, trexes: &[Trex], problems: &mut Vec<Error>) -> Result
 fn table_totals(stbl: &Node) -> Result<Totals> {
     let (stsz, stts) = (stbl.get_opt::<Stsz>()?, stbl.get_opt::<Stts>()?);
     let mut totals = Totals::default();
+    // The compact table: only how many samples it has.
+    if let Some(stz2) = stbl.find(BoxType::code(b"stz2")) {
+        let mut r = Reader::new(stz2.body()?, stz2.body_at());
+        r.bytes("version_flags and field_size", 8)?;
+        totals.samples = r.u32("sample_count")?.into();
+    }
     if let Some(stsz) = stsz {
         totals.samples = stsz.sample_count.into();
         totals.bytes = match stsz.sample_size {
@@ -163,7 +177,12 @@ fn read_entry(entry: &Node, handler: FourCc, problems: &mut Vec<Error>) -> Optio
         }
     }
     let protected = matches!(&coding.0, b"encv" | b"enca" | b"enct" | b"encs");
-    if protected && protection.is_empty() {
+    if matches!(&coding.0, b"enct" | b"encs") {
+        // Where its boxes begin depends on what it was: nothing says so first.
+        let sentence = format!("The sample entry {coding} is not looked into here.");
+        problems.push(Error::unsupported("opaque_sample_entry", sentence).at(entry.at));
+        protection.push(Protection::default());
+    } else if protected && protection.is_empty() {
         problems.push(
             Error::malformed(
                 "no_sinf",
@@ -324,4 +343,28 @@ fn check_subsamples(senc: &Senc, fragment: &TrackFragment) -> Result<()> {
         }
     }
     Ok(())
+}
+
+/// Gives every fragment its end: the last `mdat` before the next box that is
+/// not media or filler. Fragments come into file order.
+pub(super) fn end_fragments(movie: &mut Movie) {
+    movie.fragments.sort_by_key(|fragment| fragment.moof.at);
+    let mut fragments = movie.fragments.iter_mut().peekable();
+    let mut open: Option<&mut Fragment> = None;
+    for top in &movie.top {
+        if let Some(fragment) = fragments.next_if(|f| f.moof.at == top.span.at) {
+            open = Some(fragment);
+            continue;
+        }
+        let BoxType::Code(FourCc(code)) = top.kind else { continue };
+        match &code {
+            b"moof" | b"moov" | b"ftyp" | b"sidx" | b"mfra" => open = None,
+            b"mdat" => {
+                if let Some(fragment) = &mut open {
+                    fragment.span.len = top.span.end() - fragment.span.at;
+                }
+            }
+            _ => {}
+        }
+    }
 }

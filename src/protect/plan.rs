@@ -153,16 +153,17 @@ impl Plan {
         let not_planned = || Error::misuse("no_such_unit", format!("There is no unit {number}."));
         let mut iv = *self.ivs.get(number).ok_or_else(not_planned)?;
         let times = self.decode_times.get(number).ok_or_else(not_planned)?;
+        let chosen = |id: u32| self.tracks.iter().find(|track| track.id == id);
+        unit.check_overlaps(|fragment| chosen(fragment.tfhd.track_id).is_some())?;
         let mut maps = Vec::new();
         for fragment in &unit.fragments {
-            let track = self.tracks.iter().find(|track| track.id == fragment.tfhd.track_id);
-            maps.push(match track {
+            maps.push(match chosen(fragment.tfhd.track_id) {
                 None => None,
                 Some(track) => {
                     let infos = self.sample_infos(track, fragment, &unit, &bytes, &mut iv)?;
                     if encrypt {
                         for (info, sample) in infos.iter().zip(&fragment.samples) {
-                            let range = unit.range(sample.at, sample.size)?;
+                            let range = unit.range(sample)?;
                             self.cipher.apply(&info.iv, &info.subsamples, &mut bytes[range])?;
                         }
                     }
@@ -193,8 +194,8 @@ impl Plan {
         bytes: &[u8],
         iv: &mut IvCounter,
     ) -> Result<Vec<SampleInfo>> {
-        let entry = fragment.tfhd.sample_description_index.unwrap_or(track.default_entry);
-        let rule = track.rules.get(entry.max(1) as usize - 1).ok_or_else(|| {
+        let entry = fragment.tfhd.sample_description_index.unwrap_or(track.default_entry).max(1);
+        let rule = track.rules.get(entry as usize - 1).ok_or_else(|| {
             Error::malformed(
                 "no_such_sample_entry",
                 format!(
@@ -211,17 +212,8 @@ impl Plan {
             Rule::Whole => None,
         };
         let mut infos = Vec::with_capacity(fragment.samples.len());
-        let mut previous_end = 0;
         for sample in &fragment.samples {
-            let data = bytes.get(unit.range(sample.at, sample.size)?).ok_or_else(|| {
-                Error::malformed("samples_outside_mdat", "A sample ends behind its mdat.")
-                    .at(sample.at)
-            })?;
-            if sample.at < previous_end {
-                let sentence = "Two samples share bytes here; protecting both would garble them.";
-                return Err(Error::malformed("samples_overlap", sentence).at(sample.at));
-            }
-            previous_end = sample.at + u64::from(sample.size);
+            let data = &bytes[unit.range(sample)?];
             let subsamples = match &mut nal {
                 Some((codec, sets)) => subsamples(codec, sets, data).map_err(|mut error| {
                     error.at = Some(sample.at + error.at.unwrap_or(0));
@@ -293,13 +285,13 @@ impl Recipe for Plan {
 /// the `moof`.
 fn point_saio_at_senc(moof: &mut Node) -> Result<()> {
     let mut offsets = Vec::new();
-    let mut at = 8;
+    let mut at = moof.header_len();
     for child in moof.children() {
-        let mut inner = at + 8;
+        let mut inner = at + child.header_len();
         let mut found = None;
         for node in child.children() {
             if node.kind == SENC {
-                found = Some(inner + 8 + Senc::FIRST_IV);
+                found = Some(inner + node.header_len() + Senc::FIRST_IV);
             }
             inner += node.size();
         }
@@ -330,8 +322,7 @@ fn insert_after(parent: &mut Node, kind: BoxType, new: Node) {
 }
 
 fn with_brands(ftyp: Option<&Ftyp>, profile: &Profile) -> Ftyp {
-    let mut ftyp =
-        ftyp.cloned().unwrap_or(Ftyp { major: FourCc(*b"mp42"), minor: 0, compatible: Vec::new() });
+    let mut ftyp = ftyp.cloned().unwrap_or_else(Ftyp::missing);
     for brand in profile.brands.iter().map(|brand| FourCc(*brand)) {
         if !ftyp.compatible.contains(&brand) {
             ftyp.compatible.push(brand);
@@ -422,7 +413,9 @@ fn decode_times(movie: &Movie) -> (Vec<Vec<u64>>, i64) {
             let runs = fragment.runs.iter();
             runs.map(|run| {
                 let known = ends.iter_mut().find(|(id, _)| *id == run.track_id);
-                let time = run.decode_time.or(known.as_ref().map(|(_, end)| *end)).unwrap_or(0);
+                let scale = movie.track(run.track_id).map_or(COMMON_SCALE, |t| t.timescale);
+                let told = run.decode_time.filter(|time| *time >= -EARLIEST * i64::from(scale));
+                let time = told.or(known.as_ref().map(|(_, end)| *end)).unwrap_or(0);
                 let end = time.saturating_add_unsigned(run.duration);
                 match known {
                     Some((_, known)) => *known = end,
@@ -437,7 +430,7 @@ fn decode_times(movie: &Movie) -> (Vec<Vec<u64>>, i64) {
             .collect()
         })
         .collect();
-    let shift = if any_tfdt { 0 } else { -earliest };
+    let shift = if any_tfdt { 0 } else { earliest.saturating_neg() };
     let moved = |(time, id): (i64, u32)| {
         let scale = movie.track(id).map_or(COMMON_SCALE, |track| track.timescale);
         time.saturating_add(to_scale(shift, COMMON_SCALE, scale)).max(0) as u64
@@ -452,9 +445,13 @@ fn decode_times(movie: &Movie) -> (Vec<Vec<u64>>, i64) {
 /// Streaming's own.
 const COMMON_SCALE: u32 = 10_000_000;
 
+/// Seconds before zero that a track may begin. One that says more is wrong, and
+/// its times are counted from zero.
+const EARLIEST: i64 = 60;
+
 fn to_scale(time: i64, from: u32, to: u32) -> i64 {
     let scaled = i128::from(time) * i128::from(to) / i128::from(from.max(1));
-    scaled.try_into().unwrap_or(i64::MIN / 2)
+    scaled.try_into().unwrap_or(if time < 0 { i64::MIN } else { i64::MAX })
 }
 
 fn sentences(
@@ -511,6 +508,9 @@ fn sentences(
     let old = movie.systems.iter().filter(|s| [PLAYREADY, COMMON].contains(&s.system_id)).count();
     if old > 0 {
         out.push(format!("{old} old protection header{} in moov will be replaced.", plural(old)));
+    }
+    if let Some(reason) = rewrite.lost_index() {
+        out.push(format!("The index (mfra) {reason} and is left out."));
     }
     let stale = rewrite.stale_index_entries();
     if stale > 0 {

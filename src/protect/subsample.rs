@@ -9,6 +9,7 @@
 use crate::boxes::protection::Subsample;
 use crate::codec::{NalCodec, ParameterSets};
 use crate::error::{Error, Result};
+use std::cmp::Reverse;
 
 /// Entries a sample may have, so that its information (an IV of 8 bytes, a
 /// count of 2, 6 for each entry) fits the 8 bits `saiz` has for its size.
@@ -92,21 +93,42 @@ pub fn subsamples(
 }
 
 /// Leaves the smallest protected runs clear until `saiz` can count the rest.
-fn fit(mut runs: Vec<Run>) -> Vec<Run> {
-    while runs.iter().map(|run| entry_count(*run)).sum::<usize>() > MAX_ENTRIES {
-        let smallest =
-            (0..runs.len()).filter(|i| runs[*i].protected > 0).min_by_key(|i| runs[*i].protected);
-        let Some(i) = smallest else { break };
-        let freed = runs[i].clear + runs[i].protected;
-        match runs.get_mut(i + 1) {
-            Some(next) => {
-                next.clear += freed;
-                runs.remove(i);
-            }
-            None => runs[i] = Run { clear: freed, protected: 0 },
+fn fit(runs: Vec<Run>) -> Vec<Run> {
+    let count = |runs: &[Run]| runs.iter().map(|run| entry_count(*run)).sum::<usize>();
+    if count(&runs) <= MAX_ENTRIES {
+        return runs;
+    }
+    let mut largest: Vec<usize> = (0..runs.len()).filter(|i| runs[*i].protected > 0).collect();
+    largest.sort_by_key(|i| (Reverse(runs[*i].protected), *i));
+    for keep in (0..MAX_ENTRIES.min(largest.len())).rev() {
+        let mut kept = largest[..=keep].to_vec();
+        kept.sort_unstable();
+        let fitted = keep_protected(&runs, &kept);
+        if count(&fitted) <= MAX_ENTRIES {
+            return fitted;
         }
     }
-    runs
+    keep_protected(&runs, &[])
+}
+
+/// The same bytes with only the runs at these places (in order) protected.
+fn keep_protected(runs: &[Run], kept: &[usize]) -> Vec<Run> {
+    let mut out = Vec::with_capacity(kept.len() + 1);
+    let mut kept = kept.iter().copied().peekable();
+    let mut clear = 0;
+    for (i, run) in runs.iter().enumerate() {
+        clear += run.clear;
+        if kept.next_if_eq(&i).is_some() {
+            out.push(Run { clear, protected: run.protected });
+            clear = 0;
+        } else {
+            clear += run.protected;
+        }
+    }
+    if clear > 0 {
+        out.push(Run { clear, protected: 0 });
+    }
+    out
 }
 
 /// BytesOfClearData has 16 bits: a longer run takes entries of its own.
