@@ -12,7 +12,7 @@ use crate::error::{Error, Result};
 use crate::ids::{BoxType, FourCc, Kid};
 use crate::model::{Movie, Protection, SampleEntry, Track, TrackFragment};
 use crate::recipe::{Piece, Recipe};
-use crate::rewrite::{Rewrite, Unit, check_fragments};
+use crate::rewrite::{Rewrite, Unit, check_fragments, check_intact};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
@@ -65,14 +65,7 @@ struct EntryKey {
 impl Decryption {
     /// Of a file with these keys. Every protected track needs one.
     pub fn new(movie: &Movie, keys: &[(KeyFor, ContentKey)]) -> Result<Self> {
-        if let Some(damage) = &movie.damage {
-            let mut error = Error::malformed(
-                "damaged",
-                format!("The file is damaged, so it cannot be decrypted whole: {}", damage.message),
-            );
-            (error.at, error.path) = (damage.at, damage.path.clone());
-            return Err(error);
-        }
+        check_intact(movie, "decrypted")?;
         let protected: Vec<&Track> =
             movie.tracks.iter().filter(|track| track.protection().is_some()).collect();
         if protected.is_empty() {

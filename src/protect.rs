@@ -17,7 +17,7 @@ use crate::drm::playready::HeaderVersion;
 use crate::error::{Error, Result};
 use crate::ids::Kid;
 use crate::model::{Movie, Track, TrackKind};
-use crate::rewrite::check_fragments;
+use crate::rewrite::{check_fragments, check_intact};
 use std::collections::BTreeSet;
 
 /// Which boxes say that a file is protected, and how (facts §2.4).
@@ -117,14 +117,7 @@ pub fn refusal(movie: &Movie) -> Option<Error> {
 /// The tracks to protect: those asked for, or all video and audio. Text stays
 /// clear, as everywhere in Smooth Streaming.
 fn selected<'m>(movie: &'m Movie, wanted: Option<&[u32]>) -> Result<Vec<&'m Track>> {
-    if let Some(damage) = &movie.damage {
-        let mut error = Error::malformed(
-            "damaged",
-            format!("The file is damaged, so it cannot be protected whole: {}", damage.message),
-        );
-        (error.at, error.path) = (damage.at, damage.path.clone());
-        return Err(error);
-    }
+    check_intact(movie, "protected")?;
     if let Some(track) = movie.tracks.iter().find(|track| track.protection().is_some()) {
         let scheme = track.protection().and_then(|p| p.scheme).map(|s| format!(" (scheme {s})"));
         return Err(Error::misuse(

@@ -132,7 +132,7 @@ pub struct ProtectionSummary {
     pub kid: Option<Kid>,
     /// In the order a PlayReady header and licence have it.
     pub kid_guid: Option<Kid>,
-    /// `tenc`, or `uuid` for PIFF's.
+    /// Which boxes say so: `tenc`, `uuid` for PIFF's, or `tenc and uuid`.
     pub tenc: &'static str,
 }
 
@@ -374,7 +374,11 @@ fn protection(protection: &Protection) -> ProtectionSummary {
         constant_iv: Some(hex(&protection.constant_iv)).filter(|iv| !iv.is_empty()),
         kid: protection.kid,
         kid_guid: protection.kid.map(Kid::swapped),
-        tenc: if protection.piff_tenc { "uuid" } else { "tenc" },
+        tenc: match (protection.piff_tenc, protection.has_piff_tenc) {
+            (true, _) => "uuid",
+            (false, true) => "tenc and uuid",
+            (false, false) => "tenc",
+        },
     }
 }
 

@@ -432,6 +432,17 @@ pub(crate) fn replace(parent: &mut Node, new: &Node) {
     }
 }
 
+/// Refuses a file whose structure is broken.
+pub(crate) fn check_intact(movie: &Movie, done: &str) -> Result<()> {
+    let Some(damage) = &movie.damage else { return Ok(()) };
+    let mut error = Error::malformed(
+        "damaged",
+        format!("The file is damaged, so it cannot be {done} whole: {}", damage.message),
+    );
+    (error.at, error.path) = (damage.at, damage.path.clone());
+    Err(error)
+}
+
 /// Refuses layouts that working fragment by fragment cannot do right.
 pub(crate) fn check_fragments(movie: &Movie) -> Result<()> {
     if movie.fragments.is_empty() {

@@ -193,6 +193,11 @@ impl Page {
     async fn download(&self) -> PathBuf {
         self.click("#protect a.primary").await;
         let name = self.find("#protect a.primary").await.attr("download").await.unwrap().unwrap();
+        self.downloaded(&name).await
+    }
+
+    /// Waits for a file to be there, whole.
+    async fn downloaded(&self, name: &str) -> PathBuf {
         let path = self.folder.path().join(name);
         for _ in 0..200 {
             let partial = fs::read_dir(self.folder.path())
@@ -447,6 +452,11 @@ fn a_picked_file_is_written_and_a_cancelled_one_is_not() {
         page.click("#protect .keys .copy:not([aria-label])").await;
         let key = page.text("#protect .keys dl > div:last-child code").await;
         assert!(key.len() == 32 && key.bytes().all(|b| b.is_ascii_hexdigit()), "{key}");
+        // Saved for the licence server, it is the same.
+        page.click("#protect .keys > button").await;
+        let saved = page.downloaded("large.key.json").await;
+        let saved: Value = serde_json::from_slice(&fs::read(saved).unwrap()).unwrap();
+        assert_eq!(saved["key"], key);
     });
 }
 

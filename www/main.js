@@ -48,6 +48,7 @@ const actions = {
     if (!choice) return;
     live = new AbortController();
     const { signal } = live;
+    const awake = await navigator.wakeLock?.request('screen').catch(() => null);
     const run = { phase: 'writing', name, started: performance.now(), done: 0, total: state.file.size };
     set({ run });
     try {
@@ -61,6 +62,8 @@ const actions = {
       if (live.signal !== signal) return; // another file is open by now
       if (refusal.code === 'cancelled') say(refusal.message);
       set({ run: refusal.code === 'cancelled' ? null : { phase: 'failed', refusal } });
+    } finally {
+      awake?.release();
     }
   },
 

@@ -101,8 +101,13 @@ function note(refusal) {
 }
 
 function secretCard(secret, name) {
-  const file = { kid: secret.kid, key: secret.key };
-  const url = URL.createObjectURL(new Blob([`${JSON.stringify(file, null, 2)}\n`], { type: 'application/json' }));
+  const save = h('button', { type: 'button' }, 'Save as JSON');
+  save.addEventListener('click', () => {
+    const { kid, key } = secret;
+    const url = URL.createObjectURL(new Blob([`${JSON.stringify({ kid, key }, null, 2)}\n`], { type: 'application/json' }));
+    h('a', { href: url, download: `${name.replace(/\.mp4$/, '')}.key.json` }).click();
+    setTimeout(() => URL.revokeObjectURL(url), 1000);
+  });
   const value = h('code', {}, '•'.repeat(32));
   const eye = h('button', { type: 'button', class: 'copy' }, 'Show');
   eye.addEventListener('click', () => {
@@ -113,7 +118,7 @@ function secretCard(secret, name) {
   return h('div', { class: 'note keys' },
     h('p', {}, h('b', {}, 'The key is shown here and nowhere else.'), ' Give it, with the KID, to your licence server before you close this file.'),
     rows(['KID', identifier(secret.kid, 'KID')], ['Key', h('span', { class: 'id' }, value, eye, copyButton(secret.key, 'Content key'))]),
-    h('a', { class: 'button', href: url, download: `${name.replace(/\.mp4$/, '')}.key.json` }, 'Save as JSON'));
+    save);
 }
 
 function writing() {

@@ -26,7 +26,7 @@ function schemeCard(scheme) {
       ['Scheme', `${scheme.scheme ?? 'unknown'} ${scheme.scheme_version}`],
       ['Algorithm', `${scheme.algorithm} (AlgorithmID ${scheme.algorithm_id})`],
       ['IV size', scheme.constant_iv ? `constant, ${scheme.constant_iv}` : plural(scheme.iv_size, 'byte')],
-      ['Box', scheme.tenc === 'uuid' ? 'uuid TrackEncryption (PIFF)' : 'tenc'],
+      ['Box', scheme.tenc.replace('uuid', 'uuid TrackEncryption (PIFF)')],
     ));
 }
 
