@@ -302,9 +302,12 @@ impl Unit {
 
     /// Where a sample lies in the unit's bytes. It is inside an `mdat`.
     pub(crate) fn range(&self, sample: &Sample) -> Result<Range<usize>> {
+        if sample.size == 0 {
+            return Ok(0..0);
+        }
         let end = sample.at.saturating_add(sample.size.into());
         let inside = |media: &Span| sample.at >= media.at && end <= media.end();
-        if sample.size > 0 && !self.media.iter().any(inside) {
+        if !self.media.iter().any(inside) {
             let sentence = "This sample does not lie in the mdat of its fragment.";
             return Err(Error::malformed("samples_outside_mdat", sentence).at(sample.at));
         }
@@ -340,7 +343,7 @@ impl Unit {
         let base_is_moof = base_is_moof || self.fragments.len() > 1;
         // First what changes sizes, then, with the size known, the offsets.
         self.each_trun(|trun, _| {
-            trun.data_offset = Some(0);
+            trun.data_offset = Some(0); // there from now on, whatever it will be
             Ok(())
         })?;
         for (traf, _) in self.trafs() {
@@ -353,7 +356,8 @@ impl Unit {
         }
         let (at, old_len, new_len) = (self.at, self.old_len, self.moof.size());
         let moved = |old: u64| {
-            old.checked_sub(at + old_len).map(|offset| offset + new_len).ok_or_else(|| {
+            let offset = old.checked_sub(at + old_len).and_then(|n| n.checked_add(new_len));
+            offset.ok_or_else(|| {
                 Error::unsupported(
                     "data_before_moof",
                     "This fragment's data stands before its moof, which no Smooth tool writes.",
@@ -361,9 +365,9 @@ impl Unit {
                 .at(old)
             })
         };
-        self.each_trun(|trun, (start, samples)| {
-            // A run without samples points at nothing.
-            let offset = if samples == 0 { new_len + 8 } else { moved(start)? };
+        self.each_trun(|trun, (start, bytes)| {
+            // A run without bytes points at nothing.
+            let offset = if bytes == 0 { new_len + 8 } else { moved(start)? };
             trun.data_offset = Some(i32::try_from(offset).map_err(|_| {
                 Error::limit("fragment_too_large", "This fragment's data is more than 2 GiB long.")
                     .at(start)
@@ -393,14 +397,16 @@ impl Unit {
 
     fn each_trun(
         &mut self,
-        mut edit: impl FnMut(&mut Trun, (u64, usize)) -> Result<()>,
+        mut edit: impl FnMut(&mut Trun, (u64, u64)) -> Result<()>,
     ) -> Result<()> {
         for (traf, old) in self.trafs() {
             let nodes = traf.children_mut().into_iter().flatten();
             let truns = nodes.filter(|node| node.kind == Trun::KIND);
-            for (node, run) in truns.zip(&old.runs) {
+            let mut samples = old.samples.iter();
+            for (node, (start, count)) in truns.zip(&old.runs) {
+                let bytes = samples.by_ref().take(*count).map(|s| u64::from(s.size)).sum();
                 let mut trun = Trun::parse(node)?;
-                edit(&mut trun, *run)?;
+                edit(&mut trun, (*start, bytes))?;
                 *node = trun.to_node();
             }
         }

@@ -470,6 +470,31 @@ fn few_bytes_cannot_claim_many_samples() {
 }
 
 #[test]
+fn samples_without_bytes_may_be_anywhere() {
+    for base in [0, u64::MAX, u64::MAX - 100] {
+        let mut parts = Parts::audio();
+        let moof = parts.position(b"moof");
+        let second = moof + 2;
+        parts.0.truncate(second + 2);
+        let nodes = parts.0[second].path_mut(&[b"traf"]).unwrap().children_mut().unwrap();
+        let at = find(nodes, Tfhd::KIND);
+        let tfhd = Tfhd { base_data_offset: Some(base), ..Tfhd::parse(&nodes[at]).unwrap() };
+        nodes[at] = tfhd.to_node();
+        let at = find(nodes, Trun::KIND);
+        let mut trun = Trun::parse(&nodes[at]).unwrap();
+        trun.data_offset = Some(0);
+        trun.rows.iter_mut().for_each(|row| row.size = 0);
+        nodes[at] = trun.to_node();
+        let file = parts.bytes();
+        let protected = protect(&file, &options("dual")).unwrap();
+        assert_eq!(
+            samples(&decrypt(&protected), 1).len(),
+            inspect(&file).tracks[0].totals.samples as usize
+        );
+    }
+}
+
+#[test]
 fn a_sample_of_many_nal_units_is_quick() {
     use ismvault::codec::{NalCodec, avc};
     let config = avc::Config { profile: [100, 0, 12], length_size: 4, parameter_sets: vec![] };
