@@ -71,7 +71,8 @@ export function bytes(n) {
   return `${value.toFixed(value < 10 ? 2 : value < 100 ? 1 : 0)} ${['', 'KiB', 'MiB', 'GiB', 'TiB'][power]}`;
 }
 
-export const rate = (n) => (n == null ? '–' : n < 1e7 ? count(Math.round(n / 1000)) : (n / 1000).toFixed(0));
+/** Bits a second in kbit/s, with decimals where there is nothing before them. */
+export const rate = (n) => (n == null ? '–' : n < 10000 ? (n / 1000).toFixed(1) : count(Math.round(n / 1000)));
 
 /** Seconds as hh:mm:ss.mmm. */
 export function time(seconds) {

@@ -5,17 +5,17 @@ import { bytes, count, h, rate, time } from '../dom.js';
 const num = (text, title) => h('span', { title }, text);
 const kbits = (n) => num(rate(n), n == null ? 'unknown' : `${count(n)} bit/s`);
 
-/** Heading, cell, and whether it is a number. */
+/** Heading, cell, and for numbers their unit. */
 const COLUMNS = [
   ['Track', (t) => [h('b', {}, String(t.id)), ` ${t.kind}`, h('small', {}, t.language)]],
   ['Codec', (t) => [h('code', {}, t.codec ?? 'unknown'), h('small', {}, format(t))]],
   ['Protection', protection],
-  ['Duration', (t) => num(time(t.duration_seconds), `${t.duration_ticks} ticks of 1/${t.timescale} s`), true],
-  ['Average, kbit/s', (t) => kbits(t.bitrate.measured), true],
-  ['Peak', (t) => kbits(t.bitrate.peak), true],
-  ['Declared', (t) => kbits(t.bitrate.declared), true],
-  ['Samples', (t) => num(count(t.samples), `${count(t.bytes)} bytes`), true],
-  ['Fragments', (t) => num(count(t.fragments)), true],
+  ['Duration', (t) => num(time(t.duration_seconds), `${t.duration_ticks} ticks of 1/${t.timescale} s`), ''],
+  ['Average', (t) => kbits(t.bitrate.measured), 'kbit/s'],
+  ['Peak', (t) => kbits(t.bitrate.peak), 'kbit/s'],
+  ['Declared', (t) => kbits(t.bitrate.declared), 'kbit/s'],
+  ['Samples', (t) => num(count(t.samples), `${count(t.bytes)} bytes`), ''],
+  ['Fragments', (t) => num(count(t.fragments)), ''],
 ];
 
 function format(track) {
@@ -43,10 +43,12 @@ export const tracks = {
         body.replaceChildren(h('p', { class: 'muted' }, inspection ? 'No tracks were found.' : ''));
         return;
       }
-      const cells = (track) => COLUMNS.map(([name, cell, number]) => h('td', { 'data-label': name, class: number && 'num' }, h('div', {}, cell(track))));
+      const cells = (track) => COLUMNS.map(([name, cell, unit]) =>
+        h('td', { 'data-label': unit ? `${name}, ${unit}` : name, class: unit != null && 'num' }, h('div', {}, cell(track))));
       body.replaceChildren(
         h('table', {},
-          h('thead', {}, h('tr', {}, COLUMNS.map(([name, , number]) => h('th', { scope: 'col', class: number && 'num' }, name)))),
+          h('thead', {}, h('tr', {}, COLUMNS.map(([name, , unit]) =>
+            h('th', { scope: 'col', class: unit != null && 'num' }, name, unit && h('small', {}, unit))))),
           h('tbody', {}, inspection.tracks.map((track) => h('tr', {}, cells(track))))),
         h('p', { class: 'small muted' },
           [`Brands ${inspection.brands.join(', ') || 'none'}`, h('span', { title: `${count(inspection.size)} bytes` }, bytes(inspection.size)),
