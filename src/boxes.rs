@@ -1,12 +1,13 @@
 //! Boxes: headers, the table of those we know, and how one is read and written.
 //!
 //! Boxes are grouped by where in a file one meets them: [`movie`], [`fragment`],
-//! [`protection`], [`piff`]. [`tree`] holds boxes whose bytes must survive.
+//! [`index`], [`protection`], [`piff`]. [`tree`] holds boxes whose bytes must survive.
 //!
 //! To add a box: its struct and `impl Mp4Box` in its group, and one row in
 //! [`BOXES`]. The tests walk the table over every fixture.
 
 pub mod fragment;
+pub mod index;
 pub mod movie;
 pub mod piff;
 pub mod protection;
@@ -289,10 +290,10 @@ pub const BOXES: &[BoxDef] = &[
     leaf(b"mdat", "Media Data", "ISO/IEC 14496-12 §8.1.1"),
     leaf(b"free", "Free Space", "ISO/IEC 14496-12 §8.1.2"),
     leaf(b"skip", "Free Space", "ISO/IEC 14496-12 §8.1.2"),
-    typed::<fragment::Sidx>("Segment Index", "ISO/IEC 14496-12 §8.16.3"),
+    typed::<index::Sidx>("Segment Index", "ISO/IEC 14496-12 §8.16.3"),
     parent(b"mfra", 0, "Movie Fragment Random Access", "ISO/IEC 14496-12 §8.8.9"),
-    typed::<fragment::Tfra>("Track Fragment Random Access", "ISO/IEC 14496-12 §8.8.10"),
-    typed::<fragment::Mfro>("Movie Fragment Random Access Offset", "ISO/IEC 14496-12 §8.8.11"),
+    typed::<index::Tfra>("Track Fragment Random Access", "ISO/IEC 14496-12 §8.8.10"),
+    typed::<index::Mfro>("Movie Fragment Random Access Offset", "ISO/IEC 14496-12 §8.8.11"),
 ];
 
 /// The row of a box, if we know it.

@@ -9,7 +9,7 @@ mod checks;
 mod moov;
 mod source;
 
-use crate::boxes::fragment::{Mfro, Tfra};
+use crate::boxes::index::{Mfro, Tfra};
 use crate::boxes::movie::Ftyp;
 use crate::boxes::piff::LIVE_MANIFEST;
 use crate::boxes::tree::Node;

@@ -7,8 +7,11 @@
 //! changes any more: every sample has its IV already, so fragments can be
 //! protected in any order.
 
+mod headers;
 mod plan;
+mod sentences;
 pub mod subsample;
+mod times;
 
 pub use plan::{Plan, Preview};
 

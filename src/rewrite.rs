@@ -2,7 +2,8 @@
 //! file are kept, which are worked on, and every offset that moves with them.
 
 use crate::Span;
-use crate::boxes::fragment::{Mfro, Saio, Sidx, Tfhd, Tfra, Trun};
+use crate::boxes::fragment::{Saio, Tfhd, Trun};
+use crate::boxes::index::{Mfro, Sidx, Tfra};
 use crate::boxes::movie::{Ftyp, Trex};
 use crate::boxes::tree::{Content, Node};
 use crate::boxes::{BoxHeader, Mp4Box as _};

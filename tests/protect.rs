@@ -8,7 +8,8 @@ use common::{
     realise, samples, scratch, shared, text, trafs,
 };
 use ismvault::boxes::Mp4Box as _;
-use ismvault::boxes::fragment::{Saio, Sidx, Tfhd, Tfra};
+use ismvault::boxes::fragment::{Saio, Tfhd};
+use ismvault::boxes::index::{Sidx, Tfra};
 use ismvault::boxes::protection::{PIFF_SENC, SENC, Senc};
 use ismvault::decrypt::{Decryption, parse_key};
 use ismvault::model::Movie;

@@ -6,7 +6,8 @@ mod common;
 
 use common::{KEY, fixture, inspect, options, protect, realise, samples};
 use ismvault::boxes::Mp4Box as _;
-use ismvault::boxes::fragment::{Saio, Saiz, Sidx, SidxReference, Tfhd, Trun};
+use ismvault::boxes::fragment::{Saio, Saiz, Tfhd, Trun};
+use ismvault::boxes::index::{Sidx, SidxReference};
 use ismvault::boxes::piff::Tfxd;
 use ismvault::boxes::protection::{SENC, Senc};
 use ismvault::boxes::tree::{Content, Node};

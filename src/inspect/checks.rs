@@ -4,7 +4,7 @@
 use super::moov::find;
 use crate::Span;
 use crate::boxes::Mp4Box as _;
-use crate::boxes::fragment::{Mfro, Tfra};
+use crate::boxes::index::{Mfro, Tfra};
 use crate::drm::PLAYREADY;
 use crate::error::Error;
 use crate::ids::BoxType;

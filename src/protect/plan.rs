@@ -1,23 +1,22 @@
 //! The plan: what every byte of the output will be.
 
+use super::headers::{protected_moov, with_brands};
+use super::sentences::sentences;
 use super::subsample::subsamples;
+use super::times::decode_times;
 use super::{Options, Profile, selected};
 use crate::Span;
 use crate::boxes::Mp4Box as _;
 use crate::boxes::fragment::{Saio, Saiz, Tfdt, Tfhd};
-use crate::boxes::movie::{Ftyp, Tkhd};
 use crate::boxes::piff::{Tfrf, Tfxd};
-use crate::boxes::protection::{
-    Frma, PIFF_PSSH, PIFF_SENC, PIFF_TENC, Pssh, SENC, SampleInfo, Schm, Senc, Tenc,
-};
+use crate::boxes::protection::{PIFF_SENC, SENC, SampleInfo, Senc};
 use crate::boxes::tree::Node;
 use crate::cipher::{IvCounter, SampleCipher};
 use crate::codec::Rule;
 use crate::drm::playready::{self, NewHeader};
-use crate::drm::{COMMON, PLAYREADY, common_pssh};
 use crate::error::{Error, Result};
-use crate::ids::{BoxType, FourCc, Kid};
-use crate::model::{Movie, Track, TrackFragment, TrackKind};
+use crate::ids::{BoxType, Kid};
+use crate::model::{Movie, Track, TrackFragment};
 use crate::recipe::{Piece, Recipe};
 use crate::rewrite::Rewrite;
 use base64::Engine as _;
@@ -319,207 +318,4 @@ fn insert_after(parent: &mut Node, kind: BoxType, new: Node) {
         let at = children.iter().position(|node| node.kind == kind).map_or(0, |i| i + 1);
         children.insert(at, new);
     }
-}
-
-fn with_brands(ftyp: Option<&Ftyp>, profile: &Profile) -> Ftyp {
-    let mut ftyp = ftyp.cloned().unwrap_or_else(Ftyp::missing);
-    for brand in profile.brands.iter().map(|brand| FourCc(*brand)) {
-        if !ftyp.compatible.contains(&brand) {
-            ftyp.compatible.push(brand);
-        }
-    }
-    ftyp
-}
-
-/// `moov` with its protection headers behind `mvhd` and a `sinf` in every
-/// sample entry that is protected. Headers of the same systems that were left
-/// from an earlier life of the file go.
-fn protected_moov(
-    moov: &Node,
-    tracks: &[&Track],
-    kid: Kid,
-    profile: &Profile,
-    playready: &Pssh,
-) -> Result<Node> {
-    let mut moov = moov.clone();
-    let mut headers = Vec::new();
-    if profile.iso {
-        headers.extend([playready.to_node(), common_pssh(vec![kid]).to_node()]);
-    } else {
-        headers.push(playready.to_node_as(PIFF_PSSH));
-    }
-    if let Some(children) = moov.children_mut() {
-        children.retain(|node| {
-            let header = [Pssh::KIND, PIFF_PSSH].contains(&node.kind);
-            let system = Pssh::parse(node).ok().filter(|_| header).map(|pssh| pssh.system_id);
-            !system.is_some_and(|system| [PLAYREADY, COMMON].contains(&system))
-        });
-        let mvhd = children.iter().position(|node| node.kind == BoxType::code(b"mvhd"));
-        let at = mvhd.map_or(0, |i| i + 1);
-        children.splice(at..at, headers);
-    }
-    let traks = moov.children_mut().into_iter().flatten();
-    for trak in traks.filter(|node| node.kind == BoxType::code(b"trak")) {
-        let id = trak.get::<Tkhd>()?.track_id;
-        let Some(track) = tracks.iter().find(|track| track.id == id) else { continue };
-        let stsd = trak.path_mut(&[b"mdia", b"minf", b"stbl", b"stsd"]);
-        for entry in stsd.and_then(Node::children_mut).into_iter().flatten() {
-            protect_entry(entry, track.kind, kid, profile)?;
-        }
-    }
-    Ok(moov)
-}
-
-fn protect_entry(entry: &mut Node, kind: TrackKind, kid: Kid, profile: &Profile) -> Result<()> {
-    let (BoxType::Code(format), at) = (entry.kind, entry.at) else { return Ok(()) };
-    let tenc = Tenc::ctr(kid);
-    let mut schi = Vec::new();
-    if profile.iso {
-        schi.push(tenc.to_node());
-    }
-    if profile.piff {
-        schi.push(tenc.to_node_as(PIFF_TENC));
-    }
-    let sinf = vec![
-        Frma { format }.to_node(),
-        Schm::new(&profile.scheme, profile.scheme_version).to_node(),
-        Node::parent(b"schi", schi),
-    ];
-    entry.kind = BoxType::code(if kind == TrackKind::Video { b"encv" } else { b"enca" });
-    let children = entry.children_mut().ok_or_else(|| {
-        Error::unsupported(
-            "opaque_sample_entry",
-            format!("The sample entry {format} cannot hold a sinf here."),
-        )
-        .at(at)
-    })?;
-    children.push(Node::parent(b"sinf", sinf));
-    Ok(())
-}
-
-/// The decode time of every `traf`, for `tfdt`: as the file tells it, else
-/// where the track's last fragment ended. All tracks are moved by the same
-/// time if one begins before zero (ffmpeg's AAC priming), for `tfdt` has no
-/// sign and they must stay together; but not where some have a `tfdt` already.
-/// Also gives that time, in [`COMMON_SCALE`].
-fn decode_times(movie: &Movie) -> (Vec<Vec<u64>>, i64) {
-    let mut ends: Vec<(u32, i64)> = Vec::new();
-    let mut earliest = 0;
-    let mut any_tfdt = false;
-    let times: Vec<Vec<i64>> = movie
-        .fragments
-        .iter()
-        .map(|fragment| {
-            let runs = fragment.runs.iter();
-            runs.map(|run| {
-                let known = ends.iter_mut().find(|(id, _)| *id == run.track_id);
-                let scale = movie.track(run.track_id).map_or(COMMON_SCALE, |t| t.timescale);
-                let told = run.decode_time.filter(|time| *time >= -EARLIEST * i64::from(scale));
-                let time = told.or(known.as_ref().map(|(_, end)| *end)).unwrap_or(0);
-                let end = time.saturating_add_unsigned(run.duration);
-                match known {
-                    Some((_, known)) => *known = end,
-                    None => ends.push((run.track_id, end)),
-                }
-                any_tfdt |= run.has_tfdt;
-                if let Some(track) = movie.track(run.track_id).filter(|t| t.timescale > 0) {
-                    earliest = earliest.min(to_scale(time, track.timescale, COMMON_SCALE));
-                }
-                time
-            })
-            .collect()
-        })
-        .collect();
-    let shift = if any_tfdt { 0 } else { earliest.saturating_neg() };
-    let moved = |(time, id): (i64, u32)| {
-        let scale = movie.track(id).map_or(COMMON_SCALE, |track| track.timescale);
-        time.saturating_add(to_scale(shift, COMMON_SCALE, scale)).max(0) as u64
-    };
-    let times = times.into_iter().zip(&movie.fragments).map(|(times, fragment)| {
-        times.into_iter().zip(fragment.runs.iter().map(|run| run.track_id)).map(moved).collect()
-    });
-    (times.collect(), shift)
-}
-
-/// Ticks a second in which times of different tracks are compared: Smooth
-/// Streaming's own.
-const COMMON_SCALE: u32 = 10_000_000;
-
-/// Seconds before zero that a track may begin. One that says more is wrong, and
-/// its times are counted from zero.
-const EARLIEST: i64 = 60;
-
-fn to_scale(time: i64, from: u32, to: u32) -> i64 {
-    let scaled = i128::from(time) * i128::from(to) / i128::from(from.max(1));
-    scaled.try_into().unwrap_or(if time < 0 { i64::MIN } else { i64::MAX })
-}
-
-fn sentences(
-    movie: &Movie,
-    options: &Options,
-    tracks: &[&Track],
-    samples: u64,
-    rewrite: &Rewrite,
-    shift: i64,
-) -> Vec<String> {
-    let list: Vec<String> =
-        tracks.iter().map(|track| format!("{} ({})", track.id, track.kind.word())).collect();
-    let plural = |n: usize| if n == 1 { "" } else { "s" };
-    let mut out = vec![format!(
-        "Track{} {}: {samples} samples in {} fragment{}, AES-128-CTR, an 8-byte IV each.",
-        plural(list.len()),
-        list.join(" and "),
-        movie.fragments.len(),
-        plural(movie.fragments.len())
-    )];
-    let clear: Vec<String> = movie
-        .tracks
-        .iter()
-        .filter(|track| !tracks.iter().any(|t| t.id == track.id))
-        .map(|track| format!("{} ({})", track.id, track.kind.word()))
-        .collect();
-    if !clear.is_empty() {
-        out.push(format!("Track{} {} stays clear.", plural(clear.len()), clear.join(" and ")));
-    }
-    let profile = options.profile;
-    out.push(format!("Boxes: {}.", profile.boxes));
-    out.push(match &options.la_url {
-        Some(url) if !url.trim().is_empty() => format!(
-            "PlayReady header {} with the licence URL {}.",
-            options.header_version.text(),
-            url.trim()
-        ),
-        _ => format!(
-            "PlayReady header {} without a licence URL: the player must know it.",
-            options.header_version.text()
-        ),
-    });
-    let runs = || movie.fragments.iter().flat_map(|fragment| &fragment.runs);
-    if profile.iso && runs().any(|run| !run.has_tfdt) {
-        out.push(match shift {
-            0 => "Decode times (tfdt) are added, which browsers need.".to_owned(),
-            _ => format!(
-                "Decode times (tfdt) are added, which browsers need, and begin at {:.3} ms: a track \
-                 starts that much before zero, which tfdt cannot say.",
-                shift as f64 / f64::from(COMMON_SCALE) * 1000.0
-            ),
-        });
-    }
-    let old = movie.systems.iter().filter(|s| [PLAYREADY, COMMON].contains(&s.system_id)).count();
-    if old > 0 {
-        out.push(format!("{old} old protection header{} in moov will be replaced.", plural(old)));
-    }
-    if let Some(reason) = rewrite.lost_index() {
-        out.push(format!("The index (mfra) {reason} and is left out."));
-    }
-    let stale = rewrite.stale_index_entries();
-    if stale > 0 {
-        out.push(format!(
-            "{stale} entries of the index (mfra) point at no fragment and are left out."
-        ));
-    }
-    if !rewrite.unmeasured().is_empty() {
-        out.push("The segment index (sidx) is made anew, so the file is read twice.".into());
-    }
-    out
 }

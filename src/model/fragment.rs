@@ -1,0 +1,218 @@
+//! Fragments and their samples.
+
+use crate::Span;
+use crate::boxes::Mp4Box as _;
+use crate::boxes::fragment::{Tfdt, Tfhd, Trun};
+use crate::boxes::movie::Trex;
+use crate::boxes::piff::Tfxd;
+use crate::boxes::protection::{PIFF_SENC, SENC};
+use crate::boxes::tree::Node;
+use crate::bytes::limits;
+use crate::error::{Error, Result};
+use crate::ids::BoxType;
+
+/// A `moof` with the `mdat` behind it.
+#[derive(Clone, Debug)]
+pub struct Fragment {
+    /// The `moof`.
+    pub moof: Span,
+    /// From the first byte of the `moof` to the last of its `mdat`.
+    pub span: Span,
+    /// What it has of each track, in its own order.
+    pub runs: Vec<FragmentRun>,
+}
+
+/// What a fragment has of one track.
+#[derive(Clone, Copy, Debug)]
+pub struct FragmentRun {
+    /// The track.
+    pub track_id: u32,
+    /// How many samples.
+    pub samples: u32,
+    /// Bytes of them.
+    pub bytes: u64,
+    /// Ticks of them.
+    pub duration: u64,
+    /// When the first is decoded, in ticks, where `tfdt` or `tfxd` tells.
+    pub decode_time: Option<i64>,
+    /// Whether `tfdt` is there.
+    pub has_tfdt: bool,
+    /// Whether IVs are listed for it, in either `senc`.
+    pub has_ivs: bool,
+    /// Where its samples lie.
+    pub data: Span,
+}
+
+/// One sample of a fragment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Sample {
+    /// Absolute offset.
+    pub at: u64,
+    /// Bytes.
+    pub size: u32,
+    /// Ticks.
+    pub duration: u32,
+    /// Ticks from decoding to presentation.
+    pub composition_offset: i32,
+    /// See [`crate::boxes::fragment::is_sync`].
+    pub flags: u32,
+}
+
+/// A `traf`, read.
+#[derive(Clone, Debug)]
+pub struct TrackFragment {
+    /// Its header.
+    pub tfhd: Tfhd,
+    /// Its decode time.
+    pub tfdt: Option<Tfdt>,
+    /// Its Smooth time.
+    pub tfxd: Option<Tfxd>,
+    /// Its samples, over all runs.
+    pub samples: Vec<Sample>,
+    /// Where each `trun`'s data begins, and how many samples it has.
+    pub runs: Vec<(u64, usize)>,
+    /// Whether IVs are listed, in either `senc`.
+    pub has_ivs: bool,
+}
+
+impl TrackFragment {
+    /// When the first sample is decoded, where the file tells. `tfxd` has its
+    /// presentation time, negative in two's complement where ffmpeg primes.
+    pub fn decode_time(&self) -> Option<i64> {
+        if let Some(tfdt) = self.tfdt {
+            return Some(tfdt.base_media_decode_time as i64);
+        }
+        let first = self.samples.first().map_or(0, |sample| sample.composition_offset);
+        let tfxd = self.tfxd?;
+        let time = if tfxd.version == 1 { tfxd.time as i64 } else { i64::from(tfxd.time as u32) };
+        time.checked_sub(first.into())
+    }
+
+    /// From the first byte of its samples to the last.
+    pub fn data(&self) -> Span {
+        let from = self.samples.iter().map(|sample| sample.at).min().unwrap_or(0);
+        let to = self.samples.iter().map(|sample| sample.at + u64::from(sample.size)).max();
+        Span { at: from, len: to.unwrap_or(from) - from }
+    }
+
+    fn run(&self) -> FragmentRun {
+        FragmentRun {
+            track_id: self.tfhd.track_id,
+            samples: self.samples.len() as u32,
+            bytes: self.samples.iter().map(|sample| u64::from(sample.size)).sum(),
+            duration: self.samples.iter().map(|sample| u64::from(sample.duration)).sum(),
+            decode_time: self.decode_time(),
+            has_tfdt: self.tfdt.is_some(),
+            has_ivs: self.has_ivs,
+            data: self.data(),
+        }
+    }
+}
+
+impl Fragment {
+    /// From a `moof` and its `traf`s; its `mdat` is not known yet.
+    pub fn new(moof: &Node, trafs: &[TrackFragment]) -> Self {
+        let span = Span { at: moof.at, len: moof.size() };
+        Self { moof: span, span, runs: trafs.iter().map(TrackFragment::run).collect() }
+    }
+}
+
+/// Reads every `traf` of a `moof`, in order.
+///
+/// Where data lies (ISO/IEC 14496-12 §8.8.7): from `base_data_offset`, or from
+/// the `moof` where that flag is set or the `traf` is the first, or else from
+/// the end of the `traf` before.
+pub fn read_fragment<'a>(
+    moof: &Node,
+    trex: impl Fn(u32) -> Option<&'a Trex>,
+) -> Result<Vec<TrackFragment>> {
+    let mut fragments = Vec::new();
+    let mut previous_end = moof.at;
+    let mut budget = limits::FRAGMENT_SAMPLES;
+    for traf in moof.all(BoxType::code(b"traf")) {
+        let fragment = read_traf(traf, moof.at, previous_end, &trex, &mut budget)
+            .map_err(|e| e.at(traf.at).within("moof/traf"))?;
+        if let Some(last) = fragment.samples.last() {
+            previous_end = last.at + u64::from(last.size);
+        }
+        fragments.push(fragment);
+    }
+    Ok(fragments)
+}
+
+fn read_traf<'a>(
+    traf: &Node,
+    moof_at: u64,
+    previous_end: u64,
+    trex: &impl Fn(u32) -> Option<&'a Trex>,
+    budget: &mut usize,
+) -> Result<TrackFragment> {
+    let tfhd: Tfhd = traf.get()?;
+    let defaults = trex(tfhd.track_id);
+    let default = |own: Option<u32>, of: fn(&Trex) -> u32| own.or(defaults.map(of)).unwrap_or(0);
+    let duration = default(tfhd.sample_duration, |t| t.sample_duration);
+    let size = default(tfhd.sample_size, |t| t.sample_size);
+    let flags = default(tfhd.sample_flags, |t| t.sample_flags);
+    let base = match tfhd.base_data_offset {
+        Some(base) => base,
+        None if tfhd.flags & Tfhd::DEFAULT_BASE_IS_MOOF != 0 => moof_at,
+        None => previous_end,
+    };
+    let mut fragment = TrackFragment {
+        tfhd,
+        tfdt: traf.get_opt()?,
+        tfxd: traf.get_opt()?,
+        samples: Vec::new(),
+        runs: Vec::new(),
+        has_ivs: traf.children().iter().any(|node| [SENC, PIFF_SENC].contains(&node.kind)),
+    };
+    let mut next = base;
+    for node in traf.all(BoxType::code(b"trun")) {
+        let trun = Trun::parse(node)?;
+        *budget = budget.checked_sub(trun.sample_count as usize).ok_or_else(|| {
+            Error::limit(
+                "too_many_samples",
+                format!(
+                    "This run says it has {} samples; a fragment may have {} here.",
+                    trun.sample_count,
+                    limits::FRAGMENT_SAMPLES
+                ),
+            )
+            .at(node.at)
+            .within("trun")
+        })?;
+        if let Some(offset) = trun.data_offset {
+            next = base.checked_add_signed(offset.into()).ok_or_else(|| {
+                Error::malformed(
+                    "data_before_file",
+                    format!("The data offset {offset} points before the start of the file."),
+                )
+                .at(node.at)
+                .within("trun")
+            })?;
+        }
+        fragment.runs.push((next, trun.sample_count as usize));
+        for i in 0..trun.sample_count as usize {
+            let row = trun.rows.get(i).copied().unwrap_or_default();
+            let sample_flags = match (trun.has(Trun::FLAGS), i, trun.first_sample_flags) {
+                (true, ..) => row.flags,
+                (false, 0, Some(first)) => first,
+                _ => flags,
+            };
+            let sample = Sample {
+                at: next,
+                size: if trun.has(Trun::SIZE) { row.size } else { size },
+                duration: if trun.has(Trun::DURATION) { row.duration } else { duration },
+                composition_offset: row.composition_offset,
+                flags: sample_flags,
+            };
+            next = next.checked_add(sample.size.into()).ok_or_else(|| {
+                Error::malformed("data_past_file", "This run's data would end past any file.")
+                    .at(node.at)
+                    .within("trun")
+            })?;
+            fragment.samples.push(sample);
+        }
+    }
+    Ok(fragment)
+}
