@@ -183,9 +183,10 @@ impl Inspector {
             self.read_ahead();
             return;
         }
-        // A fragment is about as long as the one before.
-        let guess = match self.movie.fragments.last() {
-            Some(last) => last.moof.len + 2 * BoxHeader::MAX_LEN,
+        // A moof is about as long as those before; tracks take turns.
+        let recent = self.movie.fragments.iter().rev().take(2).map(|f| f.moof.len).max();
+        let guess = match recent {
+            Some(len) => len + 2 * BoxHeader::MAX_LEN,
             None if head.at == 0 => FIRST_READ,
             None => BoxHeader::MAX_LEN,
         };
