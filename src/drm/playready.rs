@@ -2,7 +2,7 @@
 //!
 //! Reading ([`read`]) is lenient, because headers in the wild are not tidy and
 //! QA staff need to see what is there: what is wrong becomes a problem, not a
-//! refusal. Writing ([`write`]) is strict: canonical, UTF-16LE, no
+//! refusal. Writing ([`mod@write`]) is strict: canonical, UTF-16LE, no
 //! insignificant white space.
 
 pub mod read;
