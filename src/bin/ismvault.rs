@@ -306,7 +306,8 @@ fn describe(inspection: &Inspection) -> String {
 fn describe_into(out: &mut String, inspection: &Inspection) -> std::fmt::Result {
     let brands: Vec<String> = inspection.brands.iter().map(ToString::to_string).collect();
     writeln!(out, "Brands     {}", brands.join(" "))?;
-    writeln!(out, "Size       {} bytes, {} fragments", inspection.size, inspection.fragments)?;
+    let (size, fragments) = (inspection.size, inspection.fragments as u64);
+    writeln!(out, "Size       {}, {}", plural(size, "byte"), plural(fragments, "fragment"))?;
     for track in &inspection.tracks {
         writeln!(
             out,
@@ -321,16 +322,16 @@ fn describe_into(out: &mut String, inspection: &Inspection) -> std::fmt::Result 
             facts.push(format!("{w} × {h}"));
         }
         facts.extend(track.frame_rate.map(|rate| format!("{rate:.3} fps")));
-        facts.extend(
-            track.channels.map(|n| format!("{n} channel{}", if n == 1 { "" } else { "s" })),
-        );
+        facts.extend(track.channels.map(|n| plural(n.into(), "channel")));
         facts.extend(track.sample_rate.map(|rate| format!("{rate} Hz")));
         facts.extend(track.duration_seconds.map(timecode));
         writeln!(out, "           {}", facts.join(", "))?;
         writeln!(
             out,
-            "           {} samples in {} fragments, {} bytes",
-            track.samples, track.fragments, track.bytes
+            "           {} in {}, {}",
+            plural(track.samples, "sample"),
+            plural(track.fragments.into(), "fragment"),
+            plural(track.bytes, "byte")
         )?;
         let rate = |rate: Option<u64>| rate.map_or("unknown".into(), kbits);
         writeln!(
@@ -393,6 +394,10 @@ fn describe_into(out: &mut String, inspection: &Inspection) -> std::fmt::Result 
         writeln!(out, "  {severity:8} {track}{}{at}", printable(&finding.message))?;
     }
     Ok(())
+}
+
+fn plural(n: u64, word: &str) -> String {
+    format!("{n} {word}{}", if n == 1 { "" } else { "s" })
 }
 
 /// Text from a file, without what a terminal would obey.

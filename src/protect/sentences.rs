@@ -3,7 +3,7 @@
 use super::Options;
 use super::times::COMMON_SCALE;
 use crate::drm::{COMMON, PLAYREADY};
-use crate::model::{Movie, Track};
+use crate::model::{Fragment, Movie, Track};
 use crate::rewrite::Rewrite;
 
 /// One sentence for each decision a user may want to see.
@@ -15,24 +15,23 @@ pub(super) fn sentences(
     rewrite: &Rewrite,
     shift: i64,
 ) -> Vec<String> {
-    let list: Vec<String> =
-        tracks.iter().map(|track| format!("{} ({})", track.id, track.kind.word())).collect();
     let plural = |n: usize| if n == 1 { "" } else { "s" };
+    let ids: Vec<u32> = tracks.iter().map(|track| track.id).collect();
+    let touched = |f: &&Fragment| f.runs.iter().any(|run| ids.contains(&run.track_id));
+    let fragments = movie.fragments.iter().filter(touched).count();
     let mut out = vec![format!(
-        "Track{} {}: {samples} samples in {} fragment{}, AES-128-CTR, an 8-byte IV each.",
-        plural(list.len()),
-        list.join(" and "),
-        movie.fragments.len(),
-        plural(movie.fragments.len())
+        "{}: {samples} sample{} in {fragments} fragment{}, AES-128-CTR, an 8-byte IV each.",
+        list(tracks),
+        plural(samples as usize),
+        plural(fragments)
     )];
-    let clear: Vec<String> = movie
-        .tracks
-        .iter()
-        .filter(|track| !tracks.iter().any(|t| t.id == track.id))
-        .map(|track| format!("{} ({})", track.id, track.kind.word()))
-        .collect();
+    let clear: Vec<&Track> = movie.tracks.iter().filter(|track| !ids.contains(&track.id)).collect();
     if !clear.is_empty() {
-        out.push(format!("Track{} {} stays clear.", plural(clear.len()), clear.join(" and ")));
+        out.push(format!(
+            "{} stay{} clear.",
+            list(&clear),
+            if clear.len() == 1 { "s" } else { "" }
+        ));
     }
     let profile = options.profile;
     out.push(format!("Boxes: {}.", profile.boxes));
@@ -75,4 +74,15 @@ pub(super) fn sentences(
         out.push("The segment index (sidx) is made anew, so the file is read twice.".into());
     }
     out
+}
+
+/// Tracks as a person lists them: `Tracks 1 (video), 2 (audio) and 3 (audio)`.
+fn list(tracks: &[&Track]) -> String {
+    let names: Vec<String> =
+        tracks.iter().map(|track| format!("{} ({})", track.id, track.kind.word())).collect();
+    match &names[..] {
+        [] => "No track".to_owned(),
+        [one] => format!("Track {one}"),
+        [first @ .., last] => format!("Tracks {} and {last}", first.join(", ")),
+    }
 }

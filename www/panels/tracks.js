@@ -1,6 +1,6 @@
 // The tracks as a table one can read aloud.
 
-import { bytes, count, h, rate, time } from '../dom.js';
+import { bytes, count, h, plural, rate, time } from '../dom.js';
 
 const num = (text, title) => h('span', { title }, text);
 const kbits = (n) => num(rate(n), n == null ? 'unknown' : `${count(n)} bit/s`);
@@ -52,7 +52,7 @@ export const tracks = {
           h('tbody', {}, inspection.tracks.map((track) => h('tr', {}, cells(track))))),
         h('p', { class: 'small muted' },
           [`Brands ${inspection.brands.join(', ') || 'none'}`, h('span', { title: `${count(inspection.size)} bytes` }, bytes(inspection.size)),
-            `${count(inspection.fragments)} fragments`].flatMap((part, i) => (i ? [' · ', part] : [part]))),
+            plural(inspection.fragments, 'fragment')].flatMap((part, i) => (i ? [' · ', part] : [part]))),
       );
     };
   },
