@@ -33,28 +33,37 @@ const state = {
 };
 /** What is running; a new file aborts it. */
 let live = new AbortController();
+/** A destination is being chosen. */
+let starting = false;
 
 const actions = {
   preview: (options) => core.call('preview', { options }),
 
   async protect(options, { secret }) {
+    // One at a time: a second click must not show one run's key beside the
+    // other's file.
+    if (starting || state.run) return;
+    starting = true;
+    const { file } = state;
     const name = state.file.name.replace(/\.[^.]+$/, '') + '.mp4';
     let choice;
     try {
       choice = await chooseSink(name);
     } catch (error) {
+      starting = false;
       return set({ run: { phase: 'failed', refusal: new Refusal({ message: `The browser would not open a place to save to: ${error.message}` }) } });
     }
-    if (!choice) return;
+    starting = false;
+    if (!choice || state.file !== file) return;
     live = new AbortController();
     const { signal } = live;
-    const awake = await navigator.wakeLock?.request('screen').catch(() => null);
     const run = { phase: 'writing', name, started: performance.now(), done: 0, total: state.file.size };
     set({ run });
+    const awake = navigator.wakeLock?.request('screen').catch(() => null);
     try {
       const update = (change) => !signal.aborted && set({ run: { ...state.run, ...change, phase: 'writing', step: change.phase ?? state.run.step } });
       const result = await core.call('protect', { options, choice, secret }, { signal, update });
-      if (signal.aborted) return;
+      if (live.signal !== signal) return; // another file is open by now
       const url = result.file && URL.createObjectURL(result.file);
       set({ run: { ...state.run, ...result, url, phase: 'done', seconds: (performance.now() - run.started) / 1000 } });
       say('Done. The protected file is ready.');
@@ -63,7 +72,7 @@ const actions = {
       if (refusal.code === 'cancelled') say(refusal.message);
       set({ run: refusal.code === 'cancelled' ? null : { phase: 'failed', refusal } });
     } finally {
-      awake?.release();
+      awake?.then((lock) => lock?.release());
     }
   },
 

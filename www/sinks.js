@@ -137,7 +137,8 @@ export async function open(choice, size) {
 function hold(name) {
   return new Promise((held) => {
     if (!navigator.locks) return held(() => {});
-    navigator.locks.request(`${FOLDER}/${name}`, () => new Promise((release) => held(release)));
+    navigator.locks.request(`${FOLDER}/${name}`, () => new Promise((release) => held(release)))
+      .catch(() => held(() => {}));
   });
 }
 

@@ -156,8 +156,9 @@ const JOBS = {
   /** Protects the open file. */
   async protect({ options, choice, secret }, update, check) {
     const { file, inspector } = open;
-    await dropLast?.();
+    const drop = dropLast;
     dropLast = null;
+    await drop?.().catch(() => {}); // site data may have been cleared
     const protection = new Protection(inspector, options);
     let sink = null;
     try {
@@ -176,10 +177,10 @@ const JOBS = {
       sink = await sinks.open(choice, file.size * 1.1);
       const written = await write(protection, new Ahead(file), sink, report, check);
       check();
-      const { drop, ...result } = await sink.close();
+      const { drop: dropThis, ...result } = await sink.close();
       sink = null;
-      dropLast = drop;
-      return { ...result, size: written, preview: protection.preview() };
+      dropLast = dropThis;
+      return { ...result, size: written, preview: protection.preview(), secret: secret ? protection.secret() : null };
     } catch (error) {
       await Promise.resolve(sink?.abort()).catch(() => {});
       throw error;
