@@ -2,6 +2,8 @@
 
 use crate::error::{Error, Result};
 use crate::ids::{BoxType, FourCc, Uuid};
+use serde::{Serialize, Serializer};
+use std::fmt;
 
 /// Every bound on what a file may make this crate allocate or walk.
 ///
@@ -30,22 +32,108 @@ pub mod limits {
     pub const PROBLEMS: usize = 50;
     /// A `pssh` that is decoded; larger ones are shown as bytes.
     pub const PSSH: usize = 1 << 20;
+    /// Bytes of one field that a field table keeps.
+    pub const FIELD_BYTES: usize = 64;
+    /// Fields of one box shown at a time.
+    pub const FIELDS: usize = 2000;
+    /// Runs of IVs remembered to find one used twice. Counters that count make
+    /// one run of many samples.
+    pub const IV_RUNS: usize = 1 << 20;
+    /// Text pasted, or read from a manifest.
+    pub const TEXT: usize = 16 << 20;
     /// Elements in a PlayReady header before reading gives up.
     pub const XML_EVENTS: usize = 10_000;
 }
 
+/// What a [`Reader`] that records has read: one field, by name.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Field {
+    /// Its name in the standard; rows of a list carry their number, from 0.
+    pub name: String,
+    /// Absolute offset of its first byte.
+    pub at: u64,
+    /// Bytes. Fields of a few bits share theirs.
+    pub len: u64,
+    /// What stands there.
+    pub value: Value,
+}
+
+/// The value of a [`Field`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Value {
+    /// An unsigned number.
+    Number(u64),
+    /// A signed number.
+    Signed(i64),
+    /// A four-character code.
+    Code(FourCc),
+    /// Sixteen bytes that name something.
+    Uuid(Uuid),
+    /// Text, with what a reader would not show left out.
+    Text(String),
+    /// Bytes, the first few of them.
+    Bytes(Vec<u8>),
+}
+
+impl fmt::Display for Value {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Number(n) => n.fmt(f),
+            Self::Signed(n) => n.fmt(f),
+            Self::Code(code) => code.fmt(f),
+            Self::Uuid(uuid) => uuid.fmt(f),
+            Self::Text(text) => text.fmt(f),
+            Self::Bytes(bytes) => bytes.iter().try_for_each(|b| write!(f, "{b:02x}")),
+        }
+    }
+}
+
+impl Serialize for Value {
+    /// As text: numbers of 64 bits would not survive JavaScript.
+    fn serialize<S: Serializer>(&self, s: S) -> std::result::Result<S::Ok, S::Error> {
+        s.collect_str(self)
+    }
+}
+
+/// Keeps the fields of a window, and counts them all.
+#[derive(Clone, Debug)]
+struct Recorder {
+    /// In front of every name: the row of a list that is being read.
+    prefix: String,
+    fields: Vec<Field>,
+    from: usize,
+    most: usize,
+    total: usize,
+}
+
 /// Reads the body of one box. Knows where in the file it is.
+///
+/// Every field is read by name. A reader that records keeps the names with
+/// values and places, so that what a hex view shows is what the rest of the
+/// crate reads.
 #[derive(Clone, Debug)]
 pub struct Reader<'a> {
     data: &'a [u8],
     pos: usize,
     base: u64,
+    recorder: Option<Recorder>,
 }
 
 impl<'a> Reader<'a> {
     /// Reads `data`, whose first byte stands at `base` in the file.
     pub fn new(data: &'a [u8], base: u64) -> Self {
-        Self { data, pos: 0, base }
+        Self { data, pos: 0, base, recorder: None }
+    }
+
+    /// The same, and keeps the fields from number `from` on, `most` of them.
+    pub fn recording(data: &'a [u8], base: u64, from: usize, most: usize) -> Self {
+        let recorder = Recorder { prefix: String::new(), fields: Vec::new(), from, most, total: 0 };
+        Self { recorder: Some(recorder), ..Self::new(data, base) }
+    }
+
+    /// The fields kept, and how many there were.
+    pub fn into_fields(self) -> (Vec<Field>, usize) {
+        self.recorder.map_or((Vec::new(), 0), |recorder| (recorder.fields, recorder.total))
     }
 
     /// Absolute offset of the next byte.
@@ -58,8 +146,36 @@ impl<'a> Reader<'a> {
         self.data.len() - self.pos
     }
 
-    /// The next `n` bytes, called `name`.
-    pub fn bytes(&mut self, name: &str, n: usize) -> Result<&'a [u8]> {
+    /// Fields that `read` reads are those of row `index` of a list.
+    pub fn row<T>(
+        &mut self,
+        list: &str,
+        index: usize,
+        read: impl FnOnce(&mut Self) -> Result<T>,
+    ) -> Result<T> {
+        let Some(recorder) = &mut self.recorder else { return read(self) };
+        let kept = recorder.prefix.len();
+        recorder.prefix += &format!("{list}[{index}].");
+        let value = read(self);
+        if let Some(recorder) = &mut self.recorder {
+            recorder.prefix.truncate(kept);
+        }
+        value
+    }
+
+    /// Notes the last `len` bytes as a field.
+    fn record(&mut self, name: &str, len: usize, value: impl FnOnce() -> Value) {
+        let at = self.at() - len as u64;
+        let Some(recorder) = &mut self.recorder else { return };
+        let number = recorder.total;
+        recorder.total += 1;
+        if number >= recorder.from && recorder.fields.len() < recorder.most {
+            let name = format!("{}{name}", recorder.prefix);
+            recorder.fields.push(Field { name, at, len: len as u64, value: value() });
+        }
+    }
+
+    fn take(&mut self, name: &str, n: usize) -> Result<&'a [u8]> {
         if n > self.left() {
             return Err(Error::malformed(
                 "box_too_short",
@@ -72,44 +188,77 @@ impl<'a> Reader<'a> {
         Ok(bytes)
     }
 
+    fn take_array<const N: usize>(&mut self, name: &str) -> Result<[u8; N]> {
+        let mut array = [0; N];
+        array.copy_from_slice(self.take(name, N)?);
+        Ok(array)
+    }
+
+    /// The next `n` bytes, called `name`.
+    pub fn bytes(&mut self, name: &str, n: usize) -> Result<&'a [u8]> {
+        let bytes = self.take(name, n)?;
+        let first = bytes.get(..limits::FIELD_BYTES).unwrap_or(bytes);
+        self.record(name, n, || Value::Bytes(first.to_vec()));
+        Ok(bytes)
+    }
+
     /// All that is left.
-    pub fn rest(&mut self) -> &'a [u8] {
-        let bytes = &self.data[self.pos..];
-        self.pos = self.data.len();
-        bytes
+    pub fn rest(&mut self, name: &str) -> &'a [u8] {
+        if self.left() == 0 {
+            return &[];
+        }
+        self.bytes(name, self.left()).unwrap_or(&[])
+    }
+
+    /// Text, up to its zero byte or the end.
+    pub fn text(&mut self, name: &str) -> Result<String> {
+        let len = self.data[self.pos..].iter().position(|b| *b == 0);
+        let text = self.take(name, len.unwrap_or(self.left()))?;
+        let text = String::from_utf8_lossy(text).into_owned();
+        let terminator = usize::from(len.is_some());
+        self.pos += terminator;
+        let shown = text.clone();
+        self.record(name, text.len() + terminator, || Value::Text(shown));
+        Ok(text)
     }
 
     /// The next `N` bytes as an array.
     pub fn array<const N: usize>(&mut self, name: &str) -> Result<[u8; N]> {
-        let mut array = [0; N];
-        array.copy_from_slice(self.bytes(name, N)?);
+        let array = self.take_array(name)?;
+        self.record(name, N, || Value::Bytes(array.to_vec()));
         Ok(array)
+    }
+
+    fn number<const N: usize>(&mut self, name: &str) -> Result<u64> {
+        let bytes = self.take_array::<N>(name)?;
+        let value = bytes.iter().fold(0, |n, b| n << 8 | u64::from(*b));
+        self.record(name, N, || Value::Number(value));
+        Ok(value)
     }
 
     /// 8 bits.
     pub fn u8(&mut self, name: &str) -> Result<u8> {
-        Ok(u8::from_be_bytes(self.array(name)?))
+        self.number::<1>(name).map(|n| n as u8)
     }
 
     /// 16 bits.
     pub fn u16(&mut self, name: &str) -> Result<u16> {
-        Ok(u16::from_be_bytes(self.array(name)?))
+        self.number::<2>(name).map(|n| n as u16)
     }
 
     /// 24 bits.
     pub fn u24(&mut self, name: &str) -> Result<u32> {
-        let [a, b, c] = self.array(name)?;
-        Ok(u32::from_be_bytes([0, a, b, c]))
+        self.number::<3>(name).map(|n| n as u32)
     }
 
     /// 32 bits.
     pub fn u32(&mut self, name: &str) -> Result<u32> {
-        Ok(u32::from_be_bytes(self.array(name)?))
+        self.number::<4>(name).map(|n| n as u32)
     }
 
     /// 64 bits.
     pub fn u64(&mut self, name: &str) -> Result<u64> {
-        Ok(u64::from_be_bytes(self.array(name)?))
+        self.number::<8>(name)
     }
 
     /// 64 bits where `wide`, else 32.
@@ -117,14 +266,70 @@ impl<'a> Reader<'a> {
         if wide { self.u64(name) } else { self.u32(name).map(u64::from) }
     }
 
+    /// `len` bytes, at most eight.
+    pub fn uint_of(&mut self, name: &str, len: usize) -> Result<u64> {
+        let bytes = self.take(name, len)?;
+        let value = bytes.iter().fold(0, |n, b| n << 8 | u64::from(*b));
+        self.record(name, len, || Value::Number(value));
+        Ok(value)
+    }
+
+    /// 32 bits, signed.
+    pub fn i32(&mut self, name: &str) -> Result<i32> {
+        let value = i32::from_be_bytes(self.take_array(name)?);
+        self.record(name, 4, || Value::Signed(value.into()));
+        Ok(value)
+    }
+
+    /// 16 bits, little-endian, as Microsoft's structures have them.
+    pub fn u16_le(&mut self, name: &str) -> Result<u16> {
+        let value = u16::from_le_bytes(self.take_array(name)?);
+        self.record(name, 2, || Value::Number(value.into()));
+        Ok(value)
+    }
+
+    /// 32 bits, little-endian.
+    pub fn u32_le(&mut self, name: &str) -> Result<u32> {
+        let value = u32::from_le_bytes(self.take_array(name)?);
+        self.record(name, 4, || Value::Number(value.into()));
+        Ok(value)
+    }
+
+    /// Fields of a few bits each, which together fill whole bytes.
+    pub fn bits<const N: usize>(&mut self, fields: [(&str, u32); N]) -> Result<[u32; N]> {
+        let total: u32 = fields.iter().map(|(_, bits)| bits).sum();
+        let len = total.div_ceil(8) as usize;
+        let bytes = self.take(fields.first().map_or("", |(name, _)| name), len)?;
+        let all = bytes.iter().fold(0_u64, |n, b| n << 8 | u64::from(*b));
+        let mut left = len as u32 * 8;
+        let mut values = [0; N];
+        for ((name, bits), value) in fields.into_iter().zip(&mut values) {
+            left -= bits;
+            *value = (all >> left & ((1 << bits) - 1)) as u32;
+            let shown = u64::from(*value);
+            self.record(name, len, || Value::Number(shown));
+        }
+        Ok(values)
+    }
+
     /// A four-character code.
     pub fn fourcc(&mut self, name: &str) -> Result<FourCc> {
-        Ok(FourCc(self.array(name)?))
+        let code = FourCc(self.take_array(name)?);
+        self.record(name, 4, || Value::Code(code));
+        Ok(code)
     }
 
     /// A UUID in printed order.
     pub fn uuid(&mut self, name: &str) -> Result<Uuid> {
-        Ok(Uuid(self.array(name)?))
+        let uuid = Uuid(self.take_array(name)?);
+        self.record(name, 16, || Value::Uuid(uuid));
+        Ok(uuid)
+    }
+
+    /// Bytes from an earlier [`Reader::at`] to here, once more.
+    pub fn since(&self, at: u64) -> &'a [u8] {
+        let from = at.saturating_sub(self.base) as usize;
+        self.data.get(from..self.pos).unwrap_or(&[])
     }
 
     /// Refuses a count of `rows` of `row_len` bytes that the box cannot hold.

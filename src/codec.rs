@@ -9,6 +9,7 @@ pub mod avc;
 mod bits;
 pub mod hevc;
 
+use crate::boxes::codec::{AvcC, Esds, HvcC};
 use crate::boxes::movie::Btrt;
 use crate::boxes::tree::Node;
 use crate::bytes::Reader;
@@ -28,9 +29,9 @@ pub enum Rule {
 #[derive(Clone, Debug)]
 pub enum NalCodec {
     /// H.264.
-    Avc(avc::Config),
+    Avc(AvcC),
     /// H.265.
-    Hevc(hevc::Config),
+    Hevc(HvcC),
 }
 
 impl NalCodec {
@@ -64,8 +65,8 @@ impl NalCodec {
             Self::Avc(_) => ParameterSets::Avc(avc::ParameterSets::default()),
             Self::Hevc(_) => ParameterSets::Hevc(hevc::ParameterSets::default()),
         };
-        let (Self::Avc(avc::Config { parameter_sets, .. })
-        | Self::Hevc(hevc::Config { parameter_sets, .. })) = self;
+        let (Self::Avc(AvcC { parameter_sets, .. }) | Self::Hevc(HvcC { parameter_sets, .. })) =
+            self;
         parameter_sets.iter().for_each(|nal| sets.update(nal));
         sets
     }
@@ -174,7 +175,7 @@ impl Codec {
     }
 
     fn avc(&mut self, node: &Node, format: FourCc) -> Result<()> {
-        let config = read_config(node, avc::Config::read)?;
+        let config = read_config(node, AvcC::read)?;
         let [profile, flags, level] = config.profile;
         self.string = format!("{format}.{profile:02X}{flags:02X}{level:02X}");
         self.rule = Some(Rule::Nal(NalCodec::Avc(config)));
@@ -182,14 +183,14 @@ impl Codec {
     }
 
     fn hevc(&mut self, node: &Node, format: FourCc) -> Result<()> {
-        let config = read_config(node, hevc::Config::read)?;
-        self.string = format!("{format}.{}", config.codec_suffix());
+        let config = read_config(node, HvcC::read)?;
+        self.string = format!("{format}.{}", hevc::codec_suffix(&config));
         self.rule = Some(Rule::Nal(NalCodec::Hevc(config)));
         Ok(())
     }
 
     fn esds(&mut self, node: &Node, format: FourCc) -> Result<()> {
-        let esds = read_config(node, aac::Esds::read)?;
+        let esds = read_config(node, Esds::read)?;
         let declared = if esds.avg_bitrate != 0 { esds.avg_bitrate } else { esds.max_bitrate };
         self.declared_bitrate = Some(declared).filter(|rate| *rate != 0).or(self.declared_bitrate);
         // MPEG-4 video and systems have an esds too.

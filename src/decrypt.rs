@@ -2,17 +2,17 @@
 
 use crate::Span;
 use crate::boxes::Mp4Box as _;
-use crate::boxes::fragment::{Saio, Saiz};
 use crate::boxes::movie::{Ftyp, Tkhd};
-use crate::boxes::protection::{PIFF_PSSH, PIFF_SENC, Pssh, SENC, SampleInfo, Senc};
+use crate::boxes::protection::{PIFF_PSSH, PIFF_SENC, Pssh, SENC};
 use crate::boxes::tree::Node;
-use crate::bytes::Reader;
 use crate::cipher::{ContentKey, SampleCipher};
 use crate::error::{Error, Result};
-use crate::ids::{BoxType, FourCc, Kid};
-use crate::model::{Movie, Protection, SampleEntry, Track, TrackFragment};
+use crate::ids::{BoxType, Kid};
+use crate::model::{
+    AtHand, Movie, SampleEntry, Track, TrackFragment, is_protection_aux, protected_samples,
+};
 use crate::recipe::{Piece, Recipe};
-use crate::rewrite::{Rewrite, Unit, check_fragments, check_intact};
+use crate::rewrite::{Rewrite, check_fragments, check_intact};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
@@ -55,11 +55,23 @@ struct TrackKey {
     entries: Vec<Option<EntryKey>>,
 }
 
+/// The keys of a sample entry: those of the KIDs they were given for, and one
+/// for every other KID.
 struct EntryKey {
-    scheme: FourCc,
-    iv_size: u8,
-    kid: Kid,
-    cipher: SampleCipher,
+    by_kid: Vec<(Kid, SampleCipher)>,
+    other: Option<SampleCipher>,
+}
+
+impl EntryKey {
+    fn cipher(&self, kid: Kid) -> Result<&SampleCipher> {
+        let own = self.by_kid.iter().find(|(k, _)| *k == kid).map(|(_, cipher)| cipher);
+        own.or(self.other.as_ref()).ok_or_else(|| {
+            Error::misuse(
+                "key_missing",
+                format!("Some samples are protected with the KID {kid}. Add --key {kid}:KEY."),
+            )
+        })
+    }
 }
 
 impl Decryption {
@@ -114,23 +126,28 @@ impl Decryption {
         unit.check_overlaps(|fragment| self.key_of(fragment).is_some())?;
         let trafs: Vec<Node> = unit.moof.all(BoxType::code(b"traf")).cloned().collect();
         for (traf, fragment) in trafs.iter().zip(&unit.fragments).filter(|_| decrypt) {
-            let Some(key) = self.key_of(fragment) else { continue };
-            let infos = key
-                .sample_infos(traf, fragment, &unit, &bytes)
+            let Some((track, key)) = self.key_of(fragment) else { continue };
+            let at_hand = AtHand { at: unit.at, bytes: &bytes };
+            let samples = protected_samples(track, traf, fragment, at_hand)
                 .map_err(|e| e.at(traf.at).within("moof/traf"))?;
-            for (info, sample) in infos.iter().zip(&fragment.samples) {
+            for (protected, sample) in samples.iter().zip(&fragment.samples) {
+                let Some(protected) = protected else { continue };
                 let range = unit.range(sample)?;
-                key.cipher
-                    .apply(&info.iv, &info.subsamples, &mut bytes[range])
+                key.cipher(protected.kid)
+                    .and_then(|cipher| {
+                        cipher.apply(&protected.iv, &protected.subsamples, &mut bytes[range])
+                    })
                     .map_err(|e| e.at(sample.at).within("moof/traf/senc"))?;
             }
         }
         for (traf, fragment) in unit.trafs() {
-            let Some(key) = self.key_of(fragment) else { continue };
+            if self.key_of(fragment).is_none() {
+                continue;
+            }
             if let Some(children) = traf.children_mut() {
                 children.retain(|node| {
-                    let ours = [Saiz::KIND, Saio::KIND].contains(&node.kind) && key.owns(node);
-                    !ours && ![SENC, PIFF_SENC].contains(&node.kind)
+                    let group = is_seig(node);
+                    !is_protection_aux(node) && !group && ![SENC, PIFF_SENC].contains(&node.kind)
                 });
             }
         }
@@ -138,9 +155,10 @@ impl Decryption {
     }
 
     /// How a `traf` is decrypted; none if it is clear.
-    fn key_of(&self, fragment: &TrackFragment) -> Option<&EntryKey> {
+    fn key_of(&self, fragment: &TrackFragment) -> Option<(&Track, &EntryKey)> {
         let key = self.tracks.iter().find(|key| key.track.id == fragment.tfhd.track_id)?;
-        key.entries.get(key.track.entry_of(&fragment.tfhd))?.as_ref()
+        let entry = key.entries.get(key.track.entry_of(&fragment.tfhd))?;
+        Some((&key.track, entry.as_ref()?))
     }
 }
 
@@ -153,16 +171,10 @@ fn entry_key(
     warnings: &mut Vec<String>,
 ) -> Result<EntryKey> {
     let id = track.id;
-    let usable = |p: &&Protection| {
-        matches!(p.scheme, Some(FourCc(s)) if &s == b"piff" || &s == b"cenc")
-            && p.algorithm_id == 1
-            && matches!(p.iv_size, 8 | 16)
-    };
-    let (protection, scheme, kid) = entry
-        .protection
-        .iter()
-        .find(usable)
-        .and_then(|p| Some((p, p.scheme?, p.kid?)))
+    let kid = entry
+        .protection()
+        .filter(|protection| protection.is_counter_mode())
+        .and_then(|protection| protection.kid)
         .ok_or_else(|| {
             let scheme = track.protection().and_then(|p| p.scheme);
             let scheme =
@@ -200,7 +212,21 @@ fn entry_key(
              the key gives {sum}). It is very likely the wrong key, and the output garbage."
         ));
     }
-    Ok(EntryKey { scheme, iv_size: protection.iv_size, kid, cipher: key.cipher() })
+    let by_kid = keys.iter().filter_map(|(target, key)| match target {
+        KeyFor::Kid(kid) => Some((*kid, key.cipher())),
+        _ => None,
+    });
+    let of = |target| keys.iter().find(|(t, _)| *t == target).map(|(_, key)| key.cipher());
+    Ok(EntryKey {
+        by_kid: by_kid.collect(),
+        other: of(KeyFor::Track(id)).or_else(|| of(KeyFor::All)),
+    })
+}
+
+/// Whether a box is about groups of samples with a protection of their own.
+fn is_seig(node: &Node) -> bool {
+    [b"sbgp", b"sgpd"].iter().any(|code| node.kind == BoxType::code(code))
+        && node.body().is_ok_and(|body| body.get(4..8) == Some(b"seig"))
 }
 
 /// `moov` with the original sample entries, without protection headers.
@@ -248,118 +274,5 @@ impl Recipe for Decryption {
 
     fn settle(&mut self, lengths: &[u64]) -> Result<()> {
         self.rewrite.update_indexes(lengths)
-    }
-}
-
-impl EntryKey {
-    /// Whether a `saiz` or `saio` is about protection: without a type, or with
-    /// the scheme's.
-    fn owns(&self, node: &Node) -> bool {
-        let aux = match node.kind {
-            Saiz::KIND => Saiz::parse(node).map(|saiz| saiz.aux_info_type),
-            _ => Saio::parse(node).map(|saio| saio.aux_info_type),
-        };
-        let schemes = [self.scheme, FourCc(*b"cenc")];
-        aux.is_ok_and(|aux| aux.is_none_or(|(code, _)| schemes.contains(&code)))
-    }
-
-    /// What each sample of a `traf` needs, from `senc`, PIFF's `senc`, or where
-    /// `saio` points.
-    fn sample_infos(
-        &self,
-        traf: &Node,
-        fragment: &TrackFragment,
-        unit: &Unit,
-        bytes: &[u8],
-    ) -> Result<Vec<SampleInfo>> {
-        let seig = |node: &&Node| {
-            node.kind == BoxType::code(b"sbgp")
-                && node.body().is_ok_and(|body| body.get(4..8) == Some(b"seig"))
-        };
-        if traf.children().iter().any(|node| seig(&node)) {
-            return Err(Error::unsupported(
-                "key_rotation",
-                "This fragment rotates keys (seig), which cannot be decrypted here yet.",
-            ));
-        }
-        let infos = match traf.find(SENC).or_else(|| traf.find(PIFF_SENC)) {
-            Some(node) => {
-                let senc = Senc::parse(node, self.iv_size)?;
-                match senc.overriding {
-                    Some(o) if o.algorithm_id == 0 => return Ok(Vec::new()),
-                    Some(o) if o.algorithm_id != 1 || o.kid != self.kid => {
-                        return Err(Error::unsupported(
-                            "senc_override",
-                            "This fragment overrides its track's key or algorithm, which cannot be decrypted here yet.",
-                        ));
-                    }
-                    _ => {}
-                }
-                if senc.samples.is_empty() {
-                    return Ok(Vec::new()); // all clear
-                }
-                senc.samples
-            }
-            None => self.auxiliary_infos(traf, fragment, unit, bytes)?,
-        };
-        if infos.len() != fragment.samples.len() {
-            return Err(Error::malformed(
-                "iv_count",
-                format!(
-                    "This fragment has {} samples but IVs for {}.",
-                    fragment.samples.len(),
-                    infos.len()
-                ),
-            ));
-        }
-        Ok(infos)
-    }
-
-    fn auxiliary_infos(
-        &self,
-        traf: &Node,
-        fragment: &TrackFragment,
-        unit: &Unit,
-        bytes: &[u8],
-    ) -> Result<Vec<SampleInfo>> {
-        let saiz =
-            traf.all(Saiz::KIND).find(|node| self.owns(node)).map(Saiz::parse).transpose()?;
-        let saio =
-            traf.all(Saio::KIND).find(|node| self.owns(node)).map(Saio::parse).transpose()?;
-        let (Some(saiz), Some(saio)) = (saiz, saio) else {
-            return Err(Error::malformed(
-                "no_ivs",
-                "This fragment has neither senc nor saiz and saio, so its IVs are unknown.",
-            ));
-        };
-        let base = fragment.tfhd.base_data_offset.unwrap_or(unit.at);
-        let outside = || Error::malformed("saio_outside", "saio points outside its fragment.");
-        let seek = |offset: u64| {
-            let at = base.checked_add(offset).ok_or_else(outside)?;
-            let from = at.checked_sub(unit.at).ok_or_else(outside)? as usize;
-            Ok::<_, Error>(Reader::new(bytes.get(from..).ok_or_else(outside)?, at))
-        };
-        let mut infos = Vec::with_capacity(fragment.samples.len());
-        let mut r = seek(*saio.offsets.first().ok_or_else(outside)?)?;
-        // One offset for all, or one for each run.
-        for (run, (_, samples)) in fragment.runs.iter().enumerate() {
-            if saio.offsets.len() > 1 {
-                r = seek(*saio.offsets.get(run).ok_or_else(outside)?)?;
-            }
-            for _ in 0..*samples {
-                let size = saiz.size(infos.len()).ok_or_else(|| {
-                    Error::malformed(
-                        "saiz_count",
-                        format!(
-                            "saiz has sizes for {} samples, the fragment has {}.",
-                            saiz.sample_count,
-                            fragment.samples.len()
-                        ),
-                    )
-                })?;
-                infos.push(SampleInfo::read(&mut r, self.iv_size, size > self.iv_size)?);
-            }
-        }
-        Ok(infos)
     }
 }

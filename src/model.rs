@@ -2,12 +2,16 @@
 //! protection. Everything after inspection works on this.
 
 mod fragment;
+mod samples;
 
 pub use fragment::{Fragment, FragmentRun, Sample, TrackFragment, read_fragment};
+pub(crate) use samples::read_seig;
+pub use samples::{AtHand, Protected, is_protection_aux, protected_samples};
 
 use crate::Span;
 use crate::boxes::fragment::Tfhd;
 use crate::boxes::movie::{Ftyp, Trex};
+use crate::boxes::tables::Seig;
 use crate::boxes::tree::Node;
 use crate::codec::Codec;
 use crate::drm::playready::Header;
@@ -195,6 +199,8 @@ pub struct Track {
     pub timescale: u32,
     /// Its sample entries.
     pub entries: Vec<SampleEntry>,
+    /// Protection of groups of samples, described in `moov`.
+    pub seig: Vec<Seig>,
     /// Fragment defaults.
     pub trex: Option<Trex>,
     /// Samples that `moov` itself lists; none in a file that is all fragments.

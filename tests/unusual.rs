@@ -497,8 +497,9 @@ fn samples_without_bytes_may_be_anywhere() {
 
 #[test]
 fn a_sample_of_many_nal_units_is_quick() {
-    use ismvault::codec::{NalCodec, avc};
-    let config = avc::Config { profile: [100, 0, 12], length_size: 4, parameter_sets: vec![] };
+    use ismvault::boxes::codec::AvcC;
+    use ismvault::codec::NalCodec;
+    let config = AvcC { profile: [100, 0, 12], length_size: 4, parameter_sets: vec![] };
     let codec = NalCodec::Avc(config);
     let nal = [&[0, 0, 0, 120, 0x41][..], &[0xaa; 119]].concat();
     let sample = nal.repeat(100_000);

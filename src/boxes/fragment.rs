@@ -195,23 +195,25 @@ impl Mp4Box for Trun {
         let version = r.u8("version")?;
         let flags = r.u24("flags")?;
         let sample_count = r.u32("sample_count")?;
-        let data_offset = if flags & 0x1 != 0 { Some(r.u32("data_offset")? as i32) } else { None };
+        let data_offset = if flags & 0x1 != 0 { Some(r.i32("data_offset")?) } else { None };
         let first_sample_flags =
             if flags & 0x4 != 0 { Some(r.u32("first_sample_flags")?) } else { None };
         let row_len = 4 * (flags & 0xf00).count_ones() as usize;
         let rows = if row_len == 0 { 0 } else { r.rows("sample_count", sample_count, row_len)? };
-        let mut field = |bit: u32, name: &str| if flags & bit != 0 { r.u32(name) } else { Ok(0) };
-        let rows = (0..rows)
-            .map(|_| {
-                Ok(TrunRow {
-                    duration: field(Self::DURATION, "sample_duration")?,
-                    size: field(Self::SIZE, "sample_size")?,
-                    flags: field(Self::FLAGS, "sample_flags")?,
-                    composition_offset: field(Self::COMPOSITION, "sample_composition_time_offset")?
-                        as i32,
-                })
+        let has = |bit: u32| flags & bit != 0;
+        let mut row = |r: &mut Reader<'_>| {
+            let mut field = |bit, name| if has(bit) { r.u32(name) } else { Ok(0) };
+            Ok(TrunRow {
+                duration: field(Self::DURATION, "sample_duration")?,
+                size: field(Self::SIZE, "sample_size")?,
+                flags: field(Self::FLAGS, "sample_flags")?,
+                composition_offset: match has(Self::COMPOSITION) {
+                    true => r.i32("sample_composition_time_offset")?,
+                    false => 0,
+                },
             })
-            .collect::<Result<_>>()?;
+        };
+        let rows = (0..rows).map(|i| r.row("sample", i, &mut row)).collect::<Result<_>>()?;
         let flags = flags & !0x5;
         Ok(Self { version, flags, sample_count, data_offset, first_sample_flags, rows })
     }
@@ -350,7 +352,9 @@ impl Mp4Box for Saio {
         let count = r.u32("entry_count")?;
         let wide = version == 1;
         let rows = r.rows("entry_count", count, if wide { 8 } else { 4 })?;
-        let offsets = (0..rows).map(|_| r.uint("offset", wide)).collect::<Result<_>>()?;
+        let offsets = (0..rows)
+            .map(|i| r.row("entry", i, |r| r.uint("offset", wide)))
+            .collect::<Result<_>>()?;
         Ok(Self { version, flags, aux_info_type, offsets })
     }
 

@@ -53,13 +53,14 @@ impl Mp4Box for Sidx {
         let reserved = r.u16("reserved")?;
         let count = r.u16("reference_count")?;
         let references = (0..r.rows("reference_count", count.into(), 12)?)
-            .map(|_| {
-                let word = r.u32("reference_type and referenced_size")?;
-                Ok(SidxReference {
-                    to_index: word >> 31 == 1,
-                    size: word & 0x7fff_ffff,
-                    duration: r.u32("subsegment_duration")?,
-                    sap: r.u32("SAP")?,
+            .map(|i| {
+                r.row("reference", i, |r| {
+                    let [kind, size] = r.bits([("reference_type", 1), ("referenced_size", 31)])?;
+                    let duration = r.u32("subsegment_duration")?;
+                    let from = r.at();
+                    r.bits([("starts_with_SAP", 1), ("SAP_type", 3), ("SAP_delta_time", 28)])?;
+                    let sap = r.since(from).iter().fold(0, |n, b| n << 8 | u32::from(*b));
+                    Ok(SidxReference { to_index: kind == 1, size, duration, sap })
                 })
             })
             .collect::<Result<_>>()?;
@@ -138,15 +139,17 @@ impl Mp4Box for Tfra {
         let lens = Self::number_lens(lengths);
         let row_len = if wide { 16 } else { 8 } + lens.iter().sum::<usize>();
         let entries = (0..r.rows("number_of_entry", count, row_len)?)
-            .map(|_| {
-                let time = r.uint("time", wide)?;
-                let moof_offset = r.uint("moof_offset", wide)?;
-                let mut numbers = [0; 3];
-                for (number, len) in numbers.iter_mut().zip(lens) {
-                    let bytes = r.bytes("traf, trun or sample number", len)?;
-                    *number = bytes.iter().fold(0, |n, b| n << 8 | u32::from(*b));
-                }
-                Ok(TfraEntry { time, moof_offset, numbers })
+            .map(|i| {
+                r.row("entry", i, |r| {
+                    let time = r.uint("time", wide)?;
+                    let moof_offset = r.uint("moof_offset", wide)?;
+                    let mut numbers = [0; 3];
+                    let names = ["traf_number", "trun_number", "sample_number"];
+                    for ((number, len), name) in numbers.iter_mut().zip(lens).zip(names) {
+                        *number = r.uint_of(name, len)? as u32;
+                    }
+                    Ok(TfraEntry { time, moof_offset, numbers })
+                })
             })
             .collect::<Result<_>>()?;
         Ok(Self { version, flags, track_id, lengths, entries })

@@ -35,7 +35,7 @@ impl Mp4Box for Ftyp {
         while r.left() >= 4 {
             compatible.push(r.fourcc("compatible_brand")?);
         }
-        Ok(Self { major, minor, compatible, rest: r.rest().to_vec() })
+        Ok(Self { major, minor, compatible, rest: r.rest("rest").to_vec() })
     }
 
     fn write(&self, w: &mut Writer) {
@@ -44,6 +44,18 @@ impl Mp4Box for Ftyp {
         self.compatible.iter().for_each(|brand| w.bytes(&brand.0));
         w.bytes(&self.rest);
     }
+}
+
+fn matrix(r: &mut Reader<'_>) -> Result<()> {
+    for index in 0..9 {
+        r.row("matrix", index, |r| r.i32("value"))?;
+    }
+    Ok(())
+}
+
+/// Fields read for their names alone, as they stand.
+fn kept<const N: usize>(r: &Reader<'_>, from: u64) -> [u8; N] {
+    r.since(from).try_into().unwrap_or([0; N])
 }
 
 /// Movie Header (ISO/IEC 14496-12 §8.2.2).
@@ -77,7 +89,16 @@ impl Mp4Box for Mvhd {
             modification_time: r.uint("modification_time", version == 1)?,
             timescale: r.u32("timescale")?,
             duration: r.uint("duration", version == 1)?,
-            rest: r.array("rate to next_track_ID")?,
+            rest: {
+                let from = r.at();
+                r.u32("rate")?;
+                r.u16("volume")?;
+                r.bytes("reserved", 10)?;
+                matrix(r)?;
+                r.bytes("pre_defined", 24)?;
+                r.u32("next_track_ID")?;
+                kept(r, from)
+            },
         })
     }
 
@@ -131,7 +152,16 @@ impl Mp4Box for Tkhd {
             track_id: r.u32("track_ID")?,
             reserved: r.u32("reserved")?,
             duration: r.uint("duration", version == 1)?,
-            rest: r.array("reserved to matrix")?,
+            rest: {
+                let from = r.at();
+                r.u64("reserved")?;
+                r.u16("layer")?;
+                r.u16("alternate_group")?;
+                r.u16("volume")?;
+                r.u16("reserved")?;
+                matrix(r)?;
+                kept(r, from)
+            },
             width: r.u32("width")?,
             height: r.u32("height")?,
         })
@@ -236,7 +266,12 @@ impl Mp4Box for Hdlr {
             pre_defined: r.u32("pre_defined")?,
             handler: r.fourcc("handler_type")?,
             reserved: r.array("reserved")?,
-            name: r.rest().to_vec(),
+            name: {
+                let from = r.at();
+                r.text("name")?;
+                r.rest("after_name");
+                r.since(from).to_vec()
+            },
         })
     }
 
@@ -265,7 +300,7 @@ impl Mp4Box for Stts {
         let version_flags = r.u32("version_flags")?;
         let count = r.u32("entry_count")?;
         let entries = (0..r.rows("entry_count", count, 8)?)
-            .map(|_| Ok((r.u32("sample_count")?, r.u32("sample_delta")?)))
+            .map(|i| r.row("entry", i, |r| Ok((r.u32("sample_count")?, r.u32("sample_delta")?))))
             .collect::<Result<_>>()?;
         Ok(Self { version_flags, entries })
     }
@@ -301,7 +336,9 @@ impl Mp4Box for Stsz {
         let sample_size = r.u32("sample_size")?;
         let sample_count = r.u32("sample_count")?;
         let rows = if sample_size == 0 { r.rows("sample_count", sample_count, 4)? } else { 0 };
-        let sizes = (0..rows).map(|_| r.u32("entry_size")).collect::<Result<_>>()?;
+        let sizes = (0..rows)
+            .map(|i| r.row("sample", i, |r| r.u32("entry_size")))
+            .collect::<Result<_>>()?;
         Ok(Self { version_flags, sample_size, sample_count, sizes })
     }
 

@@ -8,6 +8,9 @@ use crate::ids::BoxType;
 /// Live Server Manifest: a SMIL document at the top of an ingest stream.
 pub const LIVE_MANIFEST: BoxType = BoxType::uuid(0xa5d40b30_e814_11dd_ba2f_0800200c9a66);
 
+/// Stream Manifest, as one reader lists it; the last digits are not confirmed.
+pub const STREAM_MANIFEST: BoxType = BoxType::uuid(0x3c2fe51b_efee_40a3_ae81_5300199dc348);
+
 /// Absolute time and duration of a fragment ([MS-SSTR] §2.2.4.4), in media ticks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Tfxd {
@@ -65,9 +68,11 @@ impl Mp4Box for Tfrf {
         let count = r.u8("fragment_count")?;
         let wide = version == 1;
         let fragments = (0..count)
-            .map(|_| {
-                let time = r.uint("fragment_absolute_time", wide)?;
-                Ok((time, r.uint("fragment_duration", wide)?))
+            .map(|i| {
+                r.row("fragment", i.into(), |r| {
+                    let time = r.uint("fragment_absolute_time", wide)?;
+                    Ok((time, r.uint("fragment_duration", wide)?))
+                })
             })
             .collect::<Result<_>>()?;
         Ok(Self { version, flags, fragments })

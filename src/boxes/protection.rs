@@ -66,7 +66,14 @@ impl Mp4Box for Schm {
             version_flags: r.u32("version_flags")?,
             scheme: r.fourcc("scheme_type")?,
             version: r.u32("scheme_version")?,
-            uri: r.rest().to_vec(),
+            uri: {
+                let from = r.at();
+                if r.left() > 0 {
+                    r.text("scheme_uri")?;
+                    r.rest("after_uri");
+                }
+                r.since(from).to_vec()
+            },
         })
     }
 
@@ -177,9 +184,11 @@ impl SampleInfo {
         let mut subsamples = Vec::new();
         if with_subsamples {
             let count = r.u16("subsample_count")?;
-            for _ in 0..r.rows("subsample_count", count.into(), 6)? {
-                let clear = r.u16("BytesOfClearData")?;
-                subsamples.push(Subsample { clear, protected: r.u32("BytesOfProtectedData")? });
+            for i in 0..r.rows("subsample_count", count.into(), 6)? {
+                subsamples.push(r.row("subsample", i, |r| {
+                    let clear = r.u16("BytesOfClearData")?;
+                    Ok(Subsample { clear, protected: r.u32("BytesOfProtectedData")? })
+                })?);
             }
         }
         Ok(Self { iv, subsamples })
@@ -245,6 +254,11 @@ impl Senc {
 
     /// Reads the body. `iv_size` is the track's, from its `tenc`.
     pub fn read(r: &mut Reader<'_>, iv_size: u8) -> Result<Self> {
+        Self::read_with(r, |_| iv_size)
+    }
+
+    /// Reads the body where IV sizes differ from sample to sample, by group.
+    pub fn read_with(r: &mut Reader<'_>, iv_size: impl Fn(usize) -> u8) -> Result<Self> {
         let version = r.u8("version")?;
         let flags = r.u24("flags")?;
         let overriding = if flags & 1 != 0 {
@@ -256,21 +270,28 @@ impl Senc {
         } else {
             None
         };
-        let iv_size = overriding.map_or(iv_size, |o| o.iv_size);
+        let iv_size = |sample| overriding.map_or_else(|| iv_size(sample), |o| o.iv_size);
         let with_subsamples = flags & Self::SUBSAMPLES != 0;
         let count = r.u32("sample_count")?;
-        let least = usize::from(iv_size) + if with_subsamples { 2 } else { 0 };
-        let rows = if least == 0 { 0 } else { r.rows("sample_count", count, least)? };
+        let least = usize::from(iv_size(0)) + if with_subsamples { 2 } else { 0 };
+        // Where nothing is listed for a sample, no byte bounds the count.
+        let rows = if least == 0 { count.min(r.left() as u32) as usize } else { count as usize };
+        r.rows("sample_count", rows as u32, least.min(1))?;
         let samples = (0..rows)
-            .map(|_| SampleInfo::read(r, iv_size, with_subsamples))
+            .map(|i| r.row("sample", i, |r| SampleInfo::read(r, iv_size(i), with_subsamples)))
             .collect::<Result<_>>()?;
         Ok(Self { version, flags, overriding, samples })
     }
 
     /// Reads the box, in either envelope.
     pub fn parse(node: &Node, iv_size: u8) -> Result<Self> {
+        Self::parse_with(node, |_| iv_size)
+    }
+
+    /// Reads the box, in either envelope, where IV sizes differ.
+    pub fn parse_with(node: &Node, iv_size: impl Fn(usize) -> u8) -> Result<Self> {
         let mut r = Reader::new(node.body()?, node.body_at());
-        Self::read(&mut r, iv_size)
+        Self::read_with(&mut r, iv_size)
             .and_then(|senc| r.end().map(|()| senc))
             .map_err(|e| e.within(node.kind))
     }
@@ -339,8 +360,8 @@ impl Mp4Box for Pssh {
         let mut kids = Vec::new();
         if version == 1 {
             let count = r.u32("KID_count")?;
-            for _ in 0..r.rows("KID_count", count, 16)? {
-                kids.push(r.uuid("KID")?);
+            for i in 0..r.rows("KID_count", count, 16)? {
+                kids.push(r.row("entry", i, |r| r.uuid("KID"))?);
             }
         }
         let len = r.u32("DataSize")?;

@@ -300,6 +300,10 @@ fn head_len(kind: BoxType, parent: Option<(BoxType, &[u8])>, body: &[u8]) -> Opt
         Shape::Leaf => None,
         Shape::Parent(len) => Some(len),
         Shape::Visual => parent.is_some_and(|(p, _)| p == stsd).then_some(78),
+        Shape::Text => {
+            parent.filter(|(p, _)| *p == stsd)?;
+            text_head_len(body)
+        }
         Shape::Audio => {
             let (_, head) = parent.filter(|(p, _)| *p == stsd)?;
             // QuickTime keeps a version in the reserved bytes, and adds fields;
@@ -312,6 +316,33 @@ fn head_len(kind: BoxType, parent: Option<(BoxType, &[u8])>, body: &[u8]) -> Opt
             }
         }
     }
+}
+
+/// Where boxes begin in a text sample entry: after its eight bytes, or after
+/// the two or three texts some kinds have. Protection hides which kind it is,
+/// so the boxes themselves decide: they must fill the rest.
+fn text_head_len(body: &[u8]) -> Option<usize> {
+    let mut at = 8;
+    for _ in 0..4 {
+        if are_boxes(body.get(at..)?) {
+            return Some(at);
+        }
+        at += body.get(at..)?.iter().position(|b| *b == 0)? + 1;
+    }
+    None
+}
+
+fn are_boxes(mut bytes: &[u8]) -> bool {
+    while bytes.len() >= 8 {
+        let printable = crate::ids::FourCc([bytes[4], bytes[5], bytes[6], bytes[7]]).is_printable();
+        match BoxHeader::read(bytes, 0, bytes.len() as u64) {
+            Ok(header) if printable && header.size <= bytes.len() as u64 => {
+                bytes = &bytes[header.size as usize..];
+            }
+            _ => return false,
+        }
+    }
+    bytes.is_empty()
 }
 
 #[cfg(test)]

@@ -1,38 +1,7 @@
-//! H.264: configuration, and how long a slice header is
-//! (ISO/IEC 14496-10 §7.3; ISO/IEC 14496-15 §5.3.3).
+//! H.264: how long a slice header is (ISO/IEC 14496-10 §7.3).
 
 use super::bits::Bits;
-use crate::bytes::Reader;
-use crate::error::Result;
 use std::collections::BTreeMap;
-
-/// AVCDecoderConfigurationRecord, as far as protection and display need it.
-#[derive(Clone, Debug)]
-pub struct Config {
-    /// profile_idc, constraint flags, level_idc: the six digits of `avc1.`.
-    pub profile: [u8; 3],
-    /// Bytes of a NAL unit's length field: 1, 2 or 4.
-    pub length_size: u8,
-    /// The parameter sets.
-    pub parameter_sets: Vec<Vec<u8>>,
-}
-
-impl Config {
-    /// Reads the body of an `avcC` box.
-    pub fn read(r: &mut Reader<'_>) -> Result<Self> {
-        r.u8("configurationVersion")?;
-        let profile = r.array("AVCProfileIndication to AVCLevelIndication")?;
-        let length_size = (r.u8("lengthSizeMinusOne")? & 3) + 1;
-        let mut parameter_sets = Vec::new();
-        for mask in [0x1f, 0xff] {
-            for _ in 0..r.u8("numOfParameterSets")? & mask {
-                let len = r.u16("parameterSetLength")?;
-                parameter_sets.push(r.bytes("parameterSet", len.into())?.to_vec());
-            }
-        }
-        Ok(Self { profile, length_size, parameter_sets })
-    }
-}
 
 /// Whether a NAL unit with this first byte carries picture data: slices and
 /// partitions (1 to 5), and the layered ones (19 to 21).

@@ -1,76 +1,22 @@
-//! H.265: configuration, and how long a slice segment header is
-//! (ISO/IEC 23008-2 §7.3; ISO/IEC 14496-15 §8.3.3).
+//! H.265: how long a slice segment header is (ISO/IEC 23008-2 §7.3).
 
 use super::bits::{Bits, ceil_log2};
-use crate::bytes::Reader;
-use crate::error::Result;
+use crate::boxes::codec::HvcC;
 use std::collections::BTreeMap;
 
-/// HEVCDecoderConfigurationRecord, as far as protection and display need it.
-#[derive(Clone, Debug)]
-pub struct Config {
-    /// general_profile_space, two bits.
-    pub profile_space: u8,
-    /// general_tier_flag.
-    pub high_tier: bool,
-    /// general_profile_idc.
-    pub profile: u8,
-    /// general_profile_compatibility_flags.
-    pub compatibility: u32,
-    /// general_constraint_indicator_flags.
-    pub constraints: [u8; 6],
-    /// general_level_idc.
-    pub level: u8,
-    /// Bytes of a NAL unit's length field: 1, 2 or 4.
-    pub length_size: u8,
-    /// The parameter sets.
-    pub parameter_sets: Vec<Vec<u8>>,
-}
-
-impl Config {
-    /// Reads the body of an `hvcC` box.
-    pub fn read(r: &mut Reader<'_>) -> Result<Self> {
-        r.u8("configurationVersion")?;
-        let byte = r.u8("general_profile")?;
-        let compatibility = r.u32("general_profile_compatibility_flags")?;
-        let constraints = r.array("general_constraint_indicator_flags")?;
-        let level = r.u8("general_level_idc")?;
-        r.bytes("min_spatial_segmentation_idc to avgFrameRate", 8)?;
-        let length_size = (r.u8("lengthSizeMinusOne")? & 3) + 1;
-        let mut parameter_sets = Vec::new();
-        for _ in 0..r.u8("numOfArrays")? {
-            r.u8("NAL_unit_type")?;
-            for _ in 0..r.u16("numNalus")? {
-                let len = r.u16("nalUnitLength")?;
-                parameter_sets.push(r.bytes("nalUnit", len.into())?.to_vec());
-            }
-        }
-        Ok(Self {
-            profile_space: byte >> 6,
-            high_tier: byte >> 5 & 1 == 1,
-            profile: byte & 31,
-            compatibility,
-            constraints,
-            level,
-            length_size,
-            parameter_sets,
-        })
+/// What follows the dot in `hvc1.`: profile, reversed compatibility flags,
+/// tier and level, constraint bytes without the trailing zero ones
+/// (ISO/IEC 14496-15 E.3).
+pub(super) fn codec_suffix(config: &HvcC) -> String {
+    let space = ["", "A", "B", "C"][usize::from(config.profile_space & 3)];
+    let tier = if config.high_tier { 'H' } else { 'L' };
+    let flags = config.compatibility.reverse_bits();
+    let mut text = format!("{space}{}.{flags:X}.{tier}{}", config.profile, config.level);
+    let used = config.constraints.iter().rposition(|byte| *byte != 0).map_or(0, |last| last + 1);
+    for byte in &config.constraints[..used] {
+        text += &format!(".{byte:X}");
     }
-
-    /// What follows the dot in `hvc1.`: profile, reversed compatibility flags,
-    /// tier and level, constraint bytes without the trailing zero ones
-    /// (ISO/IEC 14496-15 E.3).
-    pub fn codec_suffix(&self) -> String {
-        let space = ["", "A", "B", "C"][usize::from(self.profile_space & 3)];
-        let tier = if self.high_tier { 'H' } else { 'L' };
-        let flags = self.compatibility.reverse_bits();
-        let mut text = format!("{space}{}.{flags:X}.{tier}{}", self.profile, self.level);
-        let used = self.constraints.iter().rposition(|byte| *byte != 0).map_or(0, |last| last + 1);
-        for byte in &self.constraints[..used] {
-            text += &format!(".{byte:X}");
-        }
-        text
-    }
+    text
 }
 
 /// Whether a NAL unit with this first byte carries picture data.

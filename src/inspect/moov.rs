@@ -14,7 +14,7 @@ use crate::error::{Error, Result};
 use crate::ids::{BoxType, FourCc};
 use crate::model::{
     Finding, Fragment, Movie, Protection, ProtectionHeader, SampleEntry, Severity, Totals, Track,
-    TrackFragment, TrackKind, bitrate,
+    TrackFragment, TrackKind, bitrate, read_seig,
 };
 
 /// Keeps a finding, once for all places alike; beyond a bound, only that there
@@ -134,6 +134,7 @@ fn read_track(trak: &Node, trexes: &[Trex], problems: &mut Vec<Error>) -> Result
         timescale: mdhd.timescale,
         listed: totals.samples,
         entries,
+        seig: stbl.map(read_seig).transpose().unwrap_or_default().unwrap_or_default(),
         trex: trexes.iter().find(|trex| trex.track_id == tkhd.track_id).copied(),
         totals,
     })

@@ -61,6 +61,8 @@ pub struct Sample {
 /// A `traf`, read.
 #[derive(Clone, Debug)]
 pub struct TrackFragment {
+    /// Where its `moof` is.
+    pub moof_at: u64,
     /// Its header.
     pub tfhd: Tfhd,
     /// Its decode time.
@@ -159,6 +161,7 @@ fn read_traf<'a>(
         None => previous_end,
     };
     let mut fragment = TrackFragment {
+        moof_at,
         tfhd,
         tfdt: traf.get_opt()?,
         tfxd: traf.get_opt()?,

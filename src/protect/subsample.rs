@@ -151,10 +151,10 @@ fn entries(runs: Vec<Run>) -> Vec<Subsample> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::codec::avc;
+    use crate::boxes::codec::AvcC;
 
     fn codec(length_size: u8) -> NalCodec {
-        NalCodec::Avc(avc::Config { profile: [100, 0, 12], length_size, parameter_sets: vec![] })
+        NalCodec::Avc(AvcC { profile: [100, 0, 12], length_size, parameter_sets: vec![] })
     }
 
     fn map(nals: &[(u8, usize)]) -> Vec<(u16, u32)> {

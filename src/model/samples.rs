@@ -1,0 +1,278 @@
+//! What each sample of a fragment needs to be decrypted, whichever boxes say so.
+
+use super::{Protection, SampleEntry, Track, TrackFragment};
+use crate::boxes::Mp4Box as _;
+use crate::boxes::fragment::{Saio, Saiz};
+use crate::boxes::protection::{PIFF_SENC, SENC, SampleInfo, Senc, Subsample};
+use crate::boxes::tables::{Sbgp, Seig, Sgpd};
+use crate::boxes::tree::Node;
+use crate::bytes::Reader;
+use crate::error::{Error, Result};
+use crate::ids::{BoxType, FourCc, Kid};
+
+/// How one sample is protected.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Protected {
+    /// The key.
+    pub kid: Kid,
+    /// 8 or 16 bytes.
+    pub iv: Vec<u8>,
+    /// Empty where the whole sample is protected.
+    pub subsamples: Vec<Subsample>,
+}
+
+impl Protected {
+    /// Protected bytes of a sample of this size.
+    pub fn protected_bytes(&self, size: u32) -> u64 {
+        match self.subsamples.len() {
+            0 => size.into(),
+            _ => self.subsamples.iter().map(|s| u64::from(s.protected)).sum(),
+        }
+    }
+}
+
+/// Bytes of a file that are at hand, from an absolute offset on.
+#[derive(Clone, Copy, Debug)]
+pub struct AtHand<'a> {
+    /// Offset of the first.
+    pub at: u64,
+    /// The bytes.
+    pub bytes: &'a [u8],
+}
+
+impl SampleEntry {
+    /// The `sinf` that counts where there are several: the first that can be
+    /// decrypted here, else the first.
+    pub fn protection(&self) -> Option<&Protection> {
+        self.protection.iter().find(|p| p.is_counter_mode()).or(self.protection.first())
+    }
+}
+
+impl Protection {
+    /// Whether it is `piff` or `cenc` with AES-CTR and an IV a sample.
+    pub fn is_counter_mode(&self) -> bool {
+        matches!(self.scheme, Some(FourCc(s)) if &s == b"piff" || &s == b"cenc")
+            && self.algorithm_id == 1
+            && matches!(self.iv_size, 8 | 16)
+    }
+}
+
+/// Whether a `saiz` or `saio` is about protection: without a type, or with a
+/// scheme's.
+pub fn is_protection_aux(node: &Node) -> bool {
+    let aux = match node.kind {
+        Saiz::KIND => Saiz::parse(node).map(|saiz| saiz.aux_info_type),
+        Saio::KIND => Saio::parse(node).map(|saio| saio.aux_info_type),
+        _ => return false,
+    };
+    const SCHEMES: [&[u8; 4]; 5] = [b"cenc", b"cbcs", b"cbc1", b"cens", b"piff"];
+    aux.is_ok_and(|aux| aux.is_none_or(|(code, _)| SCHEMES.contains(&&code.0)))
+}
+
+/// The protection of every sample of a `traf`, in order; `None` for clear ones.
+///
+/// From `senc`, else PIFF's `senc`, else where `saio` points, which must be in
+/// the bytes at hand. Groups (`seig`) may give samples another key, or none.
+pub fn protected_samples(
+    track: &Track,
+    traf: &Node,
+    fragment: &TrackFragment,
+    at_hand: AtHand<'_>,
+) -> Result<Vec<Option<Protected>>> {
+    let count = fragment.samples.len();
+    let entry = track.entries.get(track.entry_of(&fragment.tfhd));
+    let Some(protection) = entry.and_then(SampleEntry::protection) else {
+        return Ok(vec![None; count]);
+    };
+    let groups = Groups::read(track, traf, protection)?;
+    let infos = match traf.find(SENC).or_else(|| traf.find(PIFF_SENC)) {
+        Some(node) => {
+            let senc = Senc::parse_with(node, |sample| groups.iv_size(sample))?;
+            if let Some(o) = senc.overriding {
+                let kid = Some(o.kid).filter(|_| o.algorithm_id != 0);
+                let over = Group { kid, iv_size: o.iv_size, constant_iv: Vec::new() };
+                return match senc.samples.is_empty() {
+                    true => Ok(vec![None; count]),
+                    false => Groups(vec![over; count]).apply(senc.samples, count),
+                };
+            }
+            if senc.samples.is_empty() && groups.all_have_ivs() {
+                return Ok(vec![None; count]); // all clear
+            }
+            senc.samples
+        }
+        None if groups.none_has_ivs() => Vec::new(),
+        None => auxiliary_infos(traf, fragment, at_hand, &groups)?,
+    };
+    groups.apply(infos, count)
+}
+
+/// What holds for a sample before its own information is read.
+#[derive(Clone, Debug, Default)]
+struct Group {
+    /// `None` where it is clear.
+    kid: Option<Kid>,
+    iv_size: u8,
+    constant_iv: Vec<u8>,
+}
+
+/// One group for each sample.
+struct Groups(Vec<Group>);
+
+impl Groups {
+    fn read(track: &Track, traf: &Node, protection: &Protection) -> Result<Self> {
+        let default = Group {
+            kid: protection.kid.filter(|_| protection.algorithm_id != 0),
+            iv_size: if protection.algorithm_id == 0 { 0 } else { protection.iv_size },
+            constant_iv: protection.constant_iv.clone(),
+        };
+        let count: usize = traf
+            .all(BoxType::code(b"trun"))
+            .filter_map(|node| crate::boxes::fragment::Trun::parse(node).ok())
+            .map(|trun| trun.sample_count as usize)
+            .sum();
+        let mut groups = vec![default; count];
+        let read = |node: &Node| {
+            let mut r = Reader::new(node.body()?, node.body_at());
+            Sbgp::read(&mut r).map_err(|e| e.within("sbgp"))
+        };
+        for node in traf.all(BoxType::code(b"sbgp")) {
+            let sbgp = read(node)?;
+            if &sbgp.grouping.0 != b"seig" {
+                continue;
+            }
+            let own = read_seig(traf)?;
+            let mut sample = 0_usize;
+            for (number, index) in &sbgp.entries {
+                let until = sample.max(count.min(sample.saturating_add(*number as usize)));
+                if *index != 0 {
+                    let seig = match index.checked_sub(0x1_0001) {
+                        Some(index) => own.get(index as usize),
+                        None => track.seig.get(*index as usize - 1),
+                    };
+                    let seig = seig.ok_or_else(|| {
+                        Error::malformed(
+                            "no_such_group",
+                            format!("Samples belong to the group {index} of seig, which is not described."),
+                        )
+                        .at(node.at)
+                    })?;
+                    groups[sample..until].fill(Group {
+                        kid: Some(seig.kid).filter(|_| seig.is_protected),
+                        iv_size: seig.iv_size,
+                        constant_iv: seig.constant_iv.clone(),
+                    });
+                }
+                sample = until;
+            }
+        }
+        Ok(Self(groups))
+    }
+
+    fn iv_size(&self, sample: usize) -> u8 {
+        self.0.get(sample).map_or(0, |group| group.iv_size)
+    }
+
+    fn all_have_ivs(&self) -> bool {
+        self.0.iter().all(|group| group.iv_size > 0)
+    }
+
+    fn none_has_ivs(&self) -> bool {
+        self.0.iter().all(|group| group.iv_size == 0)
+    }
+
+    fn apply(&self, infos: Vec<SampleInfo>, count: usize) -> Result<Vec<Option<Protected>>> {
+        let constant = infos.is_empty() && self.none_has_ivs();
+        if !constant && infos.len() != count {
+            return Err(Error::malformed(
+                "iv_count",
+                format!(
+                    "This fragment has {count} samples but IVs for {}: players decrypt with the \
+                     wrong ones, or refuse.",
+                    infos.len()
+                ),
+            ));
+        }
+        let mut infos = infos.into_iter();
+        Ok((0..count)
+            .map(|sample| {
+                let group = self.0.get(sample)?;
+                let info = infos.next();
+                let kid = group.kid?;
+                let (iv, subsamples) = match info {
+                    Some(info) if !info.iv.is_empty() => (info.iv, info.subsamples),
+                    Some(info) => (group.constant_iv.clone(), info.subsamples),
+                    None => (group.constant_iv.clone(), Vec::new()),
+                };
+                Some(Protected { kid, iv, subsamples })
+            })
+            .collect())
+    }
+}
+
+/// The `seig` descriptions in a `traf` or `stbl`.
+pub(crate) fn read_seig(parent: &Node) -> Result<Vec<Seig>> {
+    for node in parent.all(BoxType::code(b"sgpd")) {
+        let mut r = Reader::new(node.body()?, node.body_at());
+        let sgpd = Sgpd::read(&mut r).map_err(|e| e.within("sgpd"))?;
+        if &sgpd.grouping.0 == b"seig" {
+            return Ok(sgpd.seig);
+        }
+    }
+    Ok(Vec::new())
+}
+
+fn auxiliary_infos(
+    traf: &Node,
+    fragment: &TrackFragment,
+    at_hand: AtHand<'_>,
+    groups: &Groups,
+) -> Result<Vec<SampleInfo>> {
+    let of_ours = |kind| traf.all(kind).find(|node| is_protection_aux(node));
+    let saiz = of_ours(Saiz::KIND).map(Saiz::parse).transpose()?;
+    let saio = of_ours(Saio::KIND).map(Saio::parse).transpose()?;
+    let (Some(saiz), Some(saio)) = (saiz, saio) else {
+        return Err(Error::malformed(
+            "no_ivs",
+            "This fragment has neither senc nor saiz and saio, so its IVs are unknown.",
+        ));
+    };
+    let base = fragment.tfhd.base_data_offset.unwrap_or(fragment.moof_at);
+    let outside = || {
+        Error::malformed(
+            "saio_outside",
+            "saio points outside its fragment, so its IVs are unknown.",
+        )
+    };
+    let seek = |offset: u64| {
+        let at = base.checked_add(offset).ok_or_else(outside)?;
+        let from = at.checked_sub(at_hand.at).ok_or_else(outside)? as usize;
+        Ok::<_, Error>(Reader::new(at_hand.bytes.get(from..).ok_or_else(outside)?, at))
+    };
+    let mut infos = Vec::with_capacity(fragment.samples.len());
+    let mut r = seek(*saio.offsets.first().ok_or_else(outside)?)?;
+    // One offset for all, or one for each run.
+    for (run, (_, samples)) in fragment.runs.iter().enumerate() {
+        if saio.offsets.len() > 1 {
+            r = seek(*saio.offsets.get(run).ok_or_else(outside)?)?;
+        }
+        for _ in 0..*samples {
+            let size = saiz.size(infos.len()).ok_or_else(|| {
+                Error::malformed(
+                    "saiz_count",
+                    format!(
+                        "saiz has sizes for {} samples, the fragment has {}.",
+                        saiz.sample_count,
+                        fragment.samples.len()
+                    ),
+                )
+            })?;
+            let iv_size = groups.iv_size(infos.len());
+            infos.push(match size {
+                0 => SampleInfo { iv: Vec::new(), subsamples: Vec::new() },
+                _ => SampleInfo::read(&mut r, iv_size, size > iv_size)?,
+            });
+        }
+    }
+    Ok(infos)
+}
