@@ -323,7 +323,7 @@ pub const BOXES: &[BoxDef] = &[
     video(b"av01", "AV1 video", "AV1 in ISOBMFF"),
     video(b"vp09", "VP9 video", "VP codec ISO media binding"),
     video(b"vc-1", "VC-1 video", "SMPTE RP 2025"),
-    video(b"ovc1", "VC-1 video", "facts §9"),
+    video(b"ovc1", "VC-1 video", "Smooth Streaming practice"),
     video(b"mp4v", "MPEG-4 video", "ISO/IEC 14496-14"),
     video(b"encv", "Protected video", "ISO/IEC 14496-12 §8.12"),
     audio(b"mp4a", "MPEG audio", "ISO/IEC 14496-14"),
@@ -331,8 +331,8 @@ pub const BOXES: &[BoxDef] = &[
     audio(b"ec-3", "E-AC-3 audio", "ETSI TS 102 366 F"),
     audio(b"Opus", "Opus audio", "Opus in ISOBMFF"),
     audio(b"fLaC", "FLAC audio", "FLAC in ISOBMFF"),
-    audio(b"wma ", "Windows Media audio", "facts §9"),
-    audio(b"owma", "Windows Media audio", "facts §9"),
+    audio(b"wma ", "Windows Media audio", "Smooth Streaming practice"),
+    audio(b"owma", "Windows Media audio", "Smooth Streaming practice"),
     audio(b"enca", "Protected audio", "ISO/IEC 14496-12 §8.12"),
     text(b"enct", "Protected text", "ISO/IEC 14496-12 §8.12"),
     text(b"encs", "Protected systems", "ISO/IEC 14496-12 §8.12"),
@@ -340,7 +340,7 @@ pub const BOXES: &[BoxDef] = &[
     text(b"sbtt", "Text subtitles", "ISO/IEC 14496-12 §12.6.3"),
     text(b"stxt", "Plain text", "ISO/IEC 14496-12 §12.5.3"),
     text(b"wvtt", "WebVTT subtitles", "ISO/IEC 14496-30 §7.5"),
-    text(b"dfxp", "TTML in Smooth Streaming", "facts §9"),
+    text(b"dfxp", "TTML in Smooth Streaming", "Smooth Streaming practice"),
     leaf(b"tx3g", "Timed text", "3GPP TS 26.245 §5.16"),
     shown(
         b"avcC",
@@ -378,7 +378,7 @@ pub const BOXES: &[BoxDef] = &[
     shown(b"dec3", |r, _| codec::dec3(r), "E-AC-3 Specific", "ETSI TS 102 366 F.6"),
     shown(b"dOps", |r, _| codec::dops(r), "Opus Specific", "Opus in ISOBMFF §4.3.2"),
     leaf(b"dfLa", "FLAC Specific", "FLAC in ISOBMFF §3.3.2"),
-    shown(b"wfex", |r, _| codec::wfex(r), "WAVEFORMATEX", "facts §9"),
+    shown(b"wfex", |r, _| codec::wfex(r), "WAVEFORMATEX", "Smooth Streaming practice"),
     shown(b"vttC", |r, _| codec::vttc(r), "WebVTT Configuration", "ISO/IEC 14496-30 §7.5"),
     shown(b"vlab", |r, _| codec::vttc(r), "WebVTT Source Label", "ISO/IEC 14496-30 §7.5"),
     shown(b"pasp", |r, _| codec::pasp(r), "Pixel Aspect Ratio", "ISO/IEC 14496-12 §12.1.4"),
@@ -421,7 +421,7 @@ pub const BOXES: &[BoxDef] = &[
     },
     BoxDef {
         kind: piff::STREAM_MANIFEST,
-        ..leaf(b"uuid", "Stream Manifest (perhaps)", "facts §1.4, low confidence")
+        ..leaf(b"uuid", "Stream Manifest (perhaps)", "not confirmed")
     },
     shown(b"emsg", |r, _| tables::emsg(r), "Event Message", "ISO/IEC 23009-1 §5.10.3.3"),
     shown(b"prft", |r, _| tables::prft(r), "Producer Reference Time", "ISO/IEC 14496-12 §8.16.5"),

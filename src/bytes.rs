@@ -30,6 +30,8 @@ pub mod limits {
     pub const FINDINGS: usize = 500;
     /// Problems kept while one box is read.
     pub const PROBLEMS: usize = 50;
+    /// Protection headers kept; key rotation may put one into every fragment.
+    pub const HEADERS: usize = 1000;
     /// A `pssh` that is decoded; larger ones are shown as bytes.
     pub const PSSH: usize = 1 << 20;
     /// Bytes of one field that a field table keeps.

@@ -8,6 +8,7 @@ pub mod aac;
 pub mod avc;
 mod bits;
 pub mod hevc;
+pub mod plausible;
 
 use crate::boxes::codec::{AvcC, Esds, HvcC};
 use crate::boxes::movie::Btrt;

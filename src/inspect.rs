@@ -1,13 +1,19 @@
 //! Looking at a file by reading only what it must: box headers at the top,
-//! `moov`, every `moof`, and the indexes; never an `mdat`.
+//! `moov`, every `moof`, and the indexes; no `mdat`.
 //!
 //! Reads are batched: `mfra` at the end of the file tells where fragments are,
 //! so that a few hundred of them are asked for in one step. What `mfra` says is
 //! only a hint for reading ahead; the walk from box to box decides.
+//!
+//! At the end a few samples of protected tracks are read after all ([`probe`]):
+//! whether they are protected where they should be stands nowhere else.
 
 mod checks;
 mod moov;
+pub mod probe;
 mod source;
+
+pub use checks::ivs::{Reuse, reuses};
 
 use crate::boxes::index::{Mfro, Tfra};
 use crate::boxes::movie::Ftyp;
@@ -17,8 +23,10 @@ use crate::boxes::{BoxHeader, Mp4Box as _, SizeForm, starts_a_file};
 use crate::bytes::limits;
 use crate::error::{Error, Result};
 use crate::ids::BoxType;
-use crate::model::{Finding, Fragment, Movie, Severity, TopBox, read_fragment};
+use crate::model::{Finding, Fragment, Movie, TopBox, read_fragment};
 use crate::{Session, Span, Step};
+use checks::fragments::Past;
+use probe::{Pick, Probe, ProbedSample};
 use source::Source;
 use std::collections::VecDeque;
 
@@ -27,6 +35,11 @@ const BATCH: usize = 256;
 const BATCH_BYTES: u64 = 8 << 20;
 /// What the first read takes: for most files, all of `ftyp` and `moov`.
 const FIRST_READ: u64 = 32 << 10;
+/// Samples looked into at the end: of each protected track so many fragments,
+/// so many samples of each, and so many bytes of all.
+const PROBED_FRAGMENTS: usize = 3;
+const PROBED_SAMPLES: usize = 8;
+const PROBED_BYTES: u64 = 96 << 10;
 
 /// A [`Session`] that builds a [`Movie`].
 #[derive(Debug)]
@@ -42,6 +55,18 @@ pub struct Inspector {
     passed: VecDeque<u64>,
     /// Samples seen so far.
     samples: u64,
+    /// What checks remember from fragment to fragment.
+    past: Past,
+    /// Samples being read at the end: those of [`probe::Probe::of_protected`],
+    /// or the two that share a keystream.
+    probe: Option<(Probing, Probe)>,
+}
+
+/// What samples are read for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Probing {
+    Media,
+    Reuse(Reuse),
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -56,6 +81,8 @@ enum Stage {
     Walk,
     /// Back to fragments that stood before `moov`.
     Passed,
+    /// At a few samples.
+    Samples,
     Done,
 }
 
@@ -71,6 +98,8 @@ impl Inspector {
             ahead: VecDeque::new(),
             passed: VecDeque::new(),
             samples: 0,
+            past: Past::default(),
+            probe: None,
         };
         if size == 0 {
             inspector.broken(not_an_mp4(&[], "empty"));
@@ -90,15 +119,18 @@ impl Inspector {
 
     /// How far the walk has come, in bytes of the file.
     pub fn position(&self) -> u64 {
-        if self.stage == Stage::Done { self.movie.size } else { self.pos }
+        match self.stage {
+            Stage::Samples | Stage::Done => self.movie.size,
+            _ => self.pos,
+        }
     }
 
-    fn find(&mut self, severity: Severity, error: Error) {
-        moov::find(&mut self.movie, Finding::new(severity, error));
+    fn find(&mut self, finding: impl Into<Finding>) {
+        moov::find(&mut self.movie, finding.into());
     }
 
     fn broken(&mut self, error: Error) {
-        self.find(Severity::Error, error);
+        moov::broken(&mut self.movie, error);
     }
 
     fn advance(&mut self) {
@@ -109,7 +141,7 @@ impl Inspector {
                 Stage::Tail => self.tail(),
                 Stage::Index(len) => self.index(len),
                 Stage::Passed => self.passed_fragment(),
-                Stage::Done => {}
+                Stage::Samples | Stage::Done => return,
             }
         }
     }
@@ -230,14 +262,8 @@ impl Inspector {
     fn visit(&mut self, header: &BoxHeader, span: Span) -> bool {
         let BoxType::Code(code) = header.kind else {
             if header.kind == LIVE_MANIFEST {
-                self.find(
-                    Severity::Info,
-                    Error::malformed(
-                        "live_manifest",
-                        "The file begins like a live ingest stream, with a server manifest.",
-                    )
-                    .at(span.at),
-                );
+                let message = "The file begins like a live ingest stream, with a server manifest.";
+                self.find(Finding::new("live_manifest", message).at(span.at, span.len));
             }
             return true;
         };
@@ -251,7 +277,7 @@ impl Inspector {
                 return false;
             }
             b"uuid" => {
-                self.find(Severity::Warning, short_uuid(span.at));
+                self.find(short_uuid(span.at));
                 return true;
             }
             b"ftyp" | b"moov" | b"moof" | b"mfra" | b"sidx" => {}
@@ -288,17 +314,17 @@ impl Inspector {
         match &code.0 {
             b"ftyp" => match Ftyp::parse(&node) {
                 Ok(ftyp) => self.movie.ftyp = Some(ftyp),
-                Err(e) => self.find(Severity::Warning, e),
+                Err(e) => self.find(e),
             },
             b"moov" => moov::read(&mut self.movie, node),
-            b"moof" => self.fragment(&node),
+            b"moof" => self.fragment(&node, &bytes),
             b"sidx" => self.movie.indexes.push(node),
             _ => self.movie.mfra = Some(node),
         }
         true
     }
 
-    fn fragment(&mut self, moof: &Node) {
+    fn fragment(&mut self, moof: &Node, bytes: &[u8]) {
         match read_fragment(moof, |id| self.movie.trex(id)) {
             Ok(trafs) => {
                 self.samples += trafs.iter().map(|traf| traf.samples.len() as u64).sum::<u64>();
@@ -318,7 +344,12 @@ impl Inspector {
                     self.passed.clear();
                     return;
                 }
-                moov::check_sample_infos(&mut self.movie, moof, &trafs);
+                moov::read_systems(&mut self.movie, moof);
+                let mut found = Vec::new();
+                let Self { movie, past, .. } = self;
+                checks::fragments::run(moof, bytes, &trafs, &movie.tracks, past, &mut found);
+                past.ivs.truncate(limits::IV_RUNS);
+                found.into_iter().for_each(|finding| self.find(finding));
                 moov::add_fragment(&mut self.movie, Fragment::new(moof, &trafs));
             }
             Err(e) => self.broken(e),
@@ -360,18 +391,12 @@ impl Inspector {
     }
 
     fn end_of_walk(&mut self) {
-        self.stage = if self.passed.is_empty() { Stage::Done } else { Stage::Passed };
-        if self.stage == Stage::Done {
-            self.finish();
-        }
+        self.stage = Stage::Passed;
     }
 
     /// A fragment that stood before `moov`. Its box was walked over already.
     fn passed_fragment(&mut self) {
-        let Some(at) = self.passed.front().copied() else {
-            self.stage = Stage::Done;
-            return self.finish();
-        };
+        let Some(at) = self.passed.front().copied() else { return self.finish() };
         let span = self.top_span(at);
         if span.len > limits::WHOLE_BOX {
             self.passed.pop_front();
@@ -394,7 +419,7 @@ impl Inspector {
         let Some(bytes) = self.need(span) else { return };
         let mut problems = Vec::new();
         match Node::read(&bytes, at, &mut problems) {
-            Ok(node) => self.fragment(&node),
+            Ok(node) => self.fragment(&node, &bytes),
             Err(e) => problems.push(e),
         }
         for problem in problems {
@@ -411,20 +436,77 @@ impl Inspector {
 
     fn finish(&mut self) {
         moov::end_fragments(&mut self.movie);
+        self.movie.ivs = std::mem::take(&mut self.past.ivs);
         checks::run(&mut self.movie);
+        let probe =
+            Probe::of_protected(&self.movie, PROBED_FRAGMENTS, PROBED_SAMPLES, PROBED_BYTES);
+        self.probe = Some((Probing::Media, probe));
+        self.stage = Stage::Samples;
+    }
+
+    /// What is still wanted of samples. Takes in those that are there.
+    fn samples(&mut self) -> Result<Step> {
+        while let Some((what, mut probe)) = self.probe.take() {
+            if let step @ Step::Read(_) = probe.step()? {
+                self.probe = Some((what, probe));
+                return Ok(step);
+            }
+            let samples = probe.into_samples();
+            self.probe = self.probed(what, &samples);
+        }
+        self.stage = Stage::Done;
+        Ok(Step::Done)
+    }
+
+    /// Takes in samples that were read, and says what to read next.
+    fn probed(&mut self, what: Probing, samples: &[ProbedSample]) -> Option<(Probing, Probe)> {
+        match what {
+            Probing::Media => {
+                let mut found = Vec::new();
+                checks::media::run(&self.movie, samples, &mut found);
+                found.into_iter().for_each(|finding| self.find(finding));
+                let (reuses, _) = reuses(self.movie.ivs.iter().map(|run| (0, run)), 1);
+                let reuse = reuses.into_iter().next()?;
+                let wanted = [reuse.first, reuse.again]
+                    .iter()
+                    .filter_map(|(_, run)| {
+                        let moof =
+                            self.movie.fragments.iter().find(|f| f.moof.at == run.moof_at)?;
+                        Some((moof.moof, Pick::Counter(run.track, reuse.counter)))
+                    })
+                    .collect();
+                let probe = Probe::new(&self.movie, wanted, limits::FRAGMENT);
+                Some((Probing::Reuse(reuse), probe))
+            }
+            Probing::Reuse(_) => {
+                if let [first, .., again] = samples {
+                    let finding = self.movie.findings.iter_mut().find(|finding| {
+                        matches!(finding.check.id, "iv_reused" | "counter_overlap")
+                    });
+                    if let Some(finding) = finding {
+                        finding.evidence = Reuse::proof(first, again);
+                    }
+                }
+                None
+            }
+        }
     }
 }
 
 impl Session for Inspector {
     fn step(&mut self) -> Result<Step> {
         self.advance();
-        Ok(match self.stage {
-            Stage::Done => Step::Done,
-            _ => Step::Read(self.source.wanted()),
-        })
+        match self.stage {
+            Stage::Samples => self.samples(),
+            Stage::Done => Ok(Step::Done),
+            _ => Ok(Step::Read(self.source.wanted())),
+        }
     }
 
     fn feed(&mut self, bytes: &[u8]) -> Result<()> {
+        if let Some((_, probe)) = &mut self.probe {
+            return probe.feed(bytes);
+        }
         self.source.feed(bytes)?;
         self.advance();
         Ok(())

@@ -21,6 +21,7 @@ pub mod drm;
 pub mod error;
 pub mod ids;
 pub mod inspect;
+pub mod lint;
 pub mod model;
 pub mod protect;
 pub mod recipe;

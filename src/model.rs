@@ -17,6 +17,7 @@ use crate::codec::Codec;
 use crate::drm::playready::Header;
 use crate::error::Error;
 use crate::ids::{BoxType, FourCc, Kid, SystemId};
+use crate::lint::{Check, Severity, check};
 use serde::Serialize;
 use std::collections::BTreeSet;
 
@@ -41,6 +42,8 @@ pub struct Movie {
     pub systems: Vec<ProtectionHeader>,
     /// The fragments, in file order.
     pub fragments: Vec<Fragment>,
+    /// The counters every protected sample used, in runs, in file order.
+    pub ivs: Vec<IvRun>,
     /// Every `sidx` at the top.
     pub indexes: Vec<Node>,
     /// The `mfra` box.
@@ -97,56 +100,90 @@ pub struct TopBox {
     pub to_end: bool,
 }
 
-/// How bad a [`Finding`] is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Severity {
-    /// The structure is broken: parts of the file cannot be read.
-    Error,
-    /// It can be read, but something will trip over it.
-    Warning,
-    /// Worth knowing.
-    Info,
-}
-
 /// Something worth telling about a file.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Serialize)]
 pub struct Finding {
-    /// How bad.
-    pub severity: Severity,
-    /// Stable identifier.
-    pub code: &'static str,
+    /// The check that found it.
+    #[serde(flatten)]
+    pub check: Check,
     /// A sentence.
     pub message: String,
+    /// The file it is in, where there are several.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub file: Option<String>,
     /// Which track, where it concerns one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub track: Option<u32>,
     /// Absolute byte offset.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub at: Option<u64>,
+    /// Bytes it is about, from there.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub length: Option<u64>,
     /// Box path.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub path: Option<String>,
     /// How often the same was found; the rest is about the first time.
     pub times: u32,
+    /// What proves it, line by line.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub evidence: Vec<String>,
 }
 
 impl Finding {
-    /// From an error, with its place.
-    pub fn new(severity: Severity, error: Error) -> Self {
-        let Error { code, message, at, path, .. } = error;
-        Self { severity, code, message, track: None, at, path, times: 1 }
+    /// Of the check with this identifier.
+    pub fn new(id: &'static str, message: impl Into<String>) -> Self {
+        Self {
+            check: check(id),
+            message: message.into(),
+            file: None,
+            track: None,
+            at: None,
+            length: None,
+            path: None,
+            times: 1,
+            evidence: Vec::new(),
+        }
+    }
+
+    /// How bad.
+    pub fn severity(&self) -> Severity {
+        self.check.severity
     }
 
     /// Whether `other` tells of the same fault in the same kind of place.
     pub fn is_like(&self, other: &Self) -> bool {
-        (self.code, self.track, &self.path) == (other.code, other.track, &other.path)
+        (self.check.id, self.track, &self.path) == (other.check.id, other.track, &other.path)
     }
 
     /// About one track.
     pub fn of_track(mut self, id: u32) -> Self {
         self.track = Some(id);
         self
+    }
+
+    /// About these bytes.
+    pub fn at(mut self, at: u64, length: u64) -> Self {
+        (self.at, self.length) = (Some(at), Some(length));
+        self
+    }
+
+    /// About this box.
+    pub fn of_box(self, node: &Node) -> Self {
+        self.at(node.at, node.size())
+    }
+
+    /// With the path of its box.
+    pub fn within(mut self, path: impl Into<String>) -> Self {
+        self.path = Some(path.into());
+        self
+    }
+}
+
+impl From<Error> for Finding {
+    fn from(error: Error) -> Self {
+        let Error { code, message, at, path, .. } = error;
+        Self { at, path, ..Self::new(code, message) }
     }
 }
 
@@ -217,7 +254,7 @@ impl Track {
 
     /// The protection of the first sample entry that has one.
     pub fn protection(&self) -> Option<&Protection> {
-        self.entries.iter().find_map(|entry| entry.protection.first())
+        self.entries.iter().find_map(SampleEntry::protection)
     }
 
     /// The sample entry that a fragment uses.
@@ -266,6 +303,23 @@ pub struct Protection {
     pub kid: Option<Kid>,
 }
 
+/// Samples of one `traf` whose counters follow each other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct IvRun {
+    /// The key they are used with.
+    pub kid: Kid,
+    /// The first counter block, as a number of 128 bits.
+    pub from: u128,
+    /// The block behind the last. An 8-byte IV has all blocks up to the next.
+    pub to: u128,
+    /// The track.
+    pub track: u32,
+    /// The fragment's `moof`.
+    pub moof_at: u64,
+    /// Number of the first sample in its fragment, from 0.
+    pub sample: u32,
+}
+
 /// A header for one DRM system.
 #[derive(Clone, Debug)]
 pub struct ProtectionHeader {
@@ -275,6 +329,10 @@ pub struct ProtectionHeader {
     pub envelope: BoxType,
     /// Where that box is.
     pub at: u64,
+    /// Bytes of it.
+    pub size: u64,
+    /// Whether it is in a `moof`, as where keys rotate.
+    pub in_fragment: bool,
     /// Of the box.
     pub version: u8,
     /// The keys the box lists, or its PlayReady header does.
@@ -283,6 +341,24 @@ pub struct ProtectionHeader {
     pub data: Vec<u8>,
     /// The PlayReady header in it.
     pub playready: Option<Header>,
+}
+
+impl Movie {
+    /// The brands of `ftyp`, the major one first.
+    pub fn brands(&self) -> Vec<FourCc> {
+        let mut brands: Vec<FourCc> = Vec::new();
+        for brand in self.ftyp.iter().flat_map(|f| std::iter::once(&f.major).chain(&f.compatible)) {
+            if !brands.contains(brand) {
+                brands.push(*brand);
+            }
+        }
+        brands
+    }
+
+    /// Whether `ftyp` calls it Smooth Streaming.
+    pub fn is_smooth(&self) -> bool {
+        self.brands().iter().any(|b| matches!(&b.0, b"isml" | b"piff"))
+    }
 }
 
 /// Sums over the samples of a track.

@@ -7,9 +7,8 @@ use crate::codec::Rule;
 use crate::drm;
 use crate::drm::playready::Header;
 use crate::ids::{FourCc, Kid, SystemId};
-use crate::model::{
-    Finding, Movie, Protection, ProtectionHeader, Severity, Track, TrackKind, bitrate,
-};
+use crate::lint::Severity;
+use crate::model::{Finding, Movie, Protection, ProtectionHeader, Track, TrackKind, bitrate};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde::Serialize;
@@ -181,14 +180,9 @@ impl Inspection {
         let bitrate =
             duration_seconds.filter(|s| *s > 0.0).map(|s| (bytes as f64 * 8.0 / s) as u64);
         let ftyp = movie.ftyp.as_ref();
-        let mut brands: Vec<FourCc> = Vec::new();
-        for brand in ftyp.into_iter().flat_map(|f| [&[f.major][..], &f.compatible].concat()) {
-            if !brands.contains(&brand) {
-                brands.push(brand);
-            }
-        }
+        let brands = movie.brands();
         let mut findings = movie.findings.clone();
-        findings.sort_by_key(|finding| finding.severity);
+        findings.sort_by_key(Finding::severity);
         let refusal = crate::protect::refusal(movie);
         let mut inspection = Self {
             schema: 1,
@@ -221,7 +215,7 @@ impl Inspection {
             }
             return format!("Damaged: {}", damage.message);
         }
-        let smooth = self.brands.iter().any(|b| matches!(&b.0, b"isml" | b"piff"));
+        let smooth = movie.is_smooth();
         let form = match (self.fragmented, smooth) {
             (true, true) => "Smooth Streaming file",
             (true, false) => "fragmented MP4",
@@ -239,12 +233,16 @@ impl Inspection {
                 self.kid_words(),
             ),
         };
-        let warnings = self.findings.iter().filter(|f| f.severity == Severity::Warning).count();
-        words += &match warnings {
-            0 => String::new(),
-            1 => "1 warning. ".to_owned(),
-            n => format!("{n} warnings. "),
-        };
+        let of = |severity| self.findings.iter().filter(|f| f.severity() == severity).count();
+        let counts: Vec<String> = [(Severity::Error, "error"), (Severity::Warning, "warning")]
+            .into_iter()
+            .map(|(severity, word)| (of(severity), word))
+            .filter(|(count, _)| *count > 0)
+            .map(|(count, word)| format!("{count} {word}{}", if count == 1 { "" } else { "s" }))
+            .collect();
+        if !counts.is_empty() {
+            words += &format!("{}. ", counts.join(", "));
+        }
         if self.protectable.yes {
             words += "Ready to protect.";
         }

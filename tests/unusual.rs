@@ -226,7 +226,7 @@ fn ivs_in_a_clear_track_are_refused() {
     parts.each_traf(|nodes| nodes.push(Senc::new(Vec::new()).to_node_as(SENC)));
     let file = parts.bytes();
     assert_eq!(refusal(&file), "clear_track_with_ivs");
-    assert!(inspect(&file).findings.iter().any(|f| f.code == "clear_track_with_ivs"));
+    assert!(inspect(&file).findings.iter().any(|f| f.check.id == "clear_track_with_ivs"));
 }
 
 #[test]
@@ -451,7 +451,7 @@ fn an_error_past_the_bound_on_findings_still_counts() {
     file.extend_from_slice(b"\0\0\0\x40free");
     let movie = inspect(&file);
     assert!(movie.findings.len() > 500);
-    assert_eq!(movie.damage.unwrap().code, "file_cut");
+    assert_eq!(movie.damage.unwrap().check.id, "file_cut");
 }
 
 #[test]
@@ -466,7 +466,7 @@ fn few_bytes_cannot_claim_many_samples() {
     }
     let started = std::time::Instant::now();
     let movie = inspect(&file);
-    assert_eq!(movie.damage.unwrap().code, "too_many_samples");
+    assert_eq!(movie.damage.unwrap().check.id, "too_many_samples");
     assert!(started.elapsed().as_secs() < 5);
 }
 

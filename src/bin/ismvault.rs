@@ -9,7 +9,8 @@ use ismvault::decrypt::{Decryption, parse_key};
 use ismvault::drm::playready::HeaderVersion;
 use ismvault::ids::Kid;
 use ismvault::inspect::Inspector;
-use ismvault::model::{Movie, Severity};
+use ismvault::lint::Severity;
+use ismvault::model::Movie;
 use ismvault::protect::{Options, Plan, Profile};
 use ismvault::recipe::{self, Planner};
 use ismvault::report::{Inspection, kbits, timecode};
@@ -380,7 +381,7 @@ fn describe_into(out: &mut String, inspection: &Inspection) -> std::fmt::Result 
         writeln!(out, "\nFindings")?;
     }
     for finding in &inspection.findings {
-        let severity = match finding.severity {
+        let severity = match finding.severity() {
             Severity::Error => "error",
             Severity::Warning => "warning",
             Severity::Info => "note",

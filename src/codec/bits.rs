@@ -54,6 +54,13 @@ impl<'a> Bits<'a> {
         (0..bits).try_for_each(|_| self.flag().map(drop))
     }
 
+    /// Goes on at the next whole byte.
+    pub(super) fn align(&mut self) {
+        if self.bit > 0 {
+            (self.bit, self.byte) = (0, self.byte + 1);
+        }
+    }
+
     /// An unsigned Exp-Golomb number.
     pub(super) fn ue(&mut self) -> Option<u32> {
         let mut zeros = 0;

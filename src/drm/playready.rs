@@ -5,6 +5,7 @@
 //! refusal. Writing ([`mod@write`]) is strict: canonical, UTF-16LE, no
 //! insignificant white space.
 
+mod check;
 pub mod read;
 pub mod write;
 

@@ -2,9 +2,7 @@
 
 use crate::boxes::Mp4Box as _;
 use crate::boxes::movie::{Hdlr, Mdhd, Mvhd, Stsz, Stts, Tkhd, Trex};
-use crate::boxes::protection::{
-    Frma, PIFF_PSSH, PIFF_SENC, PIFF_TENC, Pssh, SENC, Schm, Senc, Tenc,
-};
+use crate::boxes::protection::{Frma, PIFF_PSSH, PIFF_TENC, Pssh, Schm, Tenc};
 use crate::boxes::tree::Node;
 use crate::bytes::{Reader, limits};
 use crate::codec::Codec;
@@ -13,35 +11,38 @@ use crate::drm::{COMMON, PLAYREADY};
 use crate::error::{Error, Result};
 use crate::ids::{BoxType, FourCc};
 use crate::model::{
-    Finding, Fragment, Movie, Protection, ProtectionHeader, SampleEntry, Severity, Totals, Track,
-    TrackFragment, TrackKind, bitrate, read_seig,
+    Finding, Fragment, Movie, Protection, ProtectionHeader, SampleEntry, Totals, Track, TrackKind,
+    bitrate, read_seig,
 };
 
 /// Keeps a finding, once for all places alike; beyond a bound, only that there
-/// are more. The first error is the file's damage.
+/// are more.
 pub(super) fn find(movie: &mut Movie, finding: Finding) {
-    if finding.severity == Severity::Error && movie.damage.is_none() {
-        movie.damage = Some(finding.clone());
-    }
     if let Some(known) = movie.findings.iter_mut().find(|known| known.is_like(&finding)) {
         known.times = known.times.saturating_add(1);
         return;
     }
     match movie.findings.len() {
         n if n < limits::FINDINGS => movie.findings.push(finding),
-        n if n == limits::FINDINGS => movie.findings.push(Finding::new(
-            Severity::Info,
-            Error::limit("more_findings", "There are more findings; they are not listed."),
-        )),
+        n if n == limits::FINDINGS => movie
+            .findings
+            .push(Finding::new("more_findings", "There are more findings; they are not listed.")),
         _ => {}
     }
+}
+
+/// Keeps a finding of broken structure; the first is the file's damage.
+pub(super) fn broken(movie: &mut Movie, finding: impl Into<Finding>) {
+    let finding = finding.into();
+    movie.damage.get_or_insert_with(|| finding.clone());
+    find(movie, finding);
 }
 
 /// Takes in `moov`. What cannot be read is a finding; the rest still shows.
 pub(super) fn read(movie: &mut Movie, moov: Node) {
     if movie.moov.is_some() {
         let error = Error::malformed("second_moov", "The file has a second moov; it is not read.");
-        return find(movie, Finding::new(Severity::Warning, error.at(moov.at)));
+        return find(movie, error.at(moov.at).into());
     }
     match moov.get::<Mvhd>() {
         Ok(mvhd) => movie.timescale = mvhd.timescale,
@@ -67,24 +68,14 @@ pub(super) fn read(movie: &mut Movie, moov: Node) {
             Ok(track) => {
                 let id = track.id;
                 for problem in problems {
-                    let finding = Finding::new(Severity::Warning, problem.within("moov/trak"));
-                    find(movie, finding.of_track(id));
+                    find(movie, Finding::from(problem.within("moov/trak")).of_track(id));
                 }
                 movie.tracks.push(track);
             }
             Err(e) => broken(movie, e.within("moov")),
         }
     }
-    for node in moov.children() {
-        if [Pssh::KIND, PIFF_PSSH].contains(&node.kind) {
-            match Pssh::parse(node) {
-                Ok(pssh) => read_system(movie, node, pssh),
-                Err(e) => {
-                    find(movie, Finding::new(Severity::Warning, e.at(node.at).within("moov")));
-                }
-            }
-        }
-    }
+    read_systems(movie, &moov);
     let mut short = Vec::new();
     moov.walk(&mut |node| {
         if node.kind == BoxType::code(b"uuid") {
@@ -92,13 +83,9 @@ pub(super) fn read(movie: &mut Movie, moov: Node) {
         }
     });
     for at in short {
-        find(movie, Finding::new(Severity::Warning, super::short_uuid(at).within("moov")));
+        find(movie, super::short_uuid(at).within("moov").into());
     }
     movie.moov = Some(moov);
-}
-
-fn broken(movie: &mut Movie, error: Error) {
-    find(movie, Finding::new(Severity::Error, error));
 }
 
 fn read_track(trak: &Node, trexes: &[Trex], problems: &mut Vec<Error>) -> Result<Track> {
@@ -178,9 +165,9 @@ fn read_entry(entry: &Node, handler: FourCc, problems: &mut Vec<Error>) -> Optio
         }
     }
     let protected = matches!(&coding.0, b"encv" | b"enca" | b"enct" | b"encs");
-    if matches!(&coding.0, b"enct" | b"encs") {
-        // Where its boxes begin depends on what it was: nothing says so first.
-        let sentence = format!("The sample entry {coding} is not looked into here.");
+    if protection.is_empty() && matches!(&coding.0, b"enct" | b"encs") && entry.body().is_ok() {
+        let sentence =
+            format!("The boxes of the sample entry {coding} do not fill it, so they are not read.");
         problems.push(Error::unsupported("opaque_sample_entry", sentence).at(entry.at));
         protection.push(Protection::default());
     } else if protected && protection.is_empty() {
@@ -228,7 +215,30 @@ fn read_sinf(sinf: &Node, problems: &mut Vec<Error>) -> Result<(Option<FourCc>, 
     Ok((format, protection))
 }
 
-fn read_system(movie: &mut Movie, node: &Node, pssh: Pssh) {
+/// Takes in the protection headers of `moov` or of a `moof`. One that a
+/// fragment repeats is kept once.
+pub(super) fn read_systems(movie: &mut Movie, parent: &Node) {
+    for node in parent.children().iter().filter(|n| [Pssh::KIND, PIFF_PSSH].contains(&n.kind)) {
+        let path = format!("{}/pssh", parent.kind);
+        match Pssh::parse(node) {
+            Ok(pssh) if parent.kind == BoxType::code(b"moof") && is_known(movie, &pssh) => {}
+            Ok(_) if movie.systems.len() >= limits::HEADERS => {}
+            Ok(pssh) => read_system(movie, node, pssh, &path),
+            Err(e) => {
+                let data_size = matches!(e.code, "box_too_short" | "bytes_left_over");
+                let code = if data_size { "pssh_data_size" } else { e.code };
+                let finding = Finding::from(crate::error::Error { code, ..e });
+                find(movie, finding.of_box(node).within(path));
+            }
+        }
+    }
+}
+
+fn is_known(movie: &Movie, pssh: &Pssh) -> bool {
+    movie.systems.iter().any(|s| (s.system_id, &s.data) == (pssh.system_id, &pssh.data))
+}
+
+fn read_system(movie: &mut Movie, node: &Node, pssh: Pssh, path: &str) {
     let mut kids = pssh.kids;
     let mut playready = None;
     if pssh.system_id == PLAYREADY && pssh.data.len() <= limits::PSSH {
@@ -239,8 +249,7 @@ fn read_system(movie: &mut Movie, node: &Node, pssh: Pssh) {
             }
         }
         for problem in problems {
-            let problem = problem.at(node.at).within("moov/pssh");
-            find(movie, Finding::new(Severity::Warning, problem));
+            find(movie, Finding::from(problem).of_box(node).within(path));
         }
         if let Some(header) = &playready {
             let new = header.kids.iter().filter(|kid| !kids.contains(kid)).copied();
@@ -249,16 +258,20 @@ fn read_system(movie: &mut Movie, node: &Node, pssh: Pssh) {
         }
     }
     if pssh.system_id == COMMON && pssh.version == 0 {
-        let error = Error::malformed(
-            "common_without_kids",
-            "The W3C Common header is version 0, which lists no KIDs: browsers cannot use it.",
-        );
-        find(movie, Finding::new(Severity::Warning, error.at(node.at).within("moov/pssh")));
+        let message =
+            "The W3C Common header is version 0, which lists no KIDs: browsers cannot use it.";
+        find(movie, Finding::new("common_without_kids", message).of_box(node).within(path));
+    }
+    if pssh.version != 0 && node.kind == PIFF_PSSH {
+        let message = format!("PIFF's protection header has version {}.", pssh.version);
+        find(movie, Finding::new("piff_version", message).of_box(node).within(path));
     }
     movie.systems.push(ProtectionHeader {
         system_id: pssh.system_id,
         envelope: node.kind,
         at: node.at,
+        size: node.size(),
+        in_fragment: path.starts_with("moof"),
         version: pssh.version,
         kids,
         data: pssh.data,
@@ -291,59 +304,6 @@ pub(super) fn add_fragment(movie: &mut Movie, fragment: Fragment) {
         totals.peak_bitrate = totals.peak_bitrate.max(rate);
     }
     movie.fragments.push(fragment);
-}
-
-/// Holds what `senc` says against the samples it is for.
-pub(super) fn check_sample_infos(movie: &mut Movie, moof: &Node, fragments: &[TrackFragment]) {
-    for (traf, fragment) in moof.all(BoxType::code(b"traf")).zip(fragments) {
-        let id = fragment.tfhd.track_id;
-        let Some(iv_size) = movie.track(id).and_then(Track::protection).map(|p| p.iv_size) else {
-            continue;
-        };
-        for node in traf.children().iter().filter(|n| [SENC, PIFF_SENC].contains(&n.kind)) {
-            let problem = check_counts(node, fragment)
-                .and_then(|()| Senc::parse(node, iv_size))
-                .and_then(|senc| check_subsamples(&senc, fragment))
-                .err();
-            if let Some(problem) = problem {
-                let problem = problem.at(node.at).within("moof/traf");
-                find(movie, Finding::new(Severity::Warning, problem).of_track(id));
-            }
-        }
-    }
-}
-
-fn check_counts(senc: &Node, fragment: &TrackFragment) -> Result<()> {
-    let (have, want) = (Senc::sample_count(senc)? as usize, fragment.samples.len());
-    if have == want || have == 0 {
-        return Ok(());
-    }
-    Err(Error::malformed(
-        "iv_count",
-        format!(
-            "This fragment has {want} samples but IVs for {have}: players decrypt with the wrong \
-             ones, or refuse."
-        ),
-    ))
-}
-
-fn check_subsamples(senc: &Senc, fragment: &TrackFragment) -> Result<()> {
-    for (i, (info, sample)) in senc.samples.iter().zip(&fragment.samples).enumerate() {
-        let sizes = info.subsamples.iter().map(|s| u64::from(s.clear) + u64::from(s.protected));
-        let sum: u64 = sizes.sum();
-        if !info.subsamples.is_empty() && sum != u64::from(sample.size) {
-            return Err(Error::malformed(
-                "subsample_sum",
-                format!(
-                    "The subsamples of sample {} add up to {sum} bytes, but it has {}: players \
-                     refuse it.",
-                    i + 1,
-                    sample.size
-                ),
-            ));
-        }
-    }
-    Ok(())
 }
 
 /// Gives every fragment its end: the last `mdat` before the next box that is

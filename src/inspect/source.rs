@@ -19,6 +19,10 @@ impl Source {
         Self { size, chunks: BTreeMap::new(), waiting: Vec::new(), partial: Vec::new() }
     }
 
+    pub(crate) fn size(&self) -> u64 {
+        self.size
+    }
+
     /// The bytes of a span, if one chunk holds them all.
     pub(crate) fn get(&self, span: Span) -> Option<&[u8]> {
         if span.len == 0 {

@@ -2,10 +2,11 @@
 
 use crate::Span;
 use crate::boxes::Mp4Box as _;
-use crate::boxes::fragment::{Tfdt, Tfhd, Trun};
+use crate::boxes::fragment::{Tfdt, Tfhd, Trun, is_sync};
 use crate::boxes::movie::Trex;
 use crate::boxes::piff::Tfxd;
 use crate::boxes::protection::{PIFF_SENC, SENC};
+use crate::boxes::tables::Sdtp;
 use crate::boxes::tree::Node;
 use crate::bytes::limits;
 use crate::error::{Error, Result};
@@ -39,8 +40,23 @@ pub struct FragmentRun {
     pub has_tfdt: bool,
     /// Whether IVs are listed for it, in either `senc`.
     pub has_ivs: bool,
+    /// Whether offsets count from the `moof` by flag.
+    pub base_is_moof: bool,
+    /// Time and duration of `tfxd`, in ticks.
+    pub tfxd: Option<(i64, u64)>,
+    /// From decoding of the first sample to its presentation.
+    pub first_offset: i32,
+    /// Whether it begins with a sync sample, by flags and `sdtp`.
+    pub sync_start: bool,
     /// Where its samples lie.
     pub data: Span,
+}
+
+impl FragmentRun {
+    /// When the first sample is presented.
+    pub fn presentation_time(&self) -> Option<i64> {
+        self.decode_time?.checked_add(self.first_offset.into())
+    }
 }
 
 /// One sample of a fragment.
@@ -54,8 +70,11 @@ pub struct Sample {
     pub duration: u32,
     /// Ticks from decoding to presentation.
     pub composition_offset: i32,
-    /// See [`crate::boxes::fragment::is_sync`].
+    /// See [`is_sync`].
     pub flags: u32,
+    /// Whether decoding can start here, by its flags and `sdtp`. Microsoft's
+    /// tools call every sample sync in the flags, and tell it in `sdtp`.
+    pub sync: bool,
 }
 
 /// A `traf`, read.
@@ -85,9 +104,15 @@ impl TrackFragment {
             return Some(tfdt.base_media_decode_time as i64);
         }
         let first = self.samples.first().map_or(0, |sample| sample.composition_offset);
+        let (time, _) = self.smooth_time()?;
+        time.checked_sub(first.into())
+    }
+
+    /// Time and duration of `tfxd`.
+    pub fn smooth_time(&self) -> Option<(i64, u64)> {
         let tfxd = self.tfxd?;
         let time = if tfxd.version == 1 { tfxd.time as i64 } else { i64::from(tfxd.time as u32) };
-        time.checked_sub(first.into())
+        Some((time, tfxd.duration))
     }
 
     /// From the first byte of its samples to the last.
@@ -106,6 +131,10 @@ impl TrackFragment {
             decode_time: self.decode_time(),
             has_tfdt: self.tfdt.is_some(),
             has_ivs: self.has_ivs,
+            base_is_moof: self.tfhd.flags & Tfhd::DEFAULT_BASE_IS_MOOF != 0,
+            tfxd: self.smooth_time(),
+            first_offset: self.samples.first().map_or(0, |sample| sample.composition_offset),
+            sync_start: self.samples.first().is_none_or(|sample| sample.sync),
             data: self.data(),
         }
     }
@@ -169,6 +198,8 @@ fn read_traf<'a>(
         runs: Vec::new(),
         has_ivs: traf.children().iter().any(|node| [SENC, PIFF_SENC].contains(&node.kind)),
     };
+    let none = Sdtp { version_flags: 0, samples: Vec::new() };
+    let sdtp = traf.get_opt().ok().flatten().unwrap_or(none);
     let mut next = base;
     for node in traf.all(BoxType::code(b"trun")) {
         let trun = Trun::parse(node)?;
@@ -208,6 +239,8 @@ fn read_traf<'a>(
                 duration: if trun.has(Trun::DURATION) { row.duration } else { duration },
                 composition_offset: row.composition_offset,
                 flags: sample_flags,
+                sync: is_sync(sample_flags)
+                    && sdtp.independent(fragment.samples.len()) != Some(false),
             };
             next = next.checked_add(sample.size.into()).ok_or_else(|| {
                 Error::malformed("data_past_file", "This run's data would end past any file.")

@@ -1,5 +1,7 @@
 //! Reading PlayReady Objects and WRMHEADERs.
 
+use super::check::check;
+use super::write::OBJECT_LIMIT;
 use crate::bytes::limits;
 use crate::error::Error;
 use crate::ids::Kid;
@@ -42,6 +44,18 @@ pub fn read_object<'a>(data: &'a [u8], problems: &mut Vec<Error>) -> Vec<Record<
                 data.len()
             ),
         );
+    }
+    if data.len() > OBJECT_LIMIT {
+        problem(
+            "pro_too_large",
+            format!(
+                "The PlayReady Object is {} bytes long; clients refuse more than {OBJECT_LIMIT}.",
+                data.len()
+            ),
+        );
+    }
+    if count == 0 {
+        problem("pro_no_records", "The PlayReady Object has no records.".into());
     }
     let mut records = Vec::new();
     for number in 1..=count {
@@ -148,9 +162,11 @@ pub fn read_header(value: &[u8], problems: &mut Vec<Error>) -> Header {
     }
     let mut header = Header { xml, ..Header::default() };
     let text = header.xml.trim_start_matches('\u{feff}').to_owned();
-    if let Err(message) = read_xml(&text, &mut header) {
-        problem("wrm_xml", message);
+    match read_xml(&text, &mut header) {
+        Ok(()) => check(&text, problems),
+        Err(message) => problem("wrm_xml", message),
     }
+    let mut problem = |code, message: String| problems.push(Error::malformed(code, message));
     if header.version.is_empty() {
         problem(
             "wrm_no_version",

@@ -9,9 +9,9 @@ use quick_xml::Reader;
 use quick_xml::escape::{partial_escape, resolve_predefined_entity, unescape};
 use quick_xml::events::Event;
 
-const NAMESPACE: &str = "http://schemas.microsoft.com/DRM/2007/03/PlayReadyHeader";
+pub(super) const NAMESPACE: &str = "http://schemas.microsoft.com/DRM/2007/03/PlayReadyHeader";
 /// The most a PlayReady Object may hold; clients refuse more.
-const OBJECT_LIMIT: usize = 15 * 1024;
+pub(super) const OBJECT_LIMIT: usize = 15 * 1024;
 
 /// The versions of a WRMHEADER.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -136,14 +136,18 @@ fn element(name: &str, content: &str) -> String {
     format!("<{name}>{content}</{name}>")
 }
 
-fn check_url(label: &str, url: &str) -> Result<()> {
+/// Whether a client can use it as it stands.
+pub(super) fn is_absolute_url(url: &str) -> bool {
     let absolute = url.split_once("://").is_some_and(|(scheme, rest)| {
         scheme.starts_with(|c: char| c.is_ascii_alphabetic())
             && scheme.bytes().all(|b| b.is_ascii_alphanumeric() || b"+-.".contains(&b))
             && !rest.is_empty()
     });
-    let clean = !url.contains(|c: char| c.is_whitespace() || c.is_control());
-    if absolute && clean {
+    absolute && !url.contains(|c: char| c.is_whitespace() || c.is_control())
+}
+
+fn check_url(label: &str, url: &str) -> Result<()> {
+    if is_absolute_url(url) {
         return Ok(());
     }
     Err(Error::misuse(

@@ -1,0 +1,167 @@
+//! What protection headers say, against the tracks they are for.
+
+use crate::boxes::protection::PIFF_PSSH;
+use crate::drm::{COMMON, PLAYREADY};
+use crate::ids::Kid;
+use crate::model::{Finding, Movie, Protection, ProtectionHeader};
+use std::collections::BTreeSet;
+
+/// PlayReady headers that could be read.
+fn playready(
+    movie: &Movie,
+) -> impl Iterator<Item = (&ProtectionHeader, &crate::drm::playready::Header)> {
+    movie.systems.iter().filter_map(|system| Some((system, system.playready.as_ref()?)))
+}
+
+fn at(finding: Finding, system: &ProtectionHeader) -> Finding {
+    let parent = if system.in_fragment { "moof" } else { "moov" };
+    finding.at(system.at, system.size).within(format!("{parent}/pssh"))
+}
+
+pub(super) fn kids(movie: &Movie, out: &mut Vec<Finding>) {
+    let kids: BTreeSet<Kid> =
+        playready(movie).flat_map(|(system, _)| system.kids.iter().copied()).collect();
+    for track in &movie.tracks {
+        let Some(kid) = track.protection().and_then(|p| p.kid) else { continue };
+        if kid.0 == [0; 16] && track.seig.is_empty() {
+            let message = "Its KID is all zero.";
+            out.push(Finding::new("kid_zero", message).of_track(track.id));
+        } else if !kids.is_empty() && !kids.contains(&kid) {
+            let finding = if kids.contains(&kid.swapped()) {
+                Finding::new(
+                    "kid_byte_swapped",
+                    format!(
+                        "The PlayReady header has this track's KID {kid} in the wrong byte order. \
+                         Licences will be asked for {}, and the key will not fit.",
+                        kid.swapped()
+                    ),
+                )
+            } else {
+                Finding::new(
+                    "kid_not_in_header",
+                    format!(
+                        "The track's KID {kid} is not in the PlayReady header, so a client will \
+                         not ask for its licence."
+                    ),
+                )
+            };
+            let first = playready(movie).next();
+            let finding = first.map_or(finding.clone(), |(system, _)| at(finding, system));
+            out.push(finding.of_track(track.id));
+        }
+    }
+}
+
+fn is_cbc(protection: &Protection) -> bool {
+    match protection.scheme.map(|scheme| scheme.0).as_ref() {
+        Some(b"cbcs" | b"cbc1") => true,
+        Some(b"piff") => protection.algorithm_id == 2,
+        _ => false,
+    }
+}
+
+pub(super) fn modes(movie: &Movie, out: &mut Vec<Finding>) {
+    for (system, header) in playready(movie) {
+        for key in &header.keys {
+            let Some(algid) = key.algid.as_deref() else { continue };
+            let tracks = movie.tracks.iter().filter(|track| {
+                track.protection().is_some_and(|p| p.kid.is_some() && p.kid == key.kid)
+            });
+            for track in tracks {
+                let Some(cbc) = track.protection().map(is_cbc) else { continue };
+                let wanted = if cbc { "AESCBC" } else { "AESCTR" };
+                if algid != wanted && algid != "COCKTAIL" {
+                    let message = format!(
+                        "The header says {algid} for this track's key, but its samples are \
+                         protected with {wanted}."
+                    );
+                    out.push(at(Finding::new("algid_differs", message), system).of_track(track.id));
+                }
+            }
+        }
+    }
+}
+
+pub(super) fn versions(movie: &Movie, out: &mut Vec<Finding>) {
+    let kids: BTreeSet<Kid> =
+        movie.tracks.iter().filter_map(|track| track.protection()?.kid).collect();
+    let all: BTreeSet<Kid> =
+        playready(movie).flat_map(|(system, _)| system.kids.iter().copied()).collect();
+    if kids.len() < 2 || kids.is_subset(&all) {
+        return;
+    }
+    let single = playready(movie)
+        .find(|(_, h)| h.version.starts_with("4.0") || h.version.starts_with("4.1"));
+    if let Some((system, header)) = single {
+        let message = format!(
+            "The tracks use {} KIDs, but a header of version {} has room for one.",
+            kids.len(),
+            header.version
+        );
+        out.push(at(Finding::new("several_kids_one_header", message), system));
+    }
+}
+
+pub(super) fn twice(movie: &Movie, out: &mut Vec<Finding>) {
+    let in_moov: Vec<&ProtectionHeader> = movie.systems.iter().filter(|s| !s.in_fragment).collect();
+    for (i, system) in in_moov.iter().enumerate() {
+        // The same in both envelopes is one header, twice written.
+        let same = in_moov[..i]
+            .iter()
+            .find(|other| other.system_id == system.system_id && other.envelope == system.envelope);
+        if same.is_some() {
+            let name = crate::drm::name(system.system_id).unwrap_or("the same system");
+            let message = format!("A second header is for {name}.");
+            out.push(at(Finding::new("pssh_twice", message), system));
+        }
+    }
+}
+
+pub(super) fn envelopes(movie: &Movie, out: &mut Vec<Finding>) {
+    let alone = movie.systems.iter().find(|system| {
+        system.envelope == PIFF_PSSH
+            && !movie
+                .systems
+                .iter()
+                .any(|other| other.envelope != PIFF_PSSH && other.system_id == system.system_id)
+    });
+    if let Some(system) = alone {
+        let message = "The protection header is in PIFF's envelope alone; browsers do not see it.";
+        out.push(at(Finding::new("piff_pssh_alone", message), system));
+    }
+}
+
+pub(super) fn checksums(movie: &Movie, out: &mut Vec<Finding>) {
+    for (system, header) in playready(movie) {
+        let cbc = header
+            .keys
+            .iter()
+            .any(|key| key.checksum.is_some() && key.algid.as_deref() == Some("AESCBC"));
+        if cbc {
+            let message = "The header has a CHECKSUM with AESCBC, which is not defined.";
+            out.push(at(Finding::new("checksum_with_cbc", message), system));
+        }
+    }
+}
+
+pub(super) fn missing(movie: &Movie, out: &mut Vec<Finding>) {
+    let protected = movie.tracks.iter().any(|track| track.protection().is_some());
+    if !protected {
+        return;
+    }
+    if !movie.systems.iter().any(|s| s.system_id == PLAYREADY) {
+        out.push(Finding::new(
+            "no_playready_header",
+            "The file is protected but carries no PlayReady header. A PlayReady client needs it \
+             from elsewhere, such as a manifest.",
+        ));
+    }
+    let cenc = movie.tracks.iter().filter_map(|track| track.protection()?.scheme);
+    let cenc = cenc.into_iter().any(|scheme| scheme.0 != *b"piff");
+    if cenc && !movie.systems.iter().any(|s| s.system_id == COMMON) {
+        out.push(Finding::new(
+            "no_common_pssh",
+            "The file has no W3C Common header, which EME ClearKey reads.",
+        ));
+    }
+}

@@ -1,0 +1,86 @@
+//! What a few protected samples show: which of their bytes are protected, and
+//! whether they are at all.
+
+use crate::codec::plausible::{Evidence, walk, weigh};
+use crate::codec::{NalCodec, Rule};
+use crate::inspect::probe::{ProbedSample, entry_of};
+use crate::model::{Finding, Movie};
+use std::collections::BTreeMap;
+
+pub(crate) fn run(movie: &Movie, samples: &[ProbedSample], out: &mut Vec<Finding>) {
+    let mut evidence: BTreeMap<u32, Evidence> = BTreeMap::new();
+    let mut sets = BTreeMap::new();
+    for sample in samples.iter().filter(|sample| sample.protected.is_some()) {
+        let Some(entry) = entry_of(movie, sample) else { continue };
+        let ranges = sample.protected_ranges();
+        let mut known = None;
+        if let Some(Rule::Nal(codec)) = &entry.codec.rule {
+            boundaries(codec, sample, out);
+            known = Some(sets.entry(sample.track).or_insert_with(|| codec.parameter_sets()));
+        }
+        let weight = weigh(&entry.codec, known, &sample.bytes, &ranges);
+        let total = evidence.entry(sample.track).or_default();
+        total.bits += weight.bits;
+        total.tests += weight.tests;
+    }
+    for (track, evidence) in evidence {
+        if evidence.bits > Evidence::ENOUGH {
+            let message = format!(
+                "Its samples are called protected, but {} tests of their protected bytes find \
+                 them clear as they stand.",
+                evidence.tests
+            );
+            out.push(Finding::new("looks_clear", message).of_track(track));
+        }
+    }
+}
+
+/// Where protected ranges begin and end, against the NAL units.
+fn boundaries(codec: &NalCodec, sample: &ProbedSample, out: &mut Vec<Finding>) {
+    let ranges = sample.protected_ranges();
+    let subsamples = sample.protected.as_ref().is_some_and(|p| !p.subsamples.is_empty());
+    if !subsamples {
+        return;
+    }
+    let Some(units) = walk(codec.length_size(), &sample.bytes) else { return };
+    let mut found = |id, message: String| {
+        let at = sample.sample.at;
+        let finding = Finding::new(id, message).at(at, sample.sample.size.into());
+        out.push(finding.of_track(sample.track).within("mdat"));
+    };
+    let number = sample.number + 1;
+    for range in ranges {
+        let unit = units.iter().find(|unit| range.start < unit.end);
+        let Some(unit) = unit else { continue };
+        let head = unit.start + codec.header_len();
+        if range.start < head {
+            found(
+                "nal_head_protected",
+                format!(
+                    "In sample {number} a protected range begins inside the length or header of a \
+                     NAL unit."
+                ),
+            );
+            continue;
+        }
+        if sample.bytes.get(unit.start).is_some_and(|first| !codec.is_vcl(*first)) {
+            found(
+                "non_vcl_protected",
+                format!("In sample {number} a NAL unit that is not picture data is protected."),
+            );
+        }
+        // No slice header fits into two bytes.
+        if range.start < head + 2 {
+            found(
+                "slice_header_protected",
+                format!("In sample {number} a slice header is protected."),
+            );
+        }
+        if range.end > unit.end {
+            found(
+                "subsample_off_nal",
+                format!("In sample {number} a protected range runs over the end of a NAL unit."),
+            );
+        }
+    }
+}
