@@ -43,6 +43,10 @@ pub mod limits {
     pub const IV_RUNS: usize = 1 << 20;
     /// Text pasted, or read from a manifest.
     pub const TEXT: usize = 16 << 20;
+    /// Parts of an XML document, such as a manifest.
+    pub const XML_PARTS: usize = 4 << 20;
+    /// Elements within elements.
+    pub const XML_DEPTH: usize = 64;
     /// Elements in a PlayReady header before reading gives up.
     pub const XML_EVENTS: usize = 10_000;
 }

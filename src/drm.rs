@@ -1,6 +1,7 @@
 //! DRM systems: who they are, and what is in their headers.
 
 pub mod playready;
+pub mod widevine;
 
 use crate::boxes::protection::Pssh;
 use crate::ids::SystemId;
@@ -20,6 +21,8 @@ const fn system(id: u128, name: &'static str) -> System {
 
 /// Microsoft PlayReady.
 pub const PLAYREADY: SystemId = SystemId::of(0x9a04f079_9840_4286_ab92_e65be0885f95);
+/// Google Widevine.
+pub const WIDEVINE: SystemId = SystemId::of(0xedef8ba9_79d6_4ace_a3c8_27dcd51d21ed);
 /// The W3C's system for all: lists KIDs, and nothing else.
 pub const COMMON: SystemId = SystemId::of(0x1077efec_c0b2_4d02_ace3_3c1e52e2fb4b);
 
@@ -27,7 +30,7 @@ pub const COMMON: SystemId = SystemId::of(0x1077efec_c0b2_4d02_ace3_3c1e52e2fb4b
 pub const SYSTEMS: &[System] = &[
     System { id: PLAYREADY, name: "PlayReady" },
     System { id: COMMON, name: "W3C Common" },
-    system(0xedef8ba9_79d6_4ace_a3c8_27dcd51d21ed, "Widevine"),
+    System { id: WIDEVINE, name: "Widevine" },
     system(0x94ce86fb_07ff_4f43_adb8_93d2fa968ca2, "FairPlay"),
     system(0x29701fe4_3cc7_4a34_8c5b_ae90c7439a47, "FairPlay (legacy)"),
     system(0xe2719d58_a985_b3c9_781a_b030af78d30e, "ClearKey (DASH-IF)"),

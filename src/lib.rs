@@ -16,12 +16,14 @@ pub mod boxes;
 pub mod bytes;
 pub mod cipher;
 pub mod codec;
+pub mod decode;
 pub mod decrypt;
 pub mod drm;
 pub mod error;
 pub mod ids;
 pub mod inspect;
 pub mod lint;
+pub mod manifest;
 pub mod model;
 pub mod protect;
 pub mod recipe;
@@ -29,6 +31,7 @@ pub mod report;
 mod rewrite;
 #[cfg(target_family = "wasm")]
 pub mod wasm;
+mod xml;
 
 pub use error::{Error, Result};
 pub use recipe::{Piece, Recipe};

@@ -10,7 +10,7 @@ pub mod read;
 pub mod write;
 
 pub use read::{Header, read_header, read_object};
-pub use write::{HeaderVersion, NewHeader};
+pub use write::{HeaderVersion, NewHeader, NewKey};
 
 use super::PLAYREADY;
 use crate::boxes::protection::Pssh;
@@ -38,8 +38,7 @@ mod tests {
         let key = ContentKey::parse("b42ca3172ee4e69bf51848a59db9cd13").unwrap();
         NewHeader {
             version,
-            kid: Some(KID),
-            checksum: Some(key.checksum(KID)),
+            keys: vec![NewKey { kid: KID, checksum: Some(key.checksum(KID)) }],
             ..NewHeader::default()
         }
     }
@@ -87,8 +86,31 @@ mod tests {
             assert_eq!(header.keys[0].checksum.as_deref(), Some("BGw1aYZ1YXM="));
             assert_eq!(header.keys[0].algid.as_deref(), Some("AESCTR"));
         }
-        let bare = NewHeader { checksum: None, ..header(HeaderVersion::V4_3) }.object().unwrap();
+        let keys = vec![NewKey { kid: KID, checksum: None }];
+        let bare = NewHeader { keys, ..header(HeaderVersion::V4_3) }.object().unwrap();
         assert_eq!(bare.len(), 446);
+    }
+
+    #[test]
+    fn each_version_says_what_it_can() {
+        let other = NewKey { kid: Kid::of(7), checksum: None };
+        let two = |version| {
+            let mut new = header(version);
+            new.keys.push(other);
+            new
+        };
+        assert!(two(HeaderVersion::V4_0).xml().is_err());
+        assert!(two(HeaderVersion::V4_1).xml().is_err());
+        let (found, problems) = read(&two(HeaderVersion::V4_2).object().unwrap());
+        assert_eq!((found.kids, problems.len()), (vec![KID, Kid::of(7)], 0));
+        let cbc = |version| NewHeader { cbc: true, ..header(version) };
+        assert!(cbc(HeaderVersion::V4_2).xml().is_err());
+        let xml = cbc(HeaderVersion::V4_3).xml().unwrap();
+        assert!(xml.contains("AESCBC") && !xml.contains("CHECKSUM"), "{xml}");
+        let later = |version| NewHeader { on_demand: true, keys: vec![], ..header(version) };
+        assert!(later(HeaderVersion::V4_0).xml().is_err());
+        let (found, problems) = read(&later(HeaderVersion::V4_1).object().unwrap());
+        assert_eq!((found.decryptor_setup.as_deref(), problems.len()), (Some("ONDEMAND"), 0));
     }
 
     #[test]

@@ -13,7 +13,7 @@ use crate::boxes::protection::{PIFF_SENC, SENC, SampleInfo, Senc};
 use crate::boxes::tree::Node;
 use crate::cipher::{IvCounter, SampleCipher};
 use crate::codec::Rule;
-use crate::drm::playready::{self, NewHeader};
+use crate::drm::playready::{self, NewHeader, NewKey};
 use crate::error::{Error, Result};
 use crate::ids::{BoxType, Kid};
 use crate::model::{Movie, Track, TrackFragment};
@@ -87,11 +87,14 @@ impl Plan {
         }
         let header = NewHeader {
             version: options.header_version,
-            kid: Some(options.kid),
-            checksum: Some(options.key.checksum(options.kid)),
+            keys: vec![NewKey {
+                kid: options.kid,
+                checksum: Some(options.key.checksum(options.kid)),
+            }],
             la_url: options.la_url.clone(),
             lui_url: options.lui_url.clone(),
             custom_attributes: options.custom_attributes.clone(),
+            ..NewHeader::default()
         };
         let object = header.object()?;
         let playready = playready::pssh(object.clone());

@@ -50,46 +50,106 @@ impl HeaderVersion {
     }
 }
 
-/// A header to be written, for AES-CTR.
+impl HeaderVersion {
+    /// Which clients read it.
+    pub fn clients(self) -> &'static str {
+        [
+            "every PlayReady client",
+            "PlayReady 2 and later (Windows 8)",
+            "PlayReady 3 and later (every Windows 10)",
+            "PlayReady 4 and later (Windows 10 1709)",
+        ][self as usize]
+    }
+}
+
+/// A key a header names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NewKey {
+    /// Its identifier.
+    pub kid: Kid,
+    /// From [`crate::cipher::ContentKey::checksum`].
+    pub checksum: Option<[u8; 8]>,
+}
+
+/// A header to be written.
 #[derive(Clone, Debug, Default)]
 pub struct NewHeader {
     /// Which form.
     pub version: HeaderVersion,
-    /// The key.
-    pub kid: Option<Kid>,
-    /// Of that key, from [`crate::cipher::ContentKey::checksum`].
-    pub checksum: Option<[u8; 8]>,
+    /// The keys; none where the client asks on demand.
+    pub keys: Vec<NewKey>,
+    /// For AES-CBC (`cbcs`) instead of AES-CTR.
+    pub cbc: bool,
     /// Where licences are asked for.
     pub la_url: Option<String>,
     /// A page for people.
     pub lui_url: Option<String>,
+    /// The domain service, base64.
+    pub ds_id: Option<String>,
     /// XML of the packager's own, put in as it is.
     pub custom_attributes: Option<String>,
+    /// Whether the client is to ask for a licence before it has a KID.
+    pub on_demand: bool,
 }
 
 impl NewHeader {
+    /// What the version cannot say of this header.
+    fn check_version(&self) -> Result<()> {
+        use HeaderVersion::{V4_0, V4_1, V4_3};
+        let version = self.version.text();
+        let cannot = |what: &str, from: &str| {
+            let sentence =
+                format!("A header of version {version} cannot {what}; use {from} or later.");
+            Err(Error::misuse("header_version", sentence))
+        };
+        if self.keys.len() > 1 && self.version <= V4_1 {
+            return cannot(&format!("name {} KIDs", self.keys.len()), "4.2");
+        }
+        if self.cbc && self.version < V4_3 {
+            return cannot("say AESCBC", "4.3");
+        }
+        if self.on_demand && self.version == V4_0 {
+            return cannot("say DECRYPTORSETUP", "4.1");
+        }
+        if self.keys.is_empty() && !self.on_demand {
+            return Err(Error::misuse("no_kid", "A header needs a KID. Give one as a UUID."));
+        }
+        Ok(())
+    }
+
+    /// PROTECTINFO, and in 4.0 what stands beside it.
+    fn protect_info(&self) -> String {
+        let algid = if self.cbc { "AESCBC" } else { "AESCTR" };
+        let base64 = |kid: Kid| STANDARD.encode(kid.to_guid_bytes());
+        // CHECKSUM is not defined for AESCBC.
+        let sum = |key: &NewKey| key.checksum.filter(|_| !self.cbc).map(|sum| STANDARD.encode(sum));
+        if self.version == HeaderVersion::V4_0 {
+            let Some(key) = self.keys.first() else { return String::new() };
+            let info =
+                format!("<PROTECTINFO><KEYLEN>16</KEYLEN><ALGID>{algid}</ALGID></PROTECTINFO>");
+            let sum = sum(key).map(|sum| element("CHECKSUM", &sum)).unwrap_or_default();
+            return format!("{info}{}{sum}", element("KID", &base64(key.kid)));
+        }
+        let kids: String = self
+            .keys
+            .iter()
+            .map(|key| {
+                let sum = sum(key).map(|sum| format!("CHECKSUM=\"{sum}\" ")).unwrap_or_default();
+                format!("<KID ALGID=\"{algid}\" {sum}VALUE=\"{}\"></KID>", base64(key.kid))
+            })
+            .collect();
+        match (kids.is_empty(), self.version) {
+            (true, _) => String::new(),
+            (false, HeaderVersion::V4_1) => element("PROTECTINFO", &kids),
+            (false, _) => element("PROTECTINFO", &element("KIDS", &kids)),
+        }
+    }
+
     /// The XML, canonical: no white space, no self-closing tags, attributes in
     /// order. Elements stand in the order of Microsoft's own files.
     pub fn xml(&self) -> Result<String> {
-        let kid = self.kid.map(|kid| STANDARD.encode(kid.to_guid_bytes())).unwrap_or_default();
-        let checksum = self.checksum.map(|sum| STANDARD.encode(sum));
-        let key_attributes = match &checksum {
-            Some(sum) => format!(r#"ALGID="AESCTR" CHECKSUM="{sum}" VALUE="{kid}""#),
-            None => format!(r#"ALGID="AESCTR" VALUE="{kid}""#),
-        };
-        let mut data = match self.version {
-            HeaderVersion::V4_0 => {
-                let sum = checksum.map(|sum| element("CHECKSUM", &sum)).unwrap_or_default();
-                let info = "<PROTECTINFO><KEYLEN>16</KEYLEN><ALGID>AESCTR</ALGID></PROTECTINFO>";
-                format!("{info}{}{sum}", element("KID", &kid))
-            }
-            HeaderVersion::V4_1 => {
-                format!("<PROTECTINFO><KID {key_attributes}></KID></PROTECTINFO>")
-            }
-            HeaderVersion::V4_2 | HeaderVersion::V4_3 => {
-                format!("<PROTECTINFO><KIDS><KID {key_attributes}></KID></KIDS></PROTECTINFO>")
-            }
-        };
+        self.check_version()?;
+        let mut data = self.protect_info();
         if let Some(custom) = self.custom_attributes.as_deref().filter(|c| !c.trim().is_empty()) {
             check_custom_attributes(custom)?;
             data += &element("CUSTOMATTRIBUTES", custom.trim());
@@ -102,6 +162,16 @@ impl NewHeader {
                 check_url(label, url)?;
                 data += &element(name, &partial_escape(url));
             }
+        }
+        if let Some(id) = self.ds_id.as_deref().map(str::trim).filter(|id| !id.is_empty()) {
+            if STANDARD.decode(id).map_or(0, |bytes| bytes.len()) != 16 {
+                let sentence = format!("The domain service ID \"{id}\" is not 16 bytes of base64.");
+                return Err(Error::misuse("bad_ds_id", sentence));
+            }
+            data += &element("DS_ID", id);
+        }
+        if self.on_demand {
+            data += &element("DECRYPTORSETUP", "ONDEMAND");
         }
         let version = self.version.text();
         Ok(format!(
