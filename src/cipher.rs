@@ -56,6 +56,11 @@ impl ContentKey {
                 "The key seed is not base64. Paste it as the licence server has it.",
             )
         })?);
+        Self::from_seed_bytes(&seed, kid)
+    }
+
+    /// The same, from the seed's bytes.
+    pub fn from_seed_bytes(seed: &[u8], kid: Kid) -> Result<Self> {
         if seed.len() < 30 {
             let sentence =
                 format!("The key seed is {} bytes; PlayReady needs at least 30.", seed.len());
@@ -99,13 +104,18 @@ impl ContentKey {
     }
 }
 
+/// The CHECKSUM as it stands in a header.
+pub fn checksum_text(key: &ContentKey, kid: Kid) -> String {
+    STANDARD.encode(key.checksum(kid))
+}
+
 /// Bytes as lower-case hex.
 pub fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|b| format!("{b:02x}")).collect()
 }
 
 /// Bytes from hex (with or without separators) or base64 (either alphabet).
-fn decode_bytes(text: &str) -> Option<Vec<u8>> {
+pub(crate) fn decode_bytes(text: &str) -> Option<Vec<u8>> {
     let text = text.trim();
     let bare = text.strip_prefix("0x").unwrap_or(text);
     let digits: Option<Vec<u8>> = bare

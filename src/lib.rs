@@ -18,8 +18,10 @@ pub mod cipher;
 pub mod codec;
 pub mod decode;
 pub mod decrypt;
+pub mod doctor;
 pub mod drm;
 pub mod error;
+pub mod explore;
 pub mod ids;
 pub mod inspect;
 pub mod lint;
@@ -31,6 +33,7 @@ pub mod report;
 mod rewrite;
 #[cfg(target_family = "wasm")]
 pub mod wasm;
+pub mod workshop;
 mod xml;
 
 pub use error::{Error, Result};

@@ -22,6 +22,8 @@ pub(crate) struct Rewrite {
     origins: Vec<Span>,
     /// The bytes of each unit in the input, in order.
     units: Vec<Span>,
+    /// Where each fragment begins in the input, in order.
+    fragments: Vec<u64>,
     trexes: Vec<Trex>,
     mfra: Option<Node>,
     /// Which piece each `sidx` is.
@@ -31,12 +33,25 @@ pub(crate) struct Rewrite {
 }
 
 impl Rewrite {
-    /// Of a file whose `ftyp` and `moov` become these.
+    /// Of a file whose `ftyp` and `moov` become these, and whose fragments are
+    /// worked on.
     pub(crate) fn new(movie: &Movie, ftyp: &Ftyp, moov: &Node) -> Result<Self> {
+        Self::build(movie, ftyp, moov, true)
+    }
+
+    /// The same, with its fragments as they are.
+    pub(crate) fn copying(movie: &Movie, ftyp: &Ftyp, moov: &Node) -> Result<Self> {
+        let mut rewrite = Self::build(movie, ftyp, moov, false)?;
+        rewrite.update_indexes(&[])?;
+        Ok(rewrite)
+    }
+
+    fn build(movie: &Movie, ftyp: &Ftyp, moov: &Node, work: bool) -> Result<Self> {
         let mut rewrite = Self {
             pieces: Vec::new(),
             origins: Vec::new(),
             units: Vec::new(),
+            fragments: movie.fragments.iter().map(|fragment| fragment.moof.at).collect(),
             trexes: movie.tracks.iter().filter_map(|track| track.trex).collect(),
             mfra: None,
             indexes: Vec::new(),
@@ -55,7 +70,8 @@ impl Rewrite {
                 continue; // inside a unit
             }
             done_to = top.span.end();
-            if let Some((unit, fragment)) = fragments.next_if(|(_, f)| f.moof.at == top.span.at) {
+            let fragment = fragments.next_if(|(_, f)| f.moof.at == top.span.at);
+            if let Some((unit, fragment)) = fragment.filter(|_| work) {
                 if fragment.span.len > limits::FRAGMENT {
                     return Err(Error::limit(
                         "fragment_too_large",
@@ -237,7 +253,7 @@ impl Rewrite {
     /// How many entries of `mfra` point at no fragment, and are left out.
     pub(crate) fn stale_index_entries(&self) -> usize {
         let Some(mfra) = &self.mfra else { return 0 };
-        let known = |at: &u64| self.units.binary_search_by_key(at, |unit| unit.at).is_ok();
+        let known = |at: &u64| self.fragments.binary_search(at).is_ok();
         mfra.all(Tfra::KIND)
             .filter_map(|node| Tfra::parse(node).ok())
             .flat_map(|tfra| tfra.entries)
@@ -250,11 +266,7 @@ impl Rewrite {
         let starts = self.starts(lengths)?;
         let Some(mut mfra) = self.mfra.clone() else { return Ok(Vec::new()) };
         let moved = |old: u64| {
-            let index = self.origins.partition_point(|origin| origin.at < old);
-            match self.pieces.get(index) {
-                Some(Piece::Work { span, .. }) if span.at == old => Some(starts[index]),
-                _ => None,
-            }
+            self.fragments.binary_search(&old).ok().and_then(|_| self.moved(old, &starts))
         };
         for node in mfra.children_mut().into_iter().flatten() {
             if node.kind == Tfra::KIND {

@@ -16,9 +16,9 @@ const LAYERS: &[&[&str]] = &[
     &["drm", "codec"],
     &["model", "manifest"],
     &["decode"],
-    &["inspect", "recipe"],
-    &["rewrite"],
-    &["protect", "decrypt"],
+    &["inspect", "recipe", "explore"],
+    &["rewrite", "doctor"],
+    &["protect", "decrypt", "workshop"],
     &["report"],
     &["wasm"],
 ];

@@ -1,0 +1,571 @@
+//! The key doctor: whatever may be a key is read in every way people get it
+//! wrong, and tried on every protected track, first against CHECKSUM, then
+//! against samples.
+
+use crate::cipher::{ContentKey, checksum_text};
+use crate::codec::Rule;
+use crate::codec::plausible::{Evidence, weigh};
+use crate::decode::from_base64;
+use crate::error::{Error, Result};
+use crate::ids::{Kid, Uuid};
+use crate::inspect::probe::{Probe, ProbedSample, entry_of};
+use crate::model::{Movie, Track};
+use crate::xml::Element;
+use crate::{Session, Step};
+use serde::Serialize;
+use zeroize::Zeroizing;
+
+/// Samples tried: of each track so many fragments, so many of each, so many
+/// bytes in all.
+const FRAGMENTS: usize = 12;
+const SAMPLES: usize = 24;
+const BYTES: u64 = 24 << 20;
+
+/// Microsoft's public test key seed (PlayReady test server).
+const TEST_SEED: &str = "XVBovsmzhP9gRIZxWfFta3VVRPzVEWmJsazEJ46I";
+
+/// What is known of a key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Verdict {
+    /// It is the key.
+    Proven,
+    /// It is not.
+    Disproven,
+    /// Nothing tells.
+    Unproven,
+}
+
+/// The answer for one track.
+#[derive(Clone, Debug, Serialize)]
+pub struct Diagnosis {
+    /// Its number.
+    pub track: u32,
+    /// Its KID.
+    pub kid: Option<Kid>,
+    /// What is known.
+    pub verdict: Verdict,
+    /// Which way of reading what was given it is about.
+    pub reading: Option<String>,
+    /// What tells.
+    pub evidence: String,
+    /// All of it in a sentence.
+    pub sentence: String,
+}
+
+/// Something that was given.
+struct Given {
+    /// What the person calls it by: its number where there are several.
+    name: String,
+    /// The KID it was given for.
+    label: Option<Kid>,
+    what: What,
+}
+
+enum What {
+    Bytes(Zeroizing<[u8; 16]>),
+    Seed(Zeroizing<Vec<u8>>),
+}
+
+/// A way to read something given, as a key for one track.
+struct Reading {
+    how: String,
+    key: ContentKey,
+}
+
+/// A [`Session`] that reads samples, and then answers.
+pub struct Doctor {
+    movie: Movie,
+    given: Vec<Given>,
+    probe: Option<Probe>,
+    samples: Vec<ProbedSample>,
+}
+
+impl Doctor {
+    /// For a file and whatever may be its keys. Text in which nothing can be
+    /// read is refused, and never repeated.
+    pub fn new(movie: &Movie, texts: &[&str]) -> Result<Self> {
+        let mut given = Vec::new();
+        for text in texts {
+            read(text, &mut given)?;
+        }
+        if given.len() > 1 {
+            for (number, one) in given.iter_mut().enumerate() {
+                one.name = format!("{} {}", one.name, number + 1);
+            }
+        }
+        if !movie.tracks.iter().any(|track| track.protection().is_some()) {
+            return Err(Error::misuse(
+                "not_protected",
+                "The file is not protected, so no key belongs to it.",
+            ));
+        }
+        let probe = Some(Probe::of_protected(movie, FRAGMENTS, SAMPLES, BYTES));
+        Ok(Self { movie: movie.clone(), given, probe, samples: Vec::new() })
+    }
+
+    /// The answer for every protected track.
+    pub fn diagnose(&self) -> Vec<Diagnosis> {
+        let protected = self.movie.tracks.iter().filter(|track| track.protection().is_some());
+        protected.map(|track| self.track(track)).collect()
+    }
+
+    fn track(&self, track: &Track) -> Diagnosis {
+        let samples: Vec<&ProbedSample> =
+            self.samples.iter().filter(|s| s.track == track.id && s.protected.is_some()).collect();
+        let default = track.protection().and_then(|p| p.kid);
+        // With rotating keys the samples say which.
+        let kid = samples.iter().find_map(|s| s.protected.as_ref().map(|p| p.kid)).or(default);
+        let Some(kid) = kid else {
+            return Diagnosis {
+                track: track.id,
+                kid: None,
+                verdict: Verdict::Unproven,
+                reading: None,
+                evidence: "The track names no KID.".into(),
+                sentence: format!("Track {} names no KID, so no key can be told for it.", track.id),
+            };
+        };
+        let mut best: Option<(Trial, String)> = None;
+        for reading in self.readings(kid) {
+            let trial = self.attempt(kid, &reading.key, &samples);
+            let better = best.as_ref().is_none_or(|(known, _)| trial.rank() > known.rank());
+            let proven = trial.verdict() == Verdict::Proven;
+            if better {
+                best = Some((trial, reading.how));
+            }
+            if proven {
+                break;
+            }
+        }
+        let Some((trial, how)) = best else {
+            return Diagnosis {
+                track: track.id,
+                kid: Some(kid),
+                verdict: Verdict::Unproven,
+                reading: None,
+                evidence: "Nothing given can be a key.".into(),
+                sentence: format!("Track {}: nothing given can be a key.", track.id),
+            };
+        };
+        let verdict = trial.verdict();
+        let evidence = trial.words();
+        let hints = self.hints(kid, verdict);
+        let sentence = match verdict {
+            Verdict::Proven => {
+                format!("Key proven on track {}, {how}: {evidence}{hints}", track.id)
+            }
+            Verdict::Disproven => {
+                format!("No key for track {} (KID {kid}): {evidence}{hints}", track.id)
+            }
+            Verdict::Unproven => {
+                format!("Nothing tells whether the key fits track {}: {evidence}{hints}", track.id)
+            }
+        };
+        Diagnosis {
+            track: track.id,
+            kid: Some(kid),
+            verdict,
+            reading: Some(how),
+            evidence,
+            sentence,
+        }
+    }
+
+    /// Every way to read what was given as a key for this KID; the likeliest first.
+    fn readings(&self, kid: Kid) -> Vec<Reading> {
+        let mut readings = Vec::new();
+        let mut add = |how: String, key: ContentKey| readings.push(Reading { how, key });
+        // What was given for this very KID comes first.
+        let mut order: Vec<&Given> = self.given.iter().collect();
+        order.sort_by_key(|given| given.label != Some(kid));
+        for given in &order {
+            let name = &given.name;
+            match &given.what {
+                What::Bytes(bytes) => {
+                    add(format!("{name} as given"), ContentKey::from_bytes(**bytes))
+                }
+                What::Seed(seed) => {
+                    if let Ok(key) = ContentKey::from_seed_bytes(seed, kid) {
+                        add(format!("{name} as a key seed"), key);
+                    }
+                }
+            }
+        }
+        for given in &order {
+            let name = &given.name;
+            match &given.what {
+                What::Bytes(bytes) => {
+                    let swapped = Uuid(**bytes).swapped().0;
+                    add(
+                        format!("{name} with its bytes swapped (GUID order)"),
+                        ContentKey::from_bytes(swapped),
+                    );
+                    let mut reversed = **bytes;
+                    reversed.reverse();
+                    add(format!("{name} back to front"), ContentKey::from_bytes(reversed));
+                }
+                What::Seed(seed) => {
+                    if let Ok(key) = ContentKey::from_seed_bytes(seed, kid.swapped()) {
+                        add(
+                            format!("{name} as a key seed, with the KID in the wrong byte order"),
+                            key,
+                        );
+                    }
+                }
+            }
+        }
+        if let Ok(key) = ContentKey::from_seed(TEST_SEED, kid) {
+            add("not what was given, but the key from Microsoft's public test seed".into(), key);
+        }
+        readings
+    }
+
+    /// What a person may have mixed up.
+    fn hints(&self, kid: Kid, verdict: Verdict) -> String {
+        let mut hints = String::new();
+        for given in &self.given {
+            let name = &given.name;
+            if let What::Bytes(bytes) = &given.what {
+                if Uuid(**bytes) == kid {
+                    hints += &format!(" What you gave ({name}) is the KID, not the key.");
+                } else if Uuid(**bytes) == kid.swapped() {
+                    hints += &format!(
+                        " What you gave ({name}) is the KID with its bytes swapped, not the key."
+                    );
+                }
+            }
+            match given.label {
+                Some(label) if label == kid.swapped() => {
+                    hints += " Your KID is byte-swapped.";
+                }
+                Some(label) if label != kid && self.given.len() == 1 => {
+                    let what = if verdict == Verdict::Proven {
+                        "The track's KID is"
+                    } else {
+                        "The track uses"
+                    };
+                    hints += &format!(" {what} {kid}, not {label}.");
+                }
+                _ => {}
+            }
+        }
+        hints
+    }
+
+    fn attempt(&self, kid: Kid, key: &ContentKey, samples: &[&ProbedSample]) -> Trial {
+        let sum = checksum_text(key, kid);
+        let mut trial = Trial::default();
+        let headers = self.movie.systems.iter().filter_map(|system| system.playready.as_ref());
+        for stated in headers.flat_map(|h| &h.keys).filter(|k| k.kid == Some(kid)) {
+            let Some(stated) = &stated.checksum else { continue };
+            trial.checksum = Some(trial.checksum.unwrap_or(false) || stated.trim() == sum);
+        }
+        let cipher = key.cipher();
+        let mut sets = None;
+        for sample in samples {
+            let Some(protected) = sample.protected.as_ref().filter(|p| p.kid == kid) else {
+                continue;
+            };
+            let Some(entry) = entry_of(&self.movie, sample) else { continue };
+            if !entry.protection().is_some_and(|p| p.is_counter_mode()) {
+                trial.other_mode = true;
+                continue;
+            }
+            let mut clear = sample.bytes.clone();
+            if cipher.apply(&protected.iv, &protected.subsamples, &mut clear).is_err() {
+                continue;
+            }
+            if let (Some(Rule::Nal(codec)), None) = (&entry.codec.rule, &sets) {
+                sets = Some(codec.parameter_sets());
+            }
+            let weight = weigh(&entry.codec, sets.as_mut(), &clear, &sample.protected_ranges());
+            trial.evidence.bits += weight.bits;
+            trial.evidence.tests += weight.tests;
+            trial.samples += 1;
+            trial.fitting += u32::from(weight.tests > 0 && weight.bits > -4.0);
+            trial.codec = entry.codec.string.clone();
+        }
+        trial
+    }
+}
+
+/// How one key did on one track.
+#[derive(Default)]
+struct Trial {
+    /// Whether CHECKSUM fits; `None` where there is none.
+    checksum: Option<bool>,
+    evidence: Evidence,
+    samples: u32,
+    fitting: u32,
+    codec: String,
+    other_mode: bool,
+}
+
+impl Trial {
+    fn by_samples(&self) -> Verdict {
+        match self.evidence.bits {
+            bits if bits >= Evidence::ENOUGH => Verdict::Proven,
+            bits if bits <= -Evidence::ENOUGH => Verdict::Disproven,
+            _ => Verdict::Unproven,
+        }
+    }
+
+    fn verdict(&self) -> Verdict {
+        match (self.by_samples(), self.checksum) {
+            (Verdict::Unproven, Some(true)) => Verdict::Proven,
+            (Verdict::Unproven, Some(false)) => Verdict::Disproven,
+            (by_samples, _) => by_samples,
+        }
+    }
+
+    /// To choose the best of several.
+    fn rank(&self) -> (u8, bool, i64) {
+        let verdict = match self.verdict() {
+            Verdict::Proven => 2,
+            Verdict::Unproven => 1,
+            Verdict::Disproven => 0,
+        };
+        (verdict, self.checksum == Some(true), self.evidence.bits as i64)
+    }
+
+    fn words(&self) -> String {
+        let codec = self.codec.split('.').next().unwrap_or_default();
+        let samples = match (self.by_samples(), self.samples) {
+            (_, 0) if self.other_mode => {
+                Some("its samples are protected with AES-CBC, which is not tried here".to_owned())
+            }
+            (_, 0) => Some("there are no samples to try it on".to_owned()),
+            (Verdict::Proven, n) => {
+                Some(format!("{} of {n} samples decrypt to {codec}", self.fitting))
+            }
+            (Verdict::Disproven, n) => Some(format!("{n} samples do not decrypt to {codec}")),
+            (Verdict::Unproven, _) if self.evidence.tests == 0 => {
+                Some(format!("protected bytes of {codec} show nothing that could be tested"))
+            }
+            (Verdict::Unproven, n) => Some(format!("{n} samples are too few to tell")),
+        };
+        let checksum = match self.checksum {
+            Some(true) => Some("CHECKSUM fits".to_owned()),
+            Some(false) => Some("CHECKSUM in the PlayReady header does not fit".to_owned()),
+            None => {
+                Some("no CHECKSUM".to_owned()).filter(|_| self.by_samples() == Verdict::Unproven)
+            }
+        };
+        let parts: Vec<String> = [checksum, samples].into_iter().flatten().collect();
+        let mut words = parts.join("; ");
+        match (self.by_samples(), self.checksum) {
+            (Verdict::Proven, Some(false)) => {
+                words += ": the key is right, and the header's CHECKSUM is wrong";
+            }
+            (Verdict::Disproven, Some(true)) => {
+                words += ": it is the header's key, but the samples were protected with another";
+            }
+            _ => {}
+        }
+        words + "."
+    }
+}
+
+impl Session for Doctor {
+    fn step(&mut self) -> Result<Step> {
+        let Some(probe) = &mut self.probe else { return Ok(Step::Done) };
+        let step = probe.step()?;
+        if step == Step::Done
+            && let Some(probe) = self.probe.take()
+        {
+            self.samples = probe.into_samples();
+        }
+        Ok(step)
+    }
+
+    fn feed(&mut self, bytes: &[u8]) -> Result<()> {
+        self.probe.as_mut().map_or(Ok(()), |probe| probe.feed(bytes))
+    }
+}
+
+/// Reads text that may hold keys, KIDs, pairs of them, key seeds: one, or many
+/// as lines, CSV, JSON (JWK) or XML (CPIX).
+fn read(text: &str, given: &mut Vec<Given>) -> Result<()> {
+    let before = given.len();
+    let text = text.trim();
+    if text.starts_with('<') {
+        cpix(&Element::parse(text)?, given);
+    } else if text.starts_with(['{', '[']) && text.contains('"') {
+        json(text, given);
+    } else if let Some(one) = token(text) {
+        given.push(named(None, one));
+    } else {
+        for line in text.lines() {
+            let words: Vec<&str> = line
+                .split(|c: char| c.is_whitespace() || matches!(c, ',' | ';' | '|' | '"' | '\''))
+                .filter(|word| !word.is_empty())
+                .collect();
+            self::line(&words, given);
+        }
+    }
+    if given.len() > before {
+        return Ok(());
+    }
+    let found = crate::cipher::decode_bytes(text).map(|bytes| bytes.len());
+    Err(Error::misuse(
+        "no_key",
+        match found {
+            Some(n) => format!(
+                "This is {n} bytes; a key or KID has 16, a key seed 30 or more. Paste all of it."
+            ),
+            None => {
+                "Nothing here can be a key: paste hex, base64, a GUID, KID:KEY, a key seed, or \
+                     a list of them."
+                    .to_owned()
+            }
+        },
+    ))
+}
+
+fn named(label: Option<Kid>, what: What) -> Given {
+    let name = match what {
+        What::Bytes(_) => "the key",
+        What::Seed(_) => "the seed",
+    };
+    Given { name: name.into(), label, what }
+}
+
+/// One word: 16 bytes, or a seed.
+fn token(word: &str) -> Option<What> {
+    if let Ok(id) = Uuid::parse(word) {
+        return Some(What::Bytes(Zeroizing::new(id.0)));
+    }
+    let bytes = Zeroizing::new(crate::cipher::decode_bytes(word).or_else(|| from_base64(word))?);
+    match bytes.len() {
+        16 => Some(What::Bytes(Zeroizing::new(<[u8; 16]>::try_from(&bytes[..]).ok()?))),
+        30.. => Some(What::Seed(bytes)),
+        _ => None,
+    }
+}
+
+/// The words of a line: `KID:KEY`, a KID and a key, or one of them.
+fn line(words: &[&str], given: &mut Vec<Given>) {
+    let mut found = Vec::new();
+    for word in words {
+        let pair = word.split_once([':', '=']).and_then(|(kid, key)| {
+            let kid = match token(kid.trim_start_matches("0x"))? {
+                What::Bytes(bytes) => Uuid(*bytes),
+                What::Seed(_) => return None,
+            };
+            Some((kid, token(key)?))
+        });
+        match (pair, token(word)) {
+            (Some((kid, key)), _) => given.push(named(Some(kid), key)),
+            (None, Some(one)) => found.push(one),
+            (None, None) => {}
+        }
+    }
+    if found.len() == 2 && matches!(found[0], What::Bytes(_)) {
+        // A KID and its key; which is which is not sure, so both are tried.
+        if let (Some(key), Some(kid)) = (found.pop(), found.pop()) {
+            let label = match &kid {
+                What::Bytes(bytes) => Some(Uuid(**bytes)),
+                What::Seed(_) => None,
+            };
+            given.push(named(label, key));
+            given.push(named(None, kid));
+        }
+        return;
+    }
+    given.extend(found.into_iter().map(|one| named(None, one)));
+}
+
+/// JSON: a JWK set, an object of KIDs and keys, a list of either.
+fn json(text: &str, given: &mut Vec<Given>) {
+    let strings: Vec<&str> = text.split('"').skip(1).step_by(2).collect();
+    let mut kid = None;
+    let mut words = strings.iter().peekable();
+    while let Some(word) = words.next() {
+        let lower = word.to_ascii_lowercase();
+        match lower.as_str() {
+            "kid" | "key_id" | "keyid" | "id" => {
+                if let Some(What::Bytes(bytes)) = words.next().and_then(|w| token(w)) {
+                    kid = Some(Uuid(*bytes));
+                }
+            }
+            "k" | "key" | "value" => {
+                if let Some(one) = words.next().and_then(|w| token(w)) {
+                    given.push(named(kid.take(), one));
+                }
+            }
+            _ => {
+                let next = words.peek().and_then(|w| token(w));
+                match (token(word), next) {
+                    // "KID": "KEY"
+                    (Some(What::Bytes(label)), Some(key)) => {
+                        words.next();
+                        given.push(named(Some(Uuid(*label)), key));
+                    }
+                    (Some(one), None) => given.push(named(kid.take(), one)),
+                    _ => {}
+                }
+            }
+        }
+    }
+}
+
+/// CPIX: ContentKey elements with a kid and a PlainValue.
+fn cpix(root: &Element, given: &mut Vec<Given>) {
+    root.walk(&mut |element| {
+        if !element.name.eq_ignore_ascii_case("ContentKey") {
+            return;
+        }
+        let kid = element.attribute("kid").and_then(|kid| Uuid::parse(kid).ok());
+        element.walk(&mut |inner| {
+            if inner.name.eq_ignore_ascii_case("PlainValue")
+                && let Some(one) = token(inner.text.trim())
+            {
+                given.push(named(kid, one));
+            }
+        });
+    });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn count(text: &str) -> Vec<(bool, bool)> {
+        let mut given = Vec::new();
+        let _ = read(text, &mut given);
+        given.iter().map(|g| (g.label.is_some(), matches!(g.what, What::Seed(_)))).collect()
+    }
+
+    #[test]
+    fn everything_people_paste() {
+        let (kid, key) =
+            ("09e36702-8f33-436c-a5dd-60ffe6671e70", "b42ca3172ee4e69bf51848a59db9cd13");
+        let bare = (false, false);
+        for text in
+            [key, kid, &format!("{{{kid}}}"), "tCyjFy7k5pv1GEilnbnNEw==", "tCyjFy7k5pv1GEilnbnNEw"]
+        {
+            assert_eq!(count(text), [bare], "{text}");
+        }
+        assert_eq!(count(TEST_SEED), [(false, true)]);
+        for text in [
+            format!("{kid}:{key}"),
+            format!("{}:{key}", kid.replace('-', "")),
+            format!(
+                "{{\"keys\":[{{\"kty\":\"oct\",\"kid\":\"CeNnAo8zQ2yl3WD_5mcecA\",\"k\":\"tCyjFy7k5pv1GEilnbnNEw\"}}]}}"
+            ),
+            format!("{{\"{kid}\": \"{key}\"}}"),
+            format!(
+                "<CPIX><ContentKeyList><ContentKey kid=\"{kid}\"><Data><Secret><PlainValue>tCyjFy7k5pv1GEilnbnNEw==</PlainValue></Secret></Data></ContentKey></ContentKeyList></CPIX>"
+            ),
+        ] {
+            assert_eq!(count(&text), [(true, false)], "{text}");
+        }
+        assert_eq!(count(&format!("kid,key\n{kid},{key}\n{kid},{key}")).len(), 4);
+        let mut given = Vec::new();
+        for text in ["", "hello", "00112233445566778899aabbccddee"] {
+            let error = read(text, &mut given).unwrap_err();
+            assert!(text.is_empty() || !error.message.contains(text), "{error}");
+        }
+    }
+}
