@@ -116,6 +116,9 @@ pub struct Codec {
     pub sample_rate: Option<u32>,
     /// Bits a second, from `esds` or `btrt`.
     pub declared_bitrate: Option<u32>,
+    /// What a decoder is set up with, as Smooth Streaming manifests have it:
+    /// parameter sets behind start codes, or an AudioSpecificConfig.
+    pub private_data: Option<Vec<u8>>,
 }
 
 impl Codec {
@@ -129,6 +132,7 @@ impl Codec {
             channels: None,
             sample_rate: None,
             declared_bitrate: None,
+            private_data: None,
         };
         let mut note = |result: Result<()>| {
             if let Err(e) = result {
@@ -179,6 +183,7 @@ impl Codec {
         let config = read_config(node, AvcC::read)?;
         let [profile, flags, level] = config.profile;
         self.string = format!("{format}.{profile:02X}{flags:02X}{level:02X}");
+        self.private_data = Some(with_start_codes(&config.parameter_sets));
         self.rule = Some(Rule::Nal(NalCodec::Avc(config)));
         Ok(())
     }
@@ -186,6 +191,7 @@ impl Codec {
     fn hevc(&mut self, node: &Node, format: FourCc) -> Result<()> {
         let config = read_config(node, HvcC::read)?;
         self.string = format!("{format}.{}", hevc::codec_suffix(&config));
+        self.private_data = Some(with_start_codes(&config.parameter_sets));
         self.rule = Some(Rule::Nal(NalCodec::Hevc(config)));
         Ok(())
     }
@@ -203,6 +209,7 @@ impl Codec {
             self.string = format!("{code}.40.{}", config.object_type);
             self.sample_rate = Some(config.sample_rate);
             self.channels = config.channels.or(self.channels);
+            self.private_data = Some(esds.specific);
         }
         Ok(())
     }
@@ -214,6 +221,10 @@ impl Codec {
         self.declared_bitrate = self.declared_bitrate.or(Some(declared).filter(|rate| *rate != 0));
         Ok(())
     }
+}
+
+fn with_start_codes(units: &[Vec<u8>]) -> Vec<u8> {
+    units.iter().flat_map(|unit| [&[0, 0, 0, 1], &unit[..]].concat()).collect()
 }
 
 fn read_config<T>(node: &Node, read: fn(&mut Reader<'_>) -> Result<T>) -> Result<T> {

@@ -18,6 +18,7 @@ pub mod cipher;
 pub mod codec;
 pub mod decode;
 pub mod decrypt;
+pub mod diff;
 pub mod doctor;
 pub mod drm;
 pub mod error;
@@ -31,6 +32,7 @@ pub mod protect;
 pub mod recipe;
 pub mod report;
 mod rewrite;
+pub mod set;
 #[cfg(target_family = "wasm")]
 pub mod wasm;
 pub mod workshop;

@@ -17,9 +17,10 @@ const LAYERS: &[&[&str]] = &[
     &["model", "manifest"],
     &["decode"],
     &["inspect", "recipe", "explore"],
-    &["rewrite", "doctor"],
+    &["rewrite", "doctor", "set"],
     &["protect", "decrypt", "workshop"],
     &["report"],
+    &["diff"],
     &["wasm"],
 ];
 

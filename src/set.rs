@@ -1,0 +1,546 @@
+//! Several files and manifests that belong together: what no file shows alone.
+
+use crate::decode::{self, Decoded};
+use crate::drm::PLAYREADY;
+use crate::drm::playready::Header;
+use crate::ids::{FourCc, Kid, SystemId};
+use crate::inspect::reuses;
+use crate::manifest::{Client, Dash, Hls, Level, Manifest, Server, Stream};
+use crate::model::{Finding, Movie, Protection, Track, TrackKind, bitrate};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Files and manifests opened together.
+#[derive(Default)]
+pub struct FileSet<'a> {
+    /// Media files, by name.
+    pub files: Vec<(String, &'a Movie)>,
+    /// Manifests, by name.
+    pub manifests: Vec<(String, Manifest)>,
+}
+
+/// A track of a file in the set.
+#[derive(Clone, Copy)]
+struct Member<'a> {
+    name: &'a str,
+    movie: &'a Movie,
+    track: &'a Track,
+}
+
+impl Member<'_> {
+    fn measured(&self) -> Option<u64> {
+        bitrate(self.track.totals.bytes, self.track.totals.duration, self.track.timescale)
+    }
+
+    /// Where its fragments begin, in ticks.
+    fn starts(&self) -> Vec<i64> {
+        let runs = self.movie.fragments.iter().flat_map(|f| &f.runs);
+        let own = runs.filter(|run| run.track_id == self.track.id && run.samples > 0);
+        own.filter_map(|run| run.tfxd.map(|(time, _)| time).or(run.presentation_time()))
+            .map(|time| time.max(0))
+            .collect()
+    }
+
+    fn is_kind(&self, kind: &str) -> bool {
+        match kind {
+            "video" => self.track.kind == TrackKind::Video,
+            "audio" => self.track.kind == TrackKind::Audio,
+            "text" | "textstream" => self.track.kind == TrackKind::Text,
+            _ => false,
+        }
+    }
+}
+
+fn found(id: &'static str, file: &str, message: impl Into<String>) -> Finding {
+    let mut finding = Finding::new(id, message);
+    finding.file = Some(file.to_owned());
+    finding
+}
+
+impl<'a> FileSet<'a> {
+    /// Everything that is wrong between the files: the gravest first.
+    pub fn check(&self) -> Vec<Finding> {
+        let mut out = Vec::new();
+        self.ivs(&mut out);
+        self.modes(&mut out);
+        self.boundaries(&mut out);
+        let server = self.manifests.iter().find_map(|(name, manifest)| match manifest {
+            Manifest::Server(server) => Some((name.as_str(), server)),
+            _ => None,
+        });
+        for (name, manifest) in &self.manifests {
+            match manifest {
+                Manifest::Server(server) => self.server(name, server, &mut out),
+                Manifest::Client(client) => {
+                    self.client(name, client, server.map(|(_, server)| server), &mut out);
+                }
+                Manifest::Dash(dash) => self.dash(name, dash, &mut out),
+                Manifest::Hls(hls) => self.hls(name, hls, &mut out),
+            }
+        }
+        out.sort_by_key(Finding::severity);
+        out
+    }
+
+    fn members(&self) -> impl Iterator<Item = Member<'_>> {
+        self.files.iter().flat_map(|(name, movie)| {
+            movie.tracks.iter().map(move |track| Member { name, movie, track })
+        })
+    }
+
+    fn ivs(&self, out: &mut Vec<Finding>) {
+        let runs = self.files.iter().enumerate();
+        let runs = runs.flat_map(|(file, (_, movie))| movie.ivs.iter().map(move |run| (file, run)));
+        let (reuses, _) = reuses(runs, 10_000);
+        let names: Vec<String> = self.files.iter().map(|(name, _)| name.clone()).collect();
+        // Within one file it was told already.
+        let mut told: BTreeMap<(usize, usize, Kid), usize> = BTreeMap::new();
+        for reuse in reuses.iter().filter(|reuse| reuse.first.0 != reuse.again.0) {
+            let pair = (reuse.first.0, reuse.again.0, reuse.first.1.kid);
+            if let Some(index) = told.get(&pair) {
+                let finding: &mut Finding = &mut out[*index];
+                finding.times = finding.times.saturating_add(1);
+                continue;
+            }
+            told.insert(pair, out.len());
+            out.push(reuse.finding(&names));
+        }
+    }
+
+    fn modes(&self, out: &mut Vec<Finding>) {
+        let mut modes: BTreeMap<Kid, (bool, String)> = BTreeMap::new();
+        for member in self.members() {
+            let Some(protection) = member.track.protection() else { continue };
+            let (Some(kid), Some(cbc)) = (protection.kid, is_cbc(protection)) else { continue };
+            let place = format!("{}, track {}", member.name, member.track.id);
+            match modes.get(&kid) {
+                Some((known, first)) if *known != cbc => {
+                    let message = format!(
+                        "The KID {kid} is used with AES-CTR and with AES-CBC: in {first}, and in {place}."
+                    );
+                    out.push(
+                        found("key_in_two_modes", member.name, message).of_track(member.track.id),
+                    );
+                }
+                Some(_) => {}
+                None => drop(modes.insert(kid, (cbc, place))),
+            }
+        }
+    }
+
+    /// Fragments of every bitrate of the video must begin together.
+    fn boundaries(&self, out: &mut Vec<Finding>) {
+        let mut videos = self.members().filter(|m| {
+            m.track.kind == TrackKind::Video
+                && m.track.timescale != 0
+                && m.track.totals.fragments > 0
+        });
+        let Some(first) = videos.next() else { return };
+        let seconds = |member: &Member<'_>| {
+            let scale = f64::from(member.track.timescale);
+            member.starts().iter().map(|t| *t as f64 / scale).collect::<Vec<f64>>()
+        };
+        let wanted = seconds(&first);
+        for member in videos {
+            let own = seconds(&member);
+            let differs = wanted.iter().zip(&own).position(|(a, b)| (a - b).abs() > 0.001);
+            let message = match differs {
+                Some(i) => format!(
+                    "Fragment {} of track {} begins at {:.3} s; in {} it begins at {:.3} s.",
+                    i + 1,
+                    member.track.id,
+                    own[i],
+                    first.name,
+                    wanted[i]
+                ),
+                None if wanted.len() != own.len() => format!(
+                    "Track {} has {} fragments; the video of {} has {}.",
+                    member.track.id,
+                    own.len(),
+                    first.name,
+                    wanted.len()
+                ),
+                None => continue,
+            };
+            out.push(found("boundaries_differ", member.name, message).of_track(member.track.id));
+        }
+    }
+
+    fn server(&self, name: &str, server: &Server, out: &mut Vec<Finding>) {
+        let clients: Vec<&Client> = self
+            .manifests
+            .iter()
+            .filter_map(|(_, m)| if let Manifest::Client(c) = m { Some(c) } else { None })
+            .collect();
+        for listed in &server.tracks {
+            let src = listed.src.rsplit(['/', '\\']).next().unwrap_or_default();
+            let file = self.files.iter().find(|(file, _)| base(file).eq_ignore_ascii_case(src));
+            let Some((file, movie)) = file else {
+                if self.files.is_empty() {
+                    continue;
+                }
+                let message = format!("It names {src}, which was not opened with it.");
+                out.push(found("manifest_file_missing", name, message));
+                continue;
+            };
+            let kind_fits =
+                |track: &&Track| Member { name: file, movie, track }.is_kind(&listed.kind);
+            let track = match listed.track_id {
+                Some(id) => movie.track(id),
+                None => movie.tracks.iter().find(kind_fits),
+            };
+            let Some(track) = track.filter(kind_fits) else {
+                let id = listed.track_id.map_or("any".into(), |id| id.to_string());
+                let message = format!(
+                    "It says that track {id} of {src} is {}; that file has no such track.",
+                    listed.kind
+                );
+                out.push(found("track_id_mismatch", name, message));
+                continue;
+            };
+            let member = Member { name: file, movie, track };
+            if let (Some(stated), Some(measured)) = (listed.bitrate, member.measured())
+                && off(stated, measured)
+            {
+                let message = format!(
+                    "systemBitrate of {src}, track {}, is {stated}; measured are {measured} bit/s.",
+                    track.id
+                );
+                out.push(found("bitrate_differs", name, message).of_track(track.id));
+            }
+            let levels: Vec<u64> = clients
+                .iter()
+                .flat_map(|client| &client.streams)
+                .filter(|stream| member.is_kind(&stream.kind))
+                .flat_map(|stream| stream.levels.iter().filter_map(|level| level.bitrate))
+                .collect();
+            if let Some(stated) =
+                listed.bitrate.filter(|rate| !levels.is_empty() && !levels.contains(rate))
+            {
+                let message = format!(
+                    "systemBitrate {stated} of {src} is not a Bitrate of the client manifest: its \
+                     fragments cannot be asked for."
+                );
+                out.push(found("bitrate_differs", name, message).of_track(track.id));
+            }
+        }
+    }
+
+    fn client(&self, name: &str, client: &Client, server: Option<&Server>, out: &mut Vec<Finding>) {
+        for (system, text) in &client.protection {
+            self.header(name, *system, &decode::protection_header(*system, text, 0), out);
+        }
+        let real = self.members().filter_map(|m| m.track.seconds(m.track.totals.duration));
+        let real = real.max_by(f64::total_cmp).filter(|s| *s > 0.0);
+        if let (Some(stated), Some(real), false) = (client.duration, real, client.live) {
+            let stated = stated as f64 / client.timescale.max(1) as f64;
+            if (stated - real).abs() > 2.5 {
+                let message = format!("Its Duration is {stated:.3} s; the files last {real:.3} s.");
+                out.push(found("durations_disagree", name, message));
+            }
+        }
+        for stream in &client.streams {
+            self.stream(name, stream, server, out);
+        }
+    }
+
+    fn stream(&self, name: &str, stream: &Stream, server: Option<&Server>, out: &mut Vec<Finding>) {
+        let kind = stream.kind.as_str();
+        if let Some(chunks) = stream.chunks.filter(|n| *n != stream.times.len() as u64) {
+            let message = format!(
+                "The {kind} stream says it has {chunks} chunks, and lists {}.",
+                stream.times.len()
+            );
+            out.push(found("chunks_differ", name, message));
+        }
+        let mut seen = BTreeSet::new();
+        for level in &stream.levels {
+            let Some(rate) = level.bitrate else { continue };
+            if !seen.insert(rate) {
+                let message =
+                    format!("Two quality levels of the {kind} stream have the bitrate {rate}.");
+                out.push(found("bitrate_twice", name, message));
+            }
+        }
+        for level in &stream.levels {
+            let Some(member) = self.of_level(stream, level, server) else { continue };
+            self.level(name, stream, level, member, out);
+        }
+    }
+
+    /// The track a quality level is about: by the server manifest, else by its
+    /// bitrate, else the only one.
+    fn of_level(
+        &self,
+        stream: &Stream,
+        level: &Level,
+        server: Option<&Server>,
+    ) -> Option<Member<'_>> {
+        let listed = server.and_then(|server| {
+            server.tracks.iter().find(|track| {
+                track.bitrate == level.bitrate
+                    && (track.kind == stream.kind
+                        || (track.kind == "textstream" && stream.kind == "text"))
+            })
+        });
+        let candidates: Vec<Member<'_>> =
+            self.members().filter(|member| member.is_kind(&stream.kind)).collect();
+        if let Some(listed) = listed {
+            let src = listed.src.rsplit(['/', '\\']).next().unwrap_or_default();
+            return candidates.into_iter().find(|member| {
+                base(member.name).eq_ignore_ascii_case(src)
+                    && listed.track_id.is_none_or(|id| id == member.track.id)
+            });
+        }
+        let rate = level.bitrate?;
+        let close = |member: &&Member<'_>| {
+            let declared = member.track.codec().and_then(|codec| codec.declared_bitrate);
+            declared.map(u64::from) == Some(rate)
+                || member.measured().is_some_and(|m| !off(rate, m))
+        };
+        match (candidates.iter().find(close), &candidates[..]) {
+            (Some(member), _) => Some(*member),
+            (None, [only]) if stream.levels.len() == 1 => Some(*only),
+            _ => None,
+        }
+    }
+
+    fn level(
+        &self,
+        name: &str,
+        stream: &Stream,
+        level: &Level,
+        member: Member<'_>,
+        out: &mut Vec<Finding>,
+    ) {
+        let (track, file) = (member.track, member.name);
+        let mut tell = |id, message: String| out.push(found(id, name, message).of_track(track.id));
+        let rate = level.bitrate.unwrap_or(0);
+        if let Some(measured) = member.measured().filter(|m| rate > 0 && off(rate, *m)) {
+            tell(
+                "bitrate_differs",
+                format!(
+                    "The Bitrate {rate} is that of {file}, where {measured} bit/s are measured."
+                ),
+            );
+        }
+        if u64::from(track.timescale) != stream.timescale {
+            tell(
+                "timescale_not_smooth",
+                format!(
+                    "TimeScale is {}, but that of {file} is {}.",
+                    stream.timescale, track.timescale
+                ),
+            );
+        }
+        let starts: Vec<i64> = member.starts();
+        let listed: Vec<i64> =
+            stream.times.iter().map(|(t, _)| i64::try_from(*t).unwrap_or(i64::MAX)).collect();
+        if !starts.is_empty() && !listed.is_empty() {
+            let differs = listed.iter().zip(&starts).position(|(a, b)| (a - b).abs() > 1);
+            match differs {
+                Some(i) => tell(
+                    "chunks_differ",
+                    format!(
+                        "Chunk {} of the {} stream begins at {}; the fragment in {file} at {}.",
+                        i + 1,
+                        stream.kind,
+                        listed[i],
+                        starts[i]
+                    ),
+                ),
+                None if listed.len() != starts.len() => tell(
+                    "chunks_differ",
+                    format!(
+                        "The {} stream lists {} chunks; {file} has {} fragments.",
+                        stream.kind,
+                        listed.len(),
+                        starts.len()
+                    ),
+                ),
+                None => {}
+            }
+        }
+        let Some(entry) = track.entries.first() else { return };
+        if let Some(code) = &level.fourcc
+            && !fourcc_fits(code, entry.format)
+        {
+            tell("fourcc_differs", format!("FourCC is {code}, but {file} has {}.", entry.format));
+        }
+        if let (Some(text), Some(own)) = (&level.private_data, &entry.codec.private_data)
+            && !private_data_fits(text, own)
+        {
+            tell(
+                "codec_private_data",
+                format!(
+                    "CodecPrivateData at {rate} bit/s is not the configuration of {file}, track {}.",
+                    track.id
+                ),
+            );
+        }
+        if let (Some(stated), Some(crate::codec::Rule::Nal(codec))) =
+            (level.nal_length, &entry.codec.rule)
+            && usize::from(stated) != codec.length_size()
+        {
+            tell(
+                "codec_private_data",
+                format!(
+                    "NALUnitLengthField is {stated}; NAL lengths in {file} are {} bytes.",
+                    codec.length_size()
+                ),
+            );
+        }
+    }
+
+    /// A protection header of a manifest against those of the files.
+    fn header(
+        &self,
+        name: &str,
+        system: Option<SystemId>,
+        decoded: &Decoded,
+        out: &mut Vec<Finding>,
+    ) {
+        for finding in decoded.all_findings() {
+            let mut finding = finding.clone();
+            finding.file = Some(name.to_owned());
+            (finding.at, finding.length) = (None, None);
+            out.push(finding);
+        }
+        if system.is_some_and(|system| system != PLAYREADY) {
+            return;
+        }
+        let mut theirs: Option<&Header> = None;
+        decoded.walk(&mut |part| theirs = theirs.or(part.header.as_ref()));
+        let Some(theirs) = theirs else { return };
+        for (file, movie) in &self.files {
+            let Some(own) = movie.systems.iter().find_map(|s| s.playready.as_ref()) else {
+                continue;
+            };
+            let kids = |header: &Header| header.kids.iter().copied().collect::<BTreeSet<Kid>>();
+            let message = if kids(own) != kids(theirs) {
+                format!("Its PlayReady header names other KIDs than that of {file}.")
+            } else if own.la_url != theirs.la_url {
+                format!("Its PlayReady header has another LA_URL than that of {file}.")
+            } else if own.xml != theirs.xml {
+                format!("Its PlayReady header is not the same, byte for byte, as that of {file}.")
+            } else {
+                continue;
+            };
+            out.push(found("manifest_header_differs", name, message));
+        }
+    }
+
+    fn dash(&self, name: &str, dash: &Dash, out: &mut Vec<Finding>) {
+        let kids: BTreeSet<Kid> =
+            self.members().filter_map(|member| member.track.protection()?.kid).collect();
+        for protection in &dash.protection {
+            let decoded = decode::content_protection(protection, 0);
+            let system =
+                protection.system.or_else(|| crate::ids::Uuid::parse(&protection.scheme).ok());
+            if decoded.inner.is_empty() {
+                // Only the scheme, or a system without data.
+            } else {
+                self.header(name, system, &decoded, out);
+            }
+            if let Some(kid) =
+                protection.default_kid.filter(|kid| !kids.is_empty() && !kids.contains(kid))
+            {
+                let swapped = kids.contains(&kid.swapped());
+                let id = if swapped { "kid_byte_swapped" } else { "kid_not_in_header" };
+                let what =
+                    if swapped { " It is one of theirs in the wrong byte order." } else { "" };
+                let message = format!("cenc:default_KID {kid} is not a KID of the files.{what}");
+                out.push(found(id, name, message));
+            }
+        }
+    }
+
+    fn hls(&self, name: &str, hls: &Hls, out: &mut Vec<Finding>) {
+        let playready: Vec<_> =
+            hls.keys.iter().filter(|key| key.format == "com.microsoft.playready").collect();
+        for key in &playready {
+            if let Ok(decoded) = decode::recognise(key.uri.as_bytes()) {
+                self.header(name, Some(PLAYREADY), &decoded, out);
+                let mut whole = false;
+                decoded.walk(&mut |part| whole |= part.kind == "pssh");
+                if whole {
+                    let message =
+                        "A PlayReady key holds a pssh box; the bare object belongs there.";
+                    out.push(found("header_mixed_up", name, message));
+                }
+            }
+            let modes = self.members().filter_map(|m| is_cbc(m.track.protection()?));
+            let modes: BTreeSet<bool> = modes.collect();
+            let wanted = match modes.iter().collect::<Vec<_>>()[..] {
+                [false] => "SAMPLE-AES-CTR",
+                [true] => "SAMPLE-AES",
+                _ => continue,
+            };
+            if key.method != wanted {
+                let message = format!("METHOD is {}, but the files want {wanted}.", key.method);
+                out.push(found("hls_method", name, message));
+            }
+        }
+        if !playready.is_empty() && !playready.iter().any(|key| key.session) {
+            let message = "It has no EXT-X-SESSION-KEY for PlayReady.";
+            out.push(found("hls_session_key", name, message));
+        }
+    }
+}
+
+fn base(name: &str) -> &str {
+    name.rsplit(['/', '\\']).next().unwrap_or(name)
+}
+
+/// More than a tenth off.
+fn off(stated: u64, measured: u64) -> bool {
+    stated.abs_diff(measured).saturating_mul(10) > stated
+}
+
+fn is_cbc(protection: &Protection) -> Option<bool> {
+    match &protection.scheme?.0 {
+        b"cbcs" | b"cbc1" => Some(true),
+        b"piff" => Some(protection.algorithm_id == 2),
+        _ => Some(false),
+    }
+}
+
+/// Whether a FourCC of a manifest is for this sample entry.
+fn fourcc_fits(code: &str, format: FourCc) -> bool {
+    let fits: &[&str] = match &format.0 {
+        b"avc1" | b"avc3" | b"dva1" | b"dvav" => &["H264", "AVC1", "DAVC", "X264", "AVCB"],
+        b"hvc1" | b"hev1" | b"dvh1" | b"dvhe" => &["HVC1", "HEV1", "H265", "HEVC", "DVHE", "DVH1"],
+        b"mp4a" => &["AACL", "AACH", "AACP", "MP3"],
+        b"ac-3" => &["AC-3"],
+        b"ec-3" => &["EC-3"],
+        b"vc-1" | b"ovc1" => &["WVC1"],
+        b"wma " | b"owma" => &["WMA2", "WMAP", "WMA"],
+        b"dfxp" | b"stpp" => &["TTML", "DFXP"],
+        _ => return true,
+    };
+    fits.iter().any(|fit| fit.eq_ignore_ascii_case(code))
+}
+
+/// Whether CodecPrivateData is a codec's configuration. The same parameter sets
+/// in another order are the same.
+fn private_data_fits(text: &str, own: &[u8]) -> bool {
+    let Some(stated) = crate::cipher::decode_bytes(text) else { return text.is_empty() };
+    let units = |bytes: &[u8]| {
+        let mut units: Vec<Vec<u8>> = Vec::new();
+        let mut rest = bytes;
+        while let Some(at) = rest.windows(4).position(|w| w == [0, 0, 0, 1]) {
+            rest = &rest[at + 4..];
+            let end = rest.windows(4).position(|w| w == [0, 0, 0, 1]).unwrap_or(rest.len());
+            units.push(rest[..end].to_vec());
+        }
+        units.sort();
+        units
+    };
+    let (a, b) = (units(&stated), units(own));
+    if b.is_empty() {
+        // Some writers cut the AudioSpecificConfig to its first two bytes.
+        return stated == own
+            || (stated.len() >= 2 && own.starts_with(&stated))
+            || stated.is_empty();
+    }
+    a == b
+}
