@@ -18,7 +18,7 @@ use zeroize::Zeroizing;
 /// Samples tried: of each track so many fragments, so many of each, so many
 /// bytes in all.
 const FRAGMENTS: usize = 12;
-const SAMPLES: usize = 24;
+const SAMPLES: usize = 50;
 const BYTES: u64 = 24 << 20;
 
 /// Microsoft's public test key seed (PlayReady test server).
@@ -280,10 +280,9 @@ impl Doctor {
                 sets = Some(codec.parameter_sets());
             }
             let weight = weigh(&entry.codec, sets.as_mut(), &clear, &sample.protected_ranges());
-            trial.evidence.bits += weight.bits;
-            trial.evidence.tests += weight.tests;
+            trial.evidence.join(weight);
             trial.samples += 1;
-            trial.fitting += u32::from(weight.tests > 0 && weight.bits > -4.0);
+            trial.fitting += u32::from(weight.tests > 0 && weight.total() > -6.0);
             trial.codec = entry.codec.string.clone();
         }
         trial
@@ -304,7 +303,7 @@ struct Trial {
 
 impl Trial {
     fn by_samples(&self) -> Verdict {
-        match self.evidence.bits {
+        match self.evidence.total() {
             bits if bits >= Evidence::ENOUGH => Verdict::Proven,
             bits if bits <= -Evidence::ENOUGH => Verdict::Disproven,
             _ => Verdict::Unproven,
@@ -326,7 +325,7 @@ impl Trial {
             Verdict::Unproven => 1,
             Verdict::Disproven => 0,
         };
-        (verdict, self.checksum == Some(true), self.evidence.bits as i64)
+        (verdict, self.checksum == Some(true), self.evidence.total() as i64)
     }
 
     fn words(&self) -> String {

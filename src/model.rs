@@ -335,6 +335,8 @@ pub struct ProtectionHeader {
     pub in_fragment: bool,
     /// Of the box.
     pub version: u8,
+    /// The keys the box lists itself.
+    pub listed: Vec<Kid>,
     /// The keys the box lists, or its PlayReady header does.
     pub kids: Vec<Kid>,
     /// The system's own data.

@@ -1,9 +1,19 @@
 //! The inspection as hosts show it: the verdict, then the facts. This is the
-//! value the page gets, and `ismvault inspect --json` prints.
+//! value the page gets, and `ismvault inspect --json` prints. `docs/inspection.md`
+//! describes it.
 
-use crate::boxes::protection::PIFF_PSSH;
+mod csv;
+mod html;
+mod timeline;
+
+pub use csv::csv;
+pub use html::html;
+pub use timeline::{Point, Timeline, timelines};
+
+use crate::boxes::protection::{PIFF_PSSH, Pssh};
 use crate::cipher::hex;
 use crate::codec::Rule;
+use crate::decode::Decoded;
 use crate::drm;
 use crate::drm::playready::Header;
 use crate::ids::{FourCc, Kid, SystemId};
@@ -155,9 +165,13 @@ pub struct SystemSummary {
     pub data_size: usize,
     /// Its data; for PlayReady the PlayReady Object.
     pub data_base64: String,
+    /// Whether it is in a fragment, as where keys rotate.
+    pub in_fragment: bool,
     /// PlayReady's header.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub header: Option<HeaderSummary>,
+    /// All that is in it.
+    pub decoded: Decoded,
 }
 
 /// A WRMHEADER, each KID in both byte orders.
@@ -185,7 +199,7 @@ impl Inspection {
         findings.sort_by_key(Finding::severity);
         let refusal = crate::protect::refusal(movie);
         let mut inspection = Self {
-            schema: 1,
+            schema: 2,
             verdict: String::new(),
             protectable: Protectable {
                 yes: refusal.is_none(),
@@ -390,6 +404,17 @@ fn system(system: &ProtectionHeader) -> SystemSummary {
         kids: system.kids.clone(),
         data_size: system.data.len(),
         data_base64: STANDARD.encode(&system.data),
+        in_fragment: system.in_fragment,
+        decoded: crate::decode::pssh(
+            &Pssh {
+                version: system.version,
+                flags: 0,
+                system_id: system.system_id,
+                kids: system.listed.clone(),
+                data: system.data.clone(),
+            },
+            system.envelope,
+        ),
         header: system.playready.clone().map(|header| HeaderSummary {
             kids_guid: header.kids.iter().map(|kid| kid.swapped()).collect(),
             header,

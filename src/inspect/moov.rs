@@ -239,7 +239,7 @@ fn is_known(movie: &Movie, pssh: &Pssh) -> bool {
 }
 
 fn read_system(movie: &mut Movie, node: &Node, pssh: Pssh, path: &str) {
-    let mut kids = pssh.kids;
+    let mut kids = pssh.kids.clone();
     let mut playready = None;
     if pssh.system_id == PLAYREADY && pssh.data.len() <= limits::PSSH {
         let mut problems = Vec::new();
@@ -273,6 +273,7 @@ fn read_system(movie: &mut Movie, node: &Node, pssh: Pssh, path: &str) {
         size: node.size(),
         in_fragment: path.starts_with("moof"),
         version: pssh.version,
+        listed: pssh.kids,
         kids,
         data: pssh.data,
         playready,

@@ -19,12 +19,10 @@ pub(crate) fn run(movie: &Movie, samples: &[ProbedSample], out: &mut Vec<Finding
             known = Some(sets.entry(sample.track).or_insert_with(|| codec.parameter_sets()));
         }
         let weight = weigh(&entry.codec, known, &sample.bytes, &ranges);
-        let total = evidence.entry(sample.track).or_default();
-        total.bits += weight.bits;
-        total.tests += weight.tests;
+        evidence.entry(sample.track).or_default().join(weight);
     }
     for (track, evidence) in evidence {
-        if evidence.bits > Evidence::ENOUGH {
+        if evidence.total() > Evidence::ENOUGH {
             let message = format!(
                 "Its samples are called protected, but {} tests of their protected bytes find \
                  them clear as they stand.",
