@@ -107,7 +107,26 @@ impl Doctor {
     /// The answer for every protected track.
     pub fn diagnose(&self) -> Vec<Diagnosis> {
         let protected = self.movie.tracks.iter().filter(|track| track.protection().is_some());
-        protected.map(|track| self.track(track)).collect()
+        let mut found: Vec<Diagnosis> = protected.map(|track| self.track(track)).collect();
+        // What one track proves holds for every track with its KID.
+        let proven: Vec<Diagnosis> =
+            found.iter().filter(|d| d.verdict == Verdict::Proven).cloned().collect();
+        for diagnosis in found.iter_mut().filter(|d| d.verdict == Verdict::Unproven) {
+            let twin = proven.iter().find(|p| p.kid.is_some() && p.kid == diagnosis.kid);
+            if let Some(twin) = twin {
+                diagnosis.verdict = Verdict::Proven;
+                diagnosis.reading.clone_from(&twin.reading);
+                diagnosis.evidence = format!(
+                    "The same KID is proven on track {}; {}",
+                    twin.track, diagnosis.evidence
+                );
+                diagnosis.sentence = format!(
+                    "Key proven for track {} by track {}, which has the same KID.",
+                    diagnosis.track, twin.track
+                );
+            }
+        }
+        found
     }
 
     fn track(&self, track: &Track) -> Diagnosis {
@@ -282,6 +301,7 @@ impl Doctor {
             let weight = weigh(&entry.codec, sets.as_mut(), &clear, &sample.protected_ranges());
             trial.evidence.join(weight);
             trial.samples += 1;
+            trial.tested += u32::from(weight.tests > 0);
             trial.fitting += u32::from(weight.tests > 0 && weight.total() > -6.0);
             trial.codec = entry.codec.string.clone();
         }
@@ -296,6 +316,8 @@ struct Trial {
     checksum: Option<bool>,
     evidence: Evidence,
     samples: u32,
+    /// Those with protected bytes that a test looks at.
+    tested: u32,
     fitting: u32,
     codec: String,
     other_mode: bool,
@@ -335,14 +357,16 @@ impl Trial {
                 Some("its samples are protected with AES-CBC, which is not tried here".to_owned())
             }
             (_, 0) => Some("there are no samples to try it on".to_owned()),
-            (Verdict::Proven, n) => {
-                Some(format!("{} of {n} samples decrypt to {codec}", self.fitting))
+            (Verdict::Proven, _) => {
+                Some(format!("{} of {} samples decrypt to {codec}", self.fitting, self.tested))
             }
             (Verdict::Disproven, n) => Some(format!("{n} samples do not decrypt to {codec}")),
             (Verdict::Unproven, _) if self.evidence.tests == 0 => {
                 Some(format!("protected bytes of {codec} show nothing that could be tested"))
             }
-            (Verdict::Unproven, n) => Some(format!("{n} samples are too few to tell")),
+            (Verdict::Unproven, n) => {
+                Some(format!("the protected bytes of {n} samples show too little to tell"))
+            }
         };
         let checksum = match self.checksum {
             Some(true) => Some("CHECKSUM fits".to_owned()),

@@ -10,6 +10,7 @@
 
 mod checks;
 mod moov;
+mod places;
 pub mod probe;
 mod source;
 
@@ -438,6 +439,7 @@ impl Inspector {
         moov::end_fragments(&mut self.movie);
         self.movie.ivs = std::mem::take(&mut self.past.ivs);
         checks::run(&mut self.movie);
+        places::fill(&mut self.movie);
         let probe =
             Probe::of_protected(&self.movie, PROBED_FRAGMENTS, PROBED_SAMPLES, PROBED_BYTES);
         self.probe = Some((Probing::Media, probe));
@@ -454,6 +456,7 @@ impl Inspector {
             let samples = probe.into_samples();
             self.probe = self.probed(what, &samples);
         }
+        places::fill(&mut self.movie);
         self.stage = Stage::Done;
         Ok(Step::Done)
     }

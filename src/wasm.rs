@@ -5,15 +5,23 @@
 //! path}`. Randomness comes from the worker's `crypto`.
 
 use crate::cipher::{ContentKey, IvCounter};
-use crate::drm::playready::HeaderVersion;
+use crate::decode;
+use crate::diff::compare;
+use crate::doctor::Doctor;
+use crate::drm::playready::{HeaderVersion, NewHeader, NewKey};
 use crate::error::{Error, Result};
-use crate::ids::{Kid, Uuid};
+use crate::explore;
+use crate::ids::{BoxType, Kid, Uuid};
 use crate::inspect::Inspector;
+use crate::manifest::Manifest;
+use crate::model::Movie;
 use crate::protect::{Options, PROFILES, Plan, Profile};
 use crate::recipe::{Piece, Planner, Recipe as _};
-use crate::report::Inspection;
+use crate::report::{self, Inspection};
+use crate::set::FileSet;
+use crate::workshop::{HeaderChange, every_version};
 use crate::{Session, Step};
-use js_sys::{Float64Array, Uint8Array};
+use js_sys::{Float64Array, Uint8Array, Uint16Array};
 use serde::{Deserialize, Serialize};
 use wasm_bindgen::prelude::*;
 use zeroize::Zeroizing;
@@ -105,6 +113,258 @@ impl JsInspector {
     /// What was found so far.
     pub fn inspection(&self) -> JsResult<JsValue> {
         to_js(&Inspection::new(self.0.movie()))
+    }
+
+    /// The fragments of every track over time.
+    pub fn timelines(&self) -> JsResult<JsValue> {
+        to_js(&report::timelines(self.0.movie()))
+    }
+
+    /// Every box at the top: what kinds there are, and of each box the number
+    /// of its kind, its offset and its size.
+    pub fn tops(&self) -> JsResult<Tops> {
+        let mut kinds: Vec<BoxType> = Vec::new();
+        let (mut kind, mut at, mut size) = (Vec::new(), Vec::new(), Vec::new());
+        for top in &self.0.movie().top {
+            let index = kinds.iter().position(|k| *k == top.kind).unwrap_or_else(|| {
+                kinds.push(top.kind);
+                kinds.len() - 1
+            });
+            kind.push(index as u16);
+            at.push(top.span.at as f64);
+            size.push(top.span.len as f64);
+        }
+        #[derive(Serialize)]
+        struct Kind {
+            kind: String,
+            name: Option<&'static str>,
+            source: Option<&'static str>,
+        }
+        let kinds: Vec<Kind> = kinds
+            .into_iter()
+            .map(|kind| {
+                let (name, source) = explore::names(kind);
+                Kind { kind: kind.to_string(), name, source }
+            })
+            .collect();
+        Ok(Tops {
+            kinds: to_js(&kinds)?,
+            kind: Uint16Array::from(&kind[..]),
+            at: Float64Array::from(&at[..]),
+            size: Float64Array::from(&size[..]),
+        })
+    }
+
+    /// The tree of a box at the top, from its bytes.
+    pub fn tree(&self, bytes: &[u8], at: f64) -> JsResult<JsValue> {
+        to_js(&explore::tree(bytes, at as u64).map_err(throw)?.0)
+    }
+
+    /// The fields of the box at `box_at` in the box at the top that `bytes`
+    /// are: `{fields: [{name, at, len, value}], total, error}`.
+    pub fn fields(&self, bytes: &[u8], at: f64, box_at: f64, from: usize) -> JsResult<JsValue> {
+        let table = explore::fields(self.0.movie(), bytes, at as u64, box_at as u64, from);
+        to_js(&table.map_err(throw)?)
+    }
+
+    /// The samples of a fragment, from the bytes of its `moof`.
+    pub fn samples(&self, bytes: &[u8], at: f64) -> JsResult<JsValue> {
+        to_js(&explore::samples(self.0.movie(), bytes, at as u64).map_err(throw)?)
+    }
+
+    /// What differs between this file and another.
+    pub fn compare(&self, other: &JsInspector) -> JsResult<JsValue> {
+        to_js(&compare(self.0.movie(), other.0.movie()))
+    }
+
+    /// The report: `html` or `csv`.
+    pub fn report(&self, form: &str, name: &str) -> JsResult<String> {
+        let movie = self.0.movie();
+        let inspection = Inspection::new(movie);
+        let timelines = report::timelines(movie);
+        Ok(match form {
+            "csv" => report::csv(&inspection, &timelines),
+            _ => report::html(name, &inspection, &timelines),
+        })
+    }
+}
+
+/// The boxes at the top of a file.
+#[wasm_bindgen(getter_with_clone)]
+pub struct Tops {
+    /// `{kind, name, source}` of every kind there is.
+    pub kinds: JsValue,
+    /// The kind of each box.
+    pub kind: Uint16Array,
+    /// Its offset.
+    pub at: Float64Array,
+    /// Its size.
+    pub size: Float64Array,
+}
+
+/// The key doctor: a session, then an answer.
+#[wasm_bindgen(js_name = Doctor)]
+pub struct JsDoctor(Doctor);
+
+#[wasm_bindgen(js_class = Doctor)]
+impl JsDoctor {
+    /// For a file, and text that may hold its keys.
+    #[wasm_bindgen(constructor)]
+    pub fn new(inspector: &JsInspector, text: String) -> JsResult<Self> {
+        let text = Zeroizing::new(text);
+        Ok(Self(Doctor::new(inspector.0.movie(), &[&text]).map_err(throw)?))
+    }
+
+    /// The spans to read next; `undefined` when done.
+    pub fn step(&mut self) -> JsResult<Option<Float64Array>> {
+        step(&mut self.0)
+    }
+
+    /// Bytes of those spans.
+    pub fn feed(&mut self, bytes: &[u8]) -> JsResult<()> {
+        self.0.feed(bytes).map_err(throw)
+    }
+
+    /// `[{track, kid, verdict, reading, evidence, sentence}]`.
+    pub fn diagnose(&self) -> JsResult<JsValue> {
+        to_js(&self.0.diagnose())
+    }
+}
+
+/// Recognises a protection header in any wrapping.
+#[wasm_bindgen]
+pub fn recognise(bytes: &[u8]) -> JsResult<JsValue> {
+    to_js(&decode::recognise(bytes).map_err(throw)?)
+}
+
+/// Files and manifests opened together.
+#[wasm_bindgen(js_name = FileSet)]
+#[derive(Default)]
+pub struct JsSet {
+    files: Vec<(String, Movie)>,
+    manifests: Vec<(String, Manifest)>,
+}
+
+#[wasm_bindgen(js_class = FileSet)]
+impl JsSet {
+    /// Without files.
+    #[wasm_bindgen(constructor)]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Adds a media file.
+    #[wasm_bindgen(js_name = addFile)]
+    pub fn add_file(&mut self, name: String, inspector: &JsInspector) {
+        self.files.push((name, inspector.0.movie().clone()));
+    }
+
+    /// Adds a manifest; gives what it is, in words.
+    #[wasm_bindgen(js_name = addManifest)]
+    pub fn add_manifest(&mut self, name: String, bytes: &[u8]) -> JsResult<String> {
+        let manifest = Manifest::parse(bytes).map_err(throw)?;
+        let kind = manifest.kind().to_owned();
+        self.manifests.push((name, manifest));
+        Ok(kind)
+    }
+
+    /// What is wrong between them.
+    pub fn check(&self) -> JsResult<JsValue> {
+        let files = self.files.iter().map(|(name, movie)| (name.clone(), movie)).collect();
+        let set = FileSet { files, manifests: self.manifests.clone() };
+        to_js(&set.check())
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct JsHeader {
+    kids: String,
+    key: Option<Zeroizing<String>>,
+    la_url: Option<String>,
+    lui_url: Option<String>,
+    ds_id: Option<String>,
+    custom_attributes: Option<String>,
+    version: Option<String>,
+    cbc: bool,
+    on_demand: bool,
+}
+
+impl JsHeader {
+    fn read(value: JsValue) -> JsResult<NewHeader> {
+        let options: Self = serde_wasm_bindgen::from_value(value)
+            .map_err(|e| throw(Error::misuse("bad_options", e.to_string())))?;
+        options.header().map_err(throw)
+    }
+
+    fn header(self) -> Result<NewHeader> {
+        let given = |text: Option<String>| text.filter(|text| !text.trim().is_empty());
+        let key = self.key.filter(|key| !key.trim().is_empty());
+        let key = key.map(|key| ContentKey::parse(&key)).transpose()?;
+        let words = self.kids.split(|c: char| c.is_whitespace() || c == ',');
+        let mut keys = Vec::new();
+        for (i, text) in words.filter(|word| !word.is_empty()).enumerate() {
+            let kid = Kid::parse(text)?;
+            // One key is that of the first KID.
+            let checksum = key.as_ref().filter(|_| i == 0).map(|key| key.checksum(kid));
+            keys.push(NewKey { kid, checksum });
+        }
+        Ok(NewHeader {
+            version: match given(self.version) {
+                Some(text) => HeaderVersion::parse(&text)?,
+                None => HeaderVersion::default(),
+            },
+            keys,
+            cbc: self.cbc,
+            la_url: given(self.la_url),
+            lui_url: given(self.lui_url),
+            ds_id: given(self.ds_id),
+            custom_attributes: given(self.custom_attributes),
+            on_demand: self.on_demand,
+        })
+    }
+}
+
+/// A PlayReady header from `{kids, key, laUrl, luiUrl, dsId, customAttributes,
+/// version, cbc, onDemand}`, in every version: its forms, or why not.
+#[wasm_bindgen]
+pub fn workshop(options: JsValue) -> JsResult<JsValue> {
+    to_js(&every_version(&JsHeader::read(options)?))
+}
+
+/// The file with that header in it: pieces, each a `Uint8Array` or `{at,
+/// length}` to copy.
+#[wasm_bindgen(js_name = withHeader)]
+pub fn with_header(inspector: &JsInspector, options: JsValue) -> JsResult<Vec<JsValue>> {
+    let change =
+        HeaderChange::new(inspector.0.movie(), &JsHeader::read(options)?).map_err(throw)?;
+    if change.pieces().iter().any(|piece| matches!(piece, Piece::Work { .. })) {
+        return Err(throw(Error::unsupported(
+            "absolute_offsets",
+            "The fragments of this file count from its start, so each must be written anew. Use \
+             the command line: ismvault header set.",
+        )));
+    }
+    let mut pieces = change.pieces().iter().map(piece).collect::<JsResult<Vec<JsValue>>>()?;
+    let end = change.finish(&[]).map_err(throw)?;
+    pieces.push(Uint8Array::from(&end[..]).into());
+    Ok(pieces)
+}
+
+/// A piece as JavaScript takes it.
+fn piece(piece: &Piece) -> JsResult<JsValue> {
+    #[derive(Serialize)]
+    struct Place {
+        at: u64,
+        length: u64,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        unit: Option<usize>,
+    }
+    let place = |span: crate::Span, unit| to_js(&Place { at: span.at, length: span.len, unit });
+    match piece {
+        Piece::Bytes(bytes) => Ok(Uint8Array::from(&bytes[..]).into()),
+        Piece::Copy(span) => place(*span, None),
+        Piece::Work { unit, span } => place(*span, Some(*unit)),
     }
 }
 
@@ -222,23 +482,7 @@ impl JsProtection {
     /// The pieces in order, each a `Uint8Array` of bytes made already, or
     /// `{at, length}` to copy, or `{at, length, unit}` to work on.
     pub fn pieces(&self) -> JsResult<Vec<JsValue>> {
-        #[derive(Serialize)]
-        struct Place {
-            at: u64,
-            length: u64,
-            #[serde(skip_serializing_if = "Option::is_none")]
-            unit: Option<usize>,
-        }
-        let place = |span: crate::Span, unit| to_js(&Place { at: span.at, length: span.len, unit });
-        self.plan()?
-            .pieces()
-            .iter()
-            .map(|piece| match piece {
-                Piece::Bytes(bytes) => Ok(Uint8Array::from(&bytes[..]).into()),
-                Piece::Copy(span) => place(*span, None),
-                Piece::Work { unit, span } => place(*span, Some(*unit)),
-            })
-            .collect()
+        self.plan()?.pieces().iter().map(piece).collect()
     }
 
     /// Makes a unit of the output from its bytes of the input.

@@ -1,0 +1,45 @@
+//! Gives every finding its bytes: those of the box it begins at, or else of the
+//! track or the part of the file it is about.
+
+use crate::Span;
+use crate::boxes::movie::Tkhd;
+use crate::boxes::tree::Node;
+use crate::ids::BoxType;
+use crate::model::{Finding, Movie};
+use std::collections::BTreeMap;
+
+pub(super) fn fill(movie: &mut Movie) {
+    let mut known: BTreeMap<u64, u64> = movie.top.iter().map(|t| (t.span.at, t.span.len)).collect();
+    let mut traks: BTreeMap<u32, Span> = BTreeMap::new();
+    for tree in movie.moov.iter().chain(&movie.mfra).chain(&movie.indexes) {
+        tree.walk(&mut |node: &Node| {
+            known.entry(node.at).or_insert(node.size());
+            if node.kind == BoxType::code(b"trak")
+                && let Ok(tkhd) = node.get::<Tkhd>()
+            {
+                traks.entry(tkhd.track_id).or_insert(Span { at: node.at, len: node.size() });
+            }
+        });
+    }
+    let moov = movie.moov.as_ref().map(|moov| Span { at: moov.at, len: moov.size() });
+    let whole = Span { at: 0, len: movie.size };
+    for finding in movie.findings.iter_mut().chain(&mut movie.damage) {
+        place(finding, &known, &traks, moov.unwrap_or(whole));
+    }
+}
+
+fn place(
+    finding: &mut Finding,
+    known: &BTreeMap<u64, u64>,
+    traks: &BTreeMap<u32, Span>,
+    rest: Span,
+) {
+    let Some(at) = finding.at else {
+        let span = finding.track.and_then(|id| traks.get(&id)).copied().unwrap_or(rest);
+        (finding.at, finding.length) = (Some(span.at), Some(span.len));
+        return;
+    };
+    if finding.length.is_none() {
+        finding.length = known.get(&at).copied();
+    }
+}
