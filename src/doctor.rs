@@ -59,6 +59,8 @@ struct Given {
     name: String,
     /// The KID it was given for.
     label: Option<Kid>,
+    /// Whether it stands where a KID does, and is tried only in case.
+    beside: bool,
     what: What,
 }
 
@@ -89,8 +91,12 @@ impl Doctor {
         for text in texts {
             read(text, &mut given)?;
         }
-        if given.len() > 1 {
-            for (number, one) in given.iter_mut().enumerate() {
+        let keys = given.iter().filter(|one| !one.beside).count();
+        for one in given.iter_mut().filter(|one| one.beside) {
+            one.name = "what stands beside it".into();
+        }
+        if keys > 1 {
+            for (number, one) in given.iter_mut().filter(|one| !one.beside).enumerate() {
                 one.name = format!("{} {}", one.name, number + 1);
             }
         }
@@ -197,7 +203,7 @@ impl Doctor {
         let mut add = |how: String, key: ContentKey| readings.push(Reading { how, key });
         // What was given for this very KID comes first.
         let mut order: Vec<&Given> = self.given.iter().collect();
-        order.sort_by_key(|given| given.label != Some(kid));
+        order.sort_by_key(|given| (given.beside, given.label != Some(kid)));
         for given in &order {
             let name = &given.name;
             match &given.what {
@@ -243,7 +249,7 @@ impl Doctor {
     /// What a person may have mixed up.
     fn hints(&self, kid: Kid, verdict: Verdict) -> String {
         let mut hints = String::new();
-        for given in &self.given {
+        for given in self.given.iter().filter(|given| !given.beside) {
             let name = &given.name;
             if let What::Bytes(bytes) = &given.what {
                 if Uuid(**bytes) == kid {
@@ -258,7 +264,7 @@ impl Doctor {
                 Some(label) if label == kid.swapped() => {
                     hints += " Your KID is byte-swapped.";
                 }
-                Some(label) if label != kid && self.given.len() == 1 => {
+                Some(label) if label != kid && self.given.len() < 3 => {
                     let what = if verdict == Verdict::Proven {
                         "The track's KID is"
                     } else {
@@ -451,7 +457,7 @@ fn named(label: Option<Kid>, what: What) -> Given {
         What::Bytes(_) => "the key",
         What::Seed(_) => "the seed",
     };
-    Given { name: name.into(), label, what }
+    Given { name: name.into(), label, beside: false, what }
 }
 
 /// One word: 16 bytes, or a seed.
@@ -492,7 +498,7 @@ fn line(words: &[&str], given: &mut Vec<Given>) {
                 What::Seed(_) => None,
             };
             given.push(named(label, key));
-            given.push(named(None, kid));
+            given.push(Given { beside: true, ..named(None, kid) });
         }
         return;
     }

@@ -53,6 +53,31 @@ export function identifier(text, what) {
   return h('span', { class: 'id' }, h('code', {}, text), copyButton(text, what));
 }
 
+/** Offers a text or a blob as a download. */
+export function download(content, name, type = 'text/plain') {
+  const url = URL.createObjectURL(content instanceof Blob ? content : new Blob([content], { type }));
+  h('a', { href: url, download: name }).click();
+  setTimeout(() => URL.revokeObjectURL(url), 10000);
+}
+
+/** An element of an SVG. */
+export function svg(tag, props = {}, ...children) {
+  const element = document.createElementNS('http://www.w3.org/2000/svg', tag);
+  for (const [name, value] of Object.entries(props)) element.setAttribute(name, value);
+  element.append(...children);
+  return element;
+}
+
+/** A refusal as a note. */
+export function refused(refusal) {
+  return h('p', { class: 'note bad', role: 'alert' }, refusal.message, refusal.place ? h('span', { class: 'small' }, ` (${refusal.place})`) : null);
+}
+
+/** Text that can be long, with its copy button. */
+export function block(text, what) {
+  return h('div', { class: 'pre' }, copyButton(text, what), h('pre', {}, text));
+}
+
 /** Rows of a name and what it is; empty ones are left out. */
 export function rows(...pairs) {
   const present = pairs.filter(([, value]) => value != null && value !== '');

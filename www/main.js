@@ -2,108 +2,265 @@
 
 import { choose as chooseSink } from './sinks.js';
 import { Core, Refusal } from './rpc.js';
-import { say } from './dom.js';
+import { download, h, say } from './dom.js';
 import { tracks } from './panels/tracks.js';
 import { protection } from './panels/protection.js';
 import { findings } from './panels/findings.js';
 import { protect } from './panels/protect.js';
+import { boxes } from './panels/boxes.js';
+import { samples } from './panels/samples.js';
+import { key } from './panels/key.js';
+import { header } from './panels/header.js';
+import { compare } from './panels/compare.js';
+import { paste } from './panels/paste.js';
 
 /**
  * Every panel: `mount(body, actions)` fills its section once and gives a
- * function of the state that keeps it true. To add one: its file in `panels/`,
- * its section in index.html, its row here.
+ * function of the state, with that of the file shown, that keeps it true. To
+ * add one: its file in `panels/`, its section in index.html, its row here.
  */
-const PANELS = { tracks, protection, findings, protect };
+const PANELS = { tracks, protection, findings, protect, boxes, samples, key, header, compare, paste };
+/** What can be looked at: in the address, and as tabs. */
+const VIEWS = ['overview', 'boxes', 'samples', 'key', 'header', 'compare', 'paste'];
+const MANIFEST = /\.(ismc?|mpd|m3u8)$/i;
+const MEDIA = /\.(ism[vat]|mp4|m4[sva]|cmf[vat]|mov|uv[uva])$/i;
+/** A file of another kind that may be a header. */
+const SMALL = 1 << 20;
 
 const $ = (id) => document.getElementById(id);
 const core = new Core();
 
 const state = {
-  /** The file that is open. */
-  file: null,
-  /** What is known of it; in part while `reading` is a number from 0 to 1. */
-  inspection: null,
-  reading: null,
-  /** Why it could not be read. */
-  refusal: null,
-  /** {phase: 'writing' | 'done' | 'failed', …}, once something is protected. */
-  run: null,
+  /**
+   * The open files: {key, file, name, kind: 'media' | 'manifest', inspection,
+   * reading: 0 to 1 while it is read, refusal, run: {phase: 'writing' | 'done'
+   * | 'failed', …} once something is protected}.
+   */
+  files: [],
+  /** The one shown. */
+  current: null,
+  view: 'overview',
+  /** What was pasted: {text, decoded} or {text, refusal}. */
+  pasted: null,
+  /** What is wrong between files opened together. */
+  set: null,
   /** From the core. */
   profiles: [],
 };
-/** What is running; a new file aborts it. */
-let live = new AbortController();
+let nextKey = 1;
+/** Where the boxes are to go once they are shown. */
+let jumpTo = null;
 /** A destination is being chosen. */
 let starting = false;
 
+const shown = () => state.files.find((entry) => entry.key === state.current) ?? null;
+const running = () => state.files.find((entry) => entry.run?.phase === 'writing');
+/** A run whose key or file would be lost. */
+const unkept = (entry) => entry.run?.phase === 'done' && ((entry.run.secret && !entry.run.keyKept) || (entry.run.url && !entry.run.fileKept));
+const lost = (entry) => {
+  const what = [entry.run.secret && !entry.run.keyKept && 'its random key, which is nowhere else', entry.run.url && !entry.run.fileKept && 'the protected file'].filter(Boolean);
+  return `${entry.name} was protected, but not everything was kept: ${what.join(', and ')}. Let it go?`;
+};
+
 const actions = {
-  preview: (options) => core.call('preview', { options }),
+  preview: (options) => core.call('preview', { key: state.current, options }),
+  tops: (file) => core.call('tops', { key: file }),
+  tree: (file, at, size) => core.call('tree', { key: file, at, size }),
+  fields: (file, at, size, box, from) => core.call('fields', { key: file, at, size, box, from }),
+  timelines: (file) => core.call('timelines', { key: file }),
+  samples: (file, at, size) => core.call('samples', { key: file, at, size }),
+  doctor: (text) => core.call('doctor', { key: state.current, text }),
+  workshop: (options) => core.call('workshop', { options }),
+  reheader: (options) => core.call('reheader', { key: state.current, options }),
+  compare: (a, b) => core.call('compare', { a, b }),
+
+  async recognise(text) {
+    const bytes = typeof text === 'string' ? new TextEncoder().encode(text) : text;
+    const pasted = typeof text === 'string' ? { text } : {};
+    try {
+      pasted.decoded = await core.call('recognise', { bytes });
+      say(`Recognised: ${pasted.decoded.title}`);
+    } catch (refusal) {
+      pasted.refusal = refusal;
+    }
+    set({ pasted });
+    go('paste');
+  },
+
+  /** Shows the bytes at an offset. */
+  jump(at) {
+    jumpTo = at;
+    go('boxes');
+    set({});
+  },
+  takeJump() {
+    const at = jumpTo;
+    jumpTo = null;
+    return at;
+  },
 
   async protect(options, { secret }) {
     // One at a time: a second click must not show one run's key beside the
     // other's file.
-    if (starting || state.run) return;
+    const entry = shown();
+    if (starting || !entry || entry.run || running()) return;
+    const other = state.files.find((e) => e !== entry && e.run?.url);
+    if (other && unkept(other) && !confirm(lost(other))) return;
     starting = true;
-    const { file } = state;
-    const name = state.file.name.replace(/\.[^.]+$/, '') + '.mp4';
+    const stem = entry.name.replace(/\.[^.]+$/, '');
+    const name = `${stem}${/\.mp4$/i.test(entry.name) ? '-playready' : ''}.mp4`;
     let choice;
     try {
       choice = await chooseSink(name);
     } catch (error) {
       starting = false;
-      return set({ run: { phase: 'failed', refusal: new Refusal({ message: `The browser would not open a place to save to: ${error.message}` }) } });
+      entry.run = { phase: 'failed', refusal: new Refusal({ message: `The browser would not open a place to save to: ${error.message}` }) };
+      return set({});
     }
     starting = false;
-    if (!choice || state.file !== file) return;
-    live = new AbortController();
+    if (!choice || !state.files.includes(entry) || entry.run) return;
+    if (other) forget(other); // one output at a time is kept
+    const live = new AbortController();
     const { signal } = live;
-    const run = { phase: 'writing', name, started: performance.now(), done: 0, total: state.file.size };
-    set({ run });
+    entry.live = live;
+    const run = { phase: 'writing', name, started: performance.now(), done: 0, total: entry.file.size };
+    entry.run = run;
+    set({});
+    const mine = () => entry.live === live;
     const awake = navigator.wakeLock?.request('screen').catch(() => null);
     try {
-      const update = (change) => !signal.aborted && set({ run: { ...state.run, ...change, phase: 'writing', step: change.phase ?? state.run.step } });
-      const result = await core.call('protect', { options, choice, secret }, { signal, update });
-      if (live.signal !== signal) return; // another file is open by now
+      const update = ({ phase: step, ...change }) => {
+        if (signal.aborted || !mine()) return;
+        if (step === 'write' && entry.run.step !== 'write') change.started = performance.now();
+        entry.run = { ...entry.run, ...change, step: step ?? entry.run.step };
+        set({});
+      };
+      const result = await core.call('protect', { key: entry.key, options, choice, secret }, { signal, update });
+      if (!mine()) return;
       const url = result.file && URL.createObjectURL(result.file);
-      set({ run: { ...state.run, ...result, url, phase: 'done', seconds: (performance.now() - run.started) / 1000 } });
+      entry.run = { ...entry.run, ...result, url, phase: 'done', seconds: (performance.now() - run.started) / 1000 };
       say('Done. The protected file is ready.');
     } catch (refusal) {
-      if (live.signal !== signal) return; // another file is open by now
+      if (!mine()) return;
       if (refusal.code === 'cancelled') say(refusal.message);
-      set({ run: refusal.code === 'cancelled' ? null : { phase: 'failed', refusal } });
+      entry.run = refusal.code === 'cancelled' ? null : { phase: 'failed', refusal };
     } finally {
       awake?.then((lock) => lock?.release());
     }
+    set({});
   },
 
-  cancel: () => live.abort(),
+  cancel: () => shown()?.live?.abort(),
+
+  /** Marks a key or a file as kept by the user. */
+  keep(what) {
+    const run = shown()?.run;
+    if (run) run[what] = true;
+  },
 
   /** Back to the form. */
   again() {
-    forget();
-    set({ run: null });
+    const entry = shown();
+    if (!entry || (unkept(entry) && !confirm(lost(entry)))) return;
+    forget(entry);
+    set({});
   },
 };
 
 /** Lets go of an output that was offered. */
-function forget() {
-  if (state.run?.url) URL.revokeObjectURL(state.run.url);
+function forget(entry) {
+  if (entry.run?.url) {
+    URL.revokeObjectURL(entry.run.url);
+    core.call('release').catch(() => {});
+  }
+  entry.run = null;
 }
 
-async function openFile(file, others = 0) {
-  if (state.run?.phase === 'writing' && !confirm('A file is being protected. Stop it and open another?')) return;
-  live.abort();
-  live = new AbortController();
-  const { signal } = live;
-  forget();
-  set({ file, inspection: null, reading: 0, refusal: null, run: null });
-  if (others) say(`Opened the first of ${others + 1} files.`);
+/** Closes a file. False if the user thinks better of it. */
+function close(entry) {
+  if (entry.run?.phase === 'writing' && !confirm(`${entry.name} is being protected. Stop it?`)) return false;
+  if (unkept(entry) && !confirm(lost(entry))) return false;
+  entry.live?.abort();
+  entry.live = null;
+  entry.reader?.abort();
+  forget(entry);
+  core.call('close', { key: entry.key }).catch(() => {});
+  const index = state.files.indexOf(entry);
+  state.files.splice(index, 1);
+  if (state.current === entry.key) state.current = (state.files[index] ?? state.files[index - 1])?.key ?? null;
+  return true;
+}
+
+/** Opens files: media and manifests side by side; a lone small one of another kind may be a header. */
+async function openFiles(list) {
+  const known = list.filter((file) => MEDIA.test(file.name) || MANIFEST.test(file.name));
+  const [only] = list;
+  if (list.length === 1 && !known.length && only.size <= SMALL && !/\.ism/i.test(only.name) && !(await looksLikeMedia(only))) {
+    const bytes = new Uint8Array(await only.arrayBuffer());
+    if (bytes.length && await core.call('recognise', { bytes }).then(() => true, () => false)) return actions.recognise(bytes);
+  }
+  const files = known.length ? known : list.slice(0, 1);
+  if (!files.length) return;
+  const fresh = [];
+  for (const file of files) {
+    const same = state.files.find((entry) => entry.name === file.name && entry.file.size === file.size);
+    if (same && !close(same)) continue;
+    const entry = { key: nextKey++, file, name: file.name, kind: MANIFEST.test(file.name) ? 'manifest' : 'media', inspection: null, reading: null, refusal: null, run: null };
+    state.files.push(entry);
+    fresh.push(entry);
+  }
+  if (!fresh.length) return;
+  if (fresh.length > 1) say(`${fresh.length} files opened.`);
+  const first = fresh.find((entry) => entry.kind === 'media') ?? fresh[0];
+  if (state.view !== 'overview' && !(state.view === 'compare' && state.files.length > 1)) go('overview');
+  set({ current: first.key });
+  $('name').focus({ preventScroll: true });
+  await Promise.all([first, ...fresh.filter((entry) => entry !== first)].filter((entry) => entry.kind === 'media').map(read));
+  await checkSet();
+}
+
+async function looksLikeMedia(file) {
+  const start = new Uint8Array(await file.slice(0, 12).arrayBuffer());
+  const code = String.fromCharCode(...start.subarray(4, 8));
+  return ['ftyp', 'styp', 'moov', 'moof', 'sidx', 'mdat', 'free'].includes(code);
+}
+
+async function read(entry) {
+  entry.reader = new AbortController();
+  const { signal } = entry.reader;
+  entry.reading = 0;
+  set({});
   try {
-    const update = ({ inspection, progress }) => !signal.aborted && set({ inspection, reading: progress });
-    const inspection = await core.call('inspect', { file }, { signal, update });
-    if (!signal.aborted) set({ inspection, reading: null });
+    const update = ({ inspection, progress }) => {
+      if (signal.aborted) return;
+      Object.assign(entry, { inspection, reading: progress });
+      set({});
+    };
+    const inspection = await core.call('inspect', { key: entry.key, file: entry.file }, { signal, update });
+    Object.assign(entry, { inspection, reading: null });
   } catch (refusal) {
-    if (!signal.aborted) set({ refusal, reading: null });
+    // What was read of it until then would be half the truth.
+    Object.assign(entry, { inspection: null, refusal, reading: null });
+  }
+  if (state.files.includes(entry)) set({});
+}
+
+/** What is wrong between the files opened. */
+async function checkSet() {
+  if (state.files.length < 2 && !state.files.some((entry) => entry.kind === 'manifest')) return set({ set: null });
+  const of = (kind) => state.files.filter((entry) => entry.kind === kind && !entry.refusal);
+  try {
+    const found = await core.call('set', {
+      files: of('media').map(({ key: k, name }) => ({ key: k, name })),
+      manifests: of('manifest').map(({ key: k, name, file }) => ({ key: k, name, file })),
+    });
+    for (const { key: k, kind, refusal } of found.kinds) {
+      const entry = state.files.find((e) => e.key === k);
+      if (entry) Object.assign(entry, { words: kind, refusal: refusal ? new Refusal(refusal) : null });
+    }
+    set({ set: found.findings });
+  } catch (refusal) {
+    say(refusal.message);
   }
 }
 
@@ -113,7 +270,7 @@ async function openSample() {
   try {
     const response = await fetch('sample.ismv');
     if (!response.ok) throw new Error(`the server says ${response.status}`);
-    await openFile(new File([await response.blob()], 'sample.ismv'));
+    await openFiles([new File([await response.blob()], 'sample.ismv')]);
   } catch (error) {
     say(`The sample cannot be loaded: ${error.message}`);
     button.textContent = 'The sample cannot be loaded';
@@ -122,27 +279,104 @@ async function openSample() {
   }
 }
 
+/** Shows a view, and puts it into the address. */
+function go(view) {
+  if (state.view === view) return set({});
+  location.hash = `/${view === 'overview' ? '' : view}`;
+}
+/** The view in the address, such as `#/boxes`. */
+const inAddress = () => VIEWS.find((view) => location.hash === `#/${view}`) ?? 'overview';
+addEventListener('hashchange', () => set({ view: inAddress() }));
+
 const updates = Object.entries(PANELS).map(([id, panel]) => panel.mount($(id).querySelector('.body'), actions));
+
+const tabs = VIEWS.map((view) => {
+  const tab = $(`tab-${view}`);
+  tab.addEventListener('click', () => go(view));
+  tab.addEventListener('keydown', (event) => {
+    const step = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
+    if (!step) return;
+    const visible = VIEWS.filter((v) => !$(`tab-${v}`).hidden);
+    const next = visible[(visible.indexOf(view) + step + visible.length) % visible.length];
+    go(next);
+    $(`tab-${next}`).focus();
+    event.preventDefault();
+  });
+  return tab;
+});
+
+/** The verdict of a file, and whether it is a bad one. */
+function verdict({ refusal, reading, inspection, kind, words }) {
+  if (refusal) return [refusal.message, true];
+  if (reading != null) return [`Reading … ${Math.floor(reading * 100)} %`, false];
+  if (kind === 'manifest') {
+    const wrong = state.set?.filter((f) => f.severity !== 'info').length ?? 0;
+    return [`${words ?? 'Manifest'}. ${wrong ? `${wrong} finding${wrong > 1 ? 's' : ''} between it and the files: see Compare.` : 'Open its media files with it to check them against each other.'}`, false];
+  }
+  return [inspection?.verdict ?? '', Boolean(inspection?.findings.some((f) => f.severity === 'error'))];
+}
 
 function set(change) {
   Object.assign(state, change);
-  const { file, inspection, reading, refusal, run } = state;
-  $('start').hidden = Boolean(file);
-  $('file').hidden = !file;
-  $('another').hidden = !file;
-  document.body.classList.toggle('busy', run?.phase === 'writing');
-  const percent = run?.phase === 'writing' ? `${Math.floor(100 * run.done / run.total)} % – ` : '';
-  document.title = file ? `${percent}${file.name} – ISMVault` : 'ISMVault';
-  if (file) {
-    $('name').textContent = file.name;
-    const verdict = refusal ? refusal.message : reading != null ? 'Reading …' : inspection?.verdict ?? '';
-    if ($('verdict').textContent !== verdict) $('verdict').textContent = verdict;
-    const damaged = refusal || inspection?.findings.some((finding) => finding.severity === 'error');
-    $('verdict').classList.toggle('bad', reading == null && Boolean(damaged));
-    $('reading').hidden = reading == null;
-    if (reading != null) $('reading').value = reading;
+  const entry = shown();
+  const { files, pasted } = state;
+  const media = entry?.kind === 'media';
+  const alone = !entry && Boolean(pasted);
+  const view = alone ? 'paste' : state.view;
+  $('start').hidden = Boolean(entry) || alone;
+  $('work').hidden = !entry && !alone;
+  $('another').hidden = !entry && !alone;
+  $('answer').hidden = alone;
+  $('tabs').hidden = alone;
+  const busy = running();
+  const percent = busy ? `${Math.floor(100 * busy.run.done / busy.run.total)} % – ` : '';
+  document.title = entry ? `${percent}${entry.name} – ISMVault` : 'ISMVault';
+  if (entry) {
+    $('name').textContent = entry.name;
+    const [words, bad] = verdict(entry);
+    if ($('verdict').textContent !== words) $('verdict').textContent = words;
+    $('verdict').classList.toggle('bad', bad);
+    $('reading').hidden = entry.reading == null;
+    if (entry.reading != null) $('reading').value = entry.reading;
+    $('stop').hidden = entry.reading == null;
+    $('reports').hidden = !entry.inspection || entry.reading != null;
+    $('to-task').hidden = !(media && entry.inspection?.protectable.yes && view === 'overview' && !entry.run);
   }
-  for (const update of updates) update(state);
+  for (const tab of tabs) {
+    const own = tab.id.slice(4);
+    tab.hidden = !media && !['overview', 'compare', 'paste'].includes(own);
+    tab.setAttribute('aria-selected', String(own === view));
+    tab.tabIndex = own === view ? 0 : -1;
+    $(`view-${own}`).hidden = own !== view;
+  }
+  const whole = media && entry.reading == null && entry.inspection;
+  $('overview-body').hidden = !whole && !entry?.refusal;
+  for (const id of ['tracks', 'protection']) $(id).hidden = !whole;
+  $('protect').hidden = !whole && entry?.run == null;
+  list(files);
+  for (const update of updates) update({ ...entry, ...state, view, set: state.set, files, key: entry?.key ?? null });
+}
+
+/** The open files, where there are several. */
+function list(files) {
+  const nav = $('files');
+  nav.hidden = files.length < 2;
+  const now = JSON.stringify([files.map((f) => [f.key, verdict(f)[1], f.reading != null, f.run?.phase]), state.current]);
+  if (nav.dataset.now === now) return;
+  nav.dataset.now = now;
+  nav.replaceChildren(h('ul', {}, files.map((entry) => {
+    const [, bad] = verdict(entry);
+    const mark = entry.run?.phase === 'writing' ? '…' : bad ? '■' : entry.run?.phase === 'done' ? '✓' : '';
+    const open = h('button', { type: 'button', 'aria-current': entry.key === state.current ? 'true' : null, title: entry.name }, h('span', {}, entry.name), mark && h('span', { class: bad ? 'bad' : null, 'aria-label': bad ? 'has errors' : null }, ` ${mark}`));
+    open.addEventListener('click', () => set({ current: entry.key }));
+    const shut = h('button', { type: 'button', class: 'shut', 'aria-label': `Close ${entry.name}` }, '×');
+    shut.addEventListener('click', () => {
+      if (!close(entry)) return;
+      set({});
+      checkSet();
+    });
+    return h('li', {}, open, shut);
+  })));
 }
 
 /** The files of a drop, those in its folders too. */
@@ -163,49 +397,92 @@ async function filesOf(transfer) {
     }
   };
   for (const entry of entries) await walk(entry);
-  const media = files.filter((file) => /\.(ism[vat]|m[p4]4|m4[sva]|cmf[va])$/i.test(file.name));
-  return media.length ? media : files;
+  return files;
 }
 
-const isFiles = (event) => event.dataTransfer?.types.includes('Files');
-let depth = 0; // dragenter and dragleave come for every element passed
-addEventListener('dragenter', (event) => {
-  if (!isFiles(event)) return;
-  event.preventDefault();
-  depth += 1;
-  $('overlay').hidden = false;
-});
-addEventListener('dragleave', () => {
-  depth = Math.max(0, depth - 1);
-  if (!depth) $('overlay').hidden = true;
-});
-addEventListener('dragover', (event) => isFiles(event) && event.preventDefault());
+const isFiles = (event) => event.dataTransfer?.types.includes('Files') || event.dataTransfer?.types.includes('text/plain');
+let leaving; // dragover comes all the time while something is dragged
+for (const type of ['dragenter', 'dragover']) {
+  addEventListener(type, (event) => {
+    if (!isFiles(event)) return;
+    event.preventDefault();
+    $('overlay').hidden = false;
+    clearTimeout(leaving);
+    leaving = setTimeout(() => { $('overlay').hidden = true; }, 500);
+  });
+}
 addEventListener('drop', async (event) => {
   if (!isFiles(event)) return;
   event.preventDefault();
-  depth = 0;
+  clearTimeout(leaving);
   $('overlay').hidden = true;
-  const files = await filesOf(event.dataTransfer);
-  if (files.length) openFile(files[0], files.length - 1);
+  const text = event.dataTransfer.getData('text/plain');
+  if (text && !event.dataTransfer.files.length) return actions.recognise(text);
+  try {
+    await openFiles(await filesOf(event.dataTransfer));
+  } catch (error) {
+    say(`The folder cannot be read: ${error.message}`);
+  }
 });
 addEventListener('paste', (event) => {
-  const [file] = event.clipboardData?.files ?? [];
-  if (file) openFile(file);
+  const files = [...event.clipboardData?.files ?? []];
+  if (files.length) return openFiles(files);
+  if (event.target.closest?.('input, textarea')) return;
+  const text = event.clipboardData?.getData('text/plain');
+  if (text?.trim()) actions.recognise(text);
 });
 addEventListener('beforeunload', (event) => {
-  if (state.run?.phase === 'writing') event.preventDefault();
+  if (running() || state.files.some(unkept)) event.preventDefault();
+});
+addEventListener('keydown', (event) => {
+  const typing = event.target.closest?.('input, textarea, select');
+  if (event.key === 'Escape' && typing) return typing.blur();
+  if (typing || event.ctrlKey || event.metaKey || event.altKey || document.querySelector('dialog[open]')) return;
+  if (event.key === '/' && shown()?.inspection) {
+    event.preventDefault();
+    go('boxes');
+    set({ view: 'boxes' });
+    $('box-filter').focus();
+  } else if (event.key === '?') {
+    $('keys').showModal();
+  } else if (event.key === 'Escape' && state.view !== 'overview') {
+    go('overview');
+  }
 });
 
 for (const id of ['choose', 'another']) $(id).addEventListener('click', () => $('picker').click());
 $('sample').addEventListener('click', openSample);
 $('how').addEventListener('click', () => $('check').showModal());
+$('shortcuts').addEventListener('click', () => $('keys').showModal());
+$('stop').addEventListener('click', () => {
+  const entry = shown();
+  if (entry) close(entry);
+  set({});
+});
+$('to-task').addEventListener('click', () => $('protect').scrollIntoView({ block: 'start' }));
+$('start-paste').addEventListener('submit', (event) => {
+  event.preventDefault();
+  const text = $('start-text').value;
+  if (text.trim()) actions.recognise(text);
+});
+for (const button of document.querySelectorAll('[data-report]')) {
+  button.addEventListener('click', async () => {
+    const { name, key: k, inspection } = shown();
+    const form = button.dataset.report;
+    $('reports').removeAttribute('open');
+    if (form === 'json') return download(`${JSON.stringify(inspection, null, 2)}\n`, `${name}.json`, 'application/json');
+    download(await core.call('report', { key: k, form, name }), `${name}.${form}`, form === 'csv' ? 'text/csv' : 'text/html');
+  });
+}
 $('picker').addEventListener('change', ({ target }) => {
-  const [file] = target.files;
-  if (file) openFile(file);
+  const files = [...target.files];
   target.value = ''; // so that the same file can be chosen again
+  if (files.length) openFiles(files);
 });
 
-core.call('hello', {}).then(
+state.view = inAddress();
+
+core.call('hello').then(
   ({ version, profiles }) => {
     $('version').textContent = `ISMVault ${version}`;
     document.documentElement.dataset.ready = '';

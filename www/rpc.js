@@ -1,6 +1,6 @@
 // Typed messages between the page and its worker.
 //
-//   page to worker   {id, type: 'inspect' | 'preview' | 'protect', …} or {id, type: 'cancel'}
+//   page to worker   {id, type, …} (the jobs are in worker.js) or {id, type: 'cancel'}
 //   worker to page   {id, type: 'update', …} any number of times, then
 //                    {id, type: 'done', result} or {id, type: 'failed', error}
 
@@ -27,8 +27,7 @@ function startWorker() {
   const script = `import ${JSON.stringify(new URL('worker.js', import.meta.url).href)};`;
   const url = URL.createObjectURL(new Blob([script], { type: 'text/javascript' }));
   const policy = globalThis.trustedTypes?.createPolicy('ismvault', { createScriptURL: (u) => u });
-  const worker = new Worker(policy ? policy.createScriptURL(url) : url, { type: 'module' });
-  return worker;
+  return new Worker(policy ? policy.createScriptURL(url) : url, { type: 'module' });
 }
 
 /** The page's end. */
@@ -36,25 +35,35 @@ export class Core {
   #worker = startWorker();
   #jobs = new Map();
   #next = 1;
+  /** Why nothing works any more, if so. */
+  #fatal = null;
 
   constructor() {
     this.#worker.onmessage = ({ data }) => this.#receive(data);
     this.#worker.onerror = (event) => {
       event.preventDefault();
-      const message = `The worker stopped: ${event.message || 'it could not be loaded'}. Reload the page.`;
-      for (const job of this.#jobs.values()) job.reject(new Refusal({ message, code: 'worker' }));
-      this.#jobs.clear();
+      this.#stop(event.message);
     };
+    this.#worker.onmessageerror = () => this.#stop('a message could not be read');
   }
 
   /** Does a job. `update` hears of its progress; `signal` cancels it. */
-  call(type, data, { signal, update } = {}) {
+  call(type, data = {}, { signal, update } = {}) {
+    if (this.#fatal) return Promise.reject(this.#fatal);
     const id = this.#next++;
     return new Promise((resolve, reject) => {
+      if (signal?.aborted) return reject(new Refusal({ code: 'cancelled', message: 'Cancelled. Nothing was kept.' }));
       this.#jobs.set(id, { resolve, reject, update });
       signal?.addEventListener('abort', () => this.#worker.postMessage({ id, type: 'cancel' }), { once: true });
       this.#worker.postMessage({ id, type, ...data });
     });
+  }
+
+  #stop(why) {
+    const message = `The part of this page that reads files stopped${why ? ` (${why})` : ': it could not be loaded'}. Reload the page.`;
+    this.#fatal = new Refusal({ message, code: 'worker' });
+    for (const job of this.#jobs.values()) job.reject(this.#fatal);
+    this.#jobs.clear();
   }
 
   #receive({ id, type, ...data }) {

@@ -3,7 +3,7 @@
 /** Messages that come before the module is ready wait for it in `ready`. */
 onmessage = ({ data }) => receive(data);
 
-import init, { Inspector, Protection, profiles, version } from './pkg/ismvault.js';
+import init, { Doctor, FileSet, Inspector, Protection, profiles, recognise, version, withHeader, workshop } from './pkg/ismvault.js';
 import * as sinks from './sinks.js';
 
 const ready = init();
@@ -14,8 +14,8 @@ const IN_FLIGHT = 2;
 const UPDATE_MS = 100;
 
 const cancelled = new Set();
-/** The file that is open, and what is known of it. */
-let open = null;
+/** The files that are open, `{file, inspector}` by the page's number for each. */
+const open = new Map();
 /** The last output in storage, removed when the next one comes. */
 let dropLast = null;
 
@@ -31,7 +31,9 @@ async function receive({ id, type, ...data }) {
     if (cancelled.has(id)) throw new Cancelled('Cancelled.');
   };
   try {
-    await ready;
+    await ready.catch((error) => {
+      throw new Error(`This page's core could not be loaded (${error.message}). Check the connection and reload the page.`);
+    });
     const result = await JOBS[type](data, (update) => post({ type: 'update', ...update }), check);
     post({ type: 'done', result });
   } catch (error) {
@@ -113,6 +115,12 @@ class Ahead {
   }
 }
 
+function of(key) {
+  const found = open.get(key);
+  if (!found) throw new Error('This file is not open any more. Open it again.');
+  return found;
+}
+
 const JOBS = {
   /** Versions and profiles, once. */
   async hello() {
@@ -121,9 +129,8 @@ const JOBS = {
   },
 
   /** Looks at a file, and keeps it open. */
-  async inspect({ file }, update, check) {
-    open?.inspector.free();
-    open = null;
+  async inspect({ key, file }, update, check) {
+    JOBS.close({ key });
     const inspector = new Inspector(file.size);
     try {
       let told = performance.now();
@@ -135,7 +142,7 @@ const JOBS = {
           update({ inspection: inspector.inspection(), progress: inspector.position / file.size });
         }
       }
-      open = { file, inspector };
+      open.set(key, { file, inspector });
       return inspector.inspection();
     } catch (error) {
       inspector.free();
@@ -143,9 +150,91 @@ const JOBS = {
     }
   },
 
+  /** Lets go of a file. */
+  close({ key }) {
+    open.get(key)?.inspector.free();
+    open.delete(key);
+  },
+
+  /** Every box at the top, in columns. */
+  tops({ key }) {
+    const tops = of(key).inspector.tops();
+    return { kinds: tops.kinds, kind: tops.kind, at: tops.at, size: tops.size };
+  },
+
+  timelines: ({ key }) => of(key).inspector.timelines(),
+
+  /** The tree of a box at the top. */
+  async tree({ key, at, size }) {
+    const { file, inspector } = of(key);
+    return inspector.tree(await readSpans(file, [at, size]), at);
+  },
+
+  /** The fields of the box at `box` in the box at the top at `at`. */
+  async fields({ key, at, size, box, from }) {
+    const { file, inspector } = of(key);
+    return inspector.fields(await readSpans(file, [at, size]), at, box, from);
+  },
+
+  /** The samples of the fragment whose `moof` is at `at`. */
+  async samples({ key, at, size }) {
+    const { file, inspector } = of(key);
+    return inspector.samples(await readSpans(file, [at, size]), at);
+  },
+
+  /** Tries what may be keys. */
+  async doctor({ key, text }, _, check) {
+    const { file, inspector } = of(key);
+    const doctor = new Doctor(inspector, text);
+    try {
+      for (let spans; (spans = doctor.step());) {
+        doctor.feed(await readSpans(file, spans));
+        check();
+      }
+      return doctor.diagnose();
+    } finally {
+      doctor.free();
+    }
+  },
+
+  recognise: ({ bytes }) => recognise(bytes),
+
+  workshop: ({ options }) => workshop(options),
+
+  /** The file with another header: a blob stitched of new bytes and old ones. */
+  reheader({ key, options }) {
+    const { file, inspector } = of(key);
+    const parts = withHeader(inspector, options)
+      .map((piece) => (piece instanceof Uint8Array ? piece : file.slice(piece.at, piece.at + piece.length)));
+    return new Blob(parts, { type: 'video/mp4' });
+  },
+
+  /** What is wrong between files and manifests opened together. */
+  async set({ files, manifests }) {
+    const set = new FileSet();
+    try {
+      for (const { key, name } of files) if (open.has(key)) set.addFile(name, open.get(key).inspector);
+      const kinds = [];
+      for (const { key, name, file } of manifests) {
+        try {
+          kinds.push({ key, kind: set.addManifest(name, new Uint8Array(await file.arrayBuffer())) });
+        } catch (error) {
+          kinds.push({ key, refusal: plain(error) });
+        }
+      }
+      return { findings: set.check(), kinds };
+    } finally {
+      set.free();
+    }
+  },
+
+  compare: ({ a, b }) => of(a).inspector.compare(of(b).inspector),
+
+  report: ({ key, form, name }) => of(key).inspector.report(form, name),
+
   /** What would be written with these options. */
-  async preview({ options }) {
-    const protection = new Protection(open.inspector, options);
+  async preview({ key, options }) {
+    const protection = new Protection(of(key).inspector, options);
     try {
       return protection.preview();
     } finally {
@@ -153,12 +242,17 @@ const JOBS = {
     }
   },
 
-  /** Protects the open file. */
-  async protect({ options, choice, secret }, update, check) {
-    const { file, inspector } = open;
+  /** Lets go of the last output. */
+  async release() {
     const drop = dropLast;
     dropLast = null;
     await drop?.().catch(() => {}); // site data may have been cleared
+  },
+
+  /** Protects an open file. */
+  async protect({ key, options, choice, secret }, update, check) {
+    const { file, inspector } = of(key);
+    await JOBS.release();
     const protection = new Protection(inspector, options);
     let sink = null;
     try {

@@ -627,8 +627,7 @@ fn no_tfdt(movie: &Movie, out: &mut Vec<Finding>) {
     if runs().next().is_some() && runs().all(|run| !run.has_tfdt) {
         out.push(Finding::new(
             "no_tfdt",
-            "The fragments have no decode time (tfdt), as usual for Smooth Streaming. Browsers \
-             need it: protecting with the profile dual or cenc adds it.",
+            "The fragments have no decode time (tfdt), as usual for Smooth Streaming.",
         ));
     }
 }

@@ -1,32 +1,45 @@
-// What is wrong, or worth knowing, in plain sentences.
+// What is wrong, or worth knowing, in plain sentences; one click to the bytes.
 
-import { h } from '../dom.js';
+import { count, h } from '../dom.js';
 
 const SEVERITY = { error: ['■', 'Error'], warning: ['▲', 'Warning'], info: ['●', 'Note'] };
 
-function place({ at, path, times = 1 }) {
-  if (at == null) return null;
-  const often = times > 1 ? `${times} times, first ` : '';
-  return h('span', { class: 'small muted' }, ` ${often}at byte ${at}${path ? `, in ${path}` : ''}`);
-}
-
-function row(finding) {
+/** One finding. `jump` shows its bytes. */
+export function row(finding, jump) {
   const [shape, word] = SEVERITY[finding.severity];
+  const { at, path, times = 1 } = finding;
+  const often = times > 1 ? `${count(times)} times, first ` : '';
+  const words = at == null ? null : `${often}at byte ${count(at)}${path ? `, in ${path}` : ''}`;
+  const place = words && (jump ? h('button', { type: 'button', class: 'link small', title: 'Show the bytes' }, words) : h('span', { class: 'small muted' }, words));
+  if (jump) place?.addEventListener('click', () => jump(at));
   return h('li', { class: finding.severity },
     h('span', { class: 'severity' }, h('span', { 'aria-hidden': 'true' }, shape), ` ${word}`),
-    h('span', {}, finding.track ? `Track ${finding.track}: ` : '', finding.message, place(finding)));
+    h('div', {},
+      h('p', {}, finding.file ? h('code', {}, `${finding.file} `) : '', finding.track ? `Track ${finding.track}: ` : '', finding.message),
+      finding.evidence?.length > 0 && h('pre', { class: 'evidence' }, finding.evidence.join('\n')),
+      finding.advice && h('p', { class: 'small muted' }, finding.advice),
+      h('p', { class: 'small muted' }, place, finding.source && `${place ? ' · ' : ''}${finding.source}`)));
 }
 
 export const findings = {
-  mount(body) {
+  mount(body, actions) {
+    let shown;
     return ({ inspection, refusal, reading }) => {
+      const now = refusal ?? (reading == null ? inspection : null);
+      if (now === shown) return;
+      shown = now;
       if (refusal) {
         body.replaceChildren(h('ul', { class: 'findings' }, row({ severity: 'error', message: refusal.message, at: refusal.at, path: refusal.path })));
-      } else if (inspection?.findings.length) {
-        body.replaceChildren(h('ul', { class: 'findings' }, inspection.findings.map(row)));
-      } else {
-        body.replaceChildren(h('p', { class: 'muted' }, reading == null ? 'Nothing to tell.' : ''));
+        return;
       }
+      const list = inspection?.findings ?? [];
+      if (!now || !list.length) return body.replaceChildren(h('p', { class: 'muted' }, now ? 'No problems found.' : ''));
+      const jump = inspection.tracks.length || inspection.fragments ? actions.jump : null;
+      const grave = list.filter((f) => f.severity !== 'info');
+      const notes = list.filter((f) => f.severity === 'info');
+      body.replaceChildren(
+        grave.length ? h('ul', { class: 'findings' }, grave.map((f) => row(f, jump))) : h('p', { class: 'muted' }, 'No errors, no warnings.'),
+        ...(notes.length ? [h('details', {}, h('summary', {}, `${notes.length} note${notes.length > 1 ? 's' : ''}`), h('ul', { class: 'findings' }, notes.map((f) => row(f, jump))))] : []));
     };
   },
 };

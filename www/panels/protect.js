@@ -1,7 +1,7 @@
 // The task: options in the order a person decides them, what will be written,
 // one button; then progress; then the result.
 
-import { bytes, copyButton, count, h, identifier, plural, rows, wait } from '../dom.js';
+import { block, bytes, copyButton, count, download, h, identifier, plural, refused, rows, wait } from '../dom.js';
 import { asksWhere } from '../sinks.js';
 
 const HEADER_VERSIONS = [
@@ -20,13 +20,12 @@ function field(label, control, hint) {
   return h('div', { class: 'field' }, h('label', { for: id }, label), control, note);
 }
 
-/** A field for a key: hidden, with a button to look at it. */
+/** A field for a key: masked, with a button to look at it; no password manager's business. */
 function secretField(label, name, hint) {
-  const input = h('input', { name, type: 'password', autocomplete: 'off', spellcheck: 'false', class: 'mono' });
-  const eye = h('button', { type: 'button', class: 'copy', 'aria-pressed': 'false' }, 'Show');
+  const input = h('input', { name, type: 'text', autocomplete: 'off', spellcheck: 'false', class: 'mono secret', 'data-1p-ignore': '', 'data-lpignore': 'true', 'data-bwignore': '' });
+  const eye = h('button', { type: 'button', class: 'copy', 'aria-pressed': 'false', 'aria-label': `Show ${label.toLowerCase()}` }, 'Show');
   eye.addEventListener('click', () => {
-    const hidden = input.type === 'password';
-    input.type = hidden ? 'text' : 'password';
+    const hidden = !input.classList.toggle('secret');
     eye.textContent = hidden ? 'Hide' : 'Show';
     eye.setAttribute('aria-pressed', String(hidden));
   });
@@ -96,17 +95,12 @@ function options(form) {
   };
 }
 
-function note(refusal) {
-  return h('p', { class: 'note bad', role: 'alert' }, refusal.message, refusal.place ? h('span', { class: 'small' }, ` (${refusal.place})`) : null);
-}
-
-function secretCard(secret, name) {
+function secretCard(secret, name, actions) {
   const save = h('button', { type: 'button' }, 'Save as JSON');
   save.addEventListener('click', () => {
     const { kid, key } = secret;
-    const url = URL.createObjectURL(new Blob([`${JSON.stringify({ kid, key }, null, 2)}\n`], { type: 'application/json' }));
-    h('a', { href: url, download: `${name.replace(/\.mp4$/, '')}.key.json` }).click();
-    setTimeout(() => URL.revokeObjectURL(url), 1000);
+    download(`${JSON.stringify({ kid, key }, null, 2)}\n`, `${name.replace(/\.mp4$/, '')}.key.json`, 'application/json');
+    actions.keep('keyKept');
   });
   const value = h('code', {}, '•'.repeat(32));
   const eye = h('button', { type: 'button', class: 'copy' }, 'Show');
@@ -115,9 +109,11 @@ function secretCard(secret, name) {
     value.textContent = hidden ? secret.key : '•'.repeat(32);
     eye.textContent = hidden ? 'Hide' : 'Show';
   });
+  const copy = copyButton(secret.key, 'Content key');
+  copy.addEventListener('click', () => actions.keep('keyKept'));
   return h('div', { class: 'note keys' },
     h('p', {}, h('b', {}, 'The key is shown here and nowhere else.'), ' Give it, with the KID, to your licence server before you close this file.'),
-    rows(['KID', identifier(secret.kid, 'KID')], ['Key', h('span', { class: 'id' }, value, eye, copyButton(secret.key, 'Content key'))]),
+    rows(['KID', identifier(secret.kid, 'KID')], ['Key', h('span', { class: 'id' }, value, eye, copy)]),
     save);
 }
 
@@ -132,8 +128,8 @@ function writing() {
       const part = run.total ? run.done / run.total : 0;
       bar.value = part;
       const speed = run.done / 1e6 / seconds;
-      words.textContent = run.step === 'measure'
-        ? `Measuring fragments, ${Math.floor(part * 100)} %`
+      words.textContent = run.step !== 'write'
+        ? run.step === 'measure' ? `Measuring fragments, ${Math.floor(part * 100)} %` : 'Preparing …'
         : `${Math.floor(part * 100)} % · ${speed.toFixed(speed < 10 ? 1 : 0)} MB/s · ${wait(seconds / part * (1 - part))}`;
     },
   };
@@ -141,6 +137,7 @@ function writing() {
 
 function done(run, actions) {
   const link = run.url && h('a', { class: 'button primary wide', href: run.url, download: run.name }, `Download ${run.name}`);
+  link?.addEventListener('click', () => actions.keep('fileKept'));
   const again = h('button', { type: 'button' }, 'Protect again');
   again.addEventListener('click', actions.again);
   const { preview } = run;
@@ -149,14 +146,14 @@ function done(run, actions) {
       h('b', {}, run.saved ? `Saved as ${run.saved}. ` : 'Protected. '),
       h('span', { title: `${count(run.size)} bytes` }, `${bytes(run.size)}, ${plural(preview.samples, 'sample')} of ${plural(preview.tracks.length, 'track')} encrypted, in ${run.seconds.toFixed(1)} s.`)),
     link,
-    run.secret ? secretCard(run.secret, run.name) : rows(['KID', identifier(preview.kid, 'KID')]),
+    run.secret ? secretCard(run.secret, run.name, actions) : rows(['KID', identifier(preview.kid, 'KID')]),
     h('details', {}, h('summary', {}, 'For manifests and servers'),
       rows(
         ['KID, GUID order', identifier(preview.kid_guid, 'KID in GUID byte order')],
         ['CHECKSUM', identifier(preview.checksum, 'CHECKSUM')],
       ),
       [['PlayReady Object', preview.object_base64], ['pssh box', preview.pssh_base64], ['Header XML', preview.header_xml]].map(([what, text]) =>
-        h('div', {}, h('p', { class: 'small' }, what), h('div', { class: 'pre' }, copyButton(text, what), h('pre', {}, text))))),
+        h('div', {}, h('p', { class: 'small' }, what), block(text, what)))),
     again);
 }
 
@@ -169,6 +166,7 @@ export const protect = {
     let progress = null;
     let phase;
 
+    /** Shows what would be written; true where it can be. */
     async function preview() {
       const place = form.querySelector('.preview');
       const button = form.querySelector('button.primary');
@@ -185,12 +183,15 @@ export const protect = {
           shown = [h('p', { class: 'small' }, h('b', {}, 'What will be written')), h('ul', { class: 'small' }, sentences.map((s) => h('li', {}, s)))];
           ready = true;
         } catch (refusal) {
-          shown = note(refusal);
+          shown = refused(refusal);
         }
       }
-      if (mine !== asked) return;
-      place.replaceChildren(...[shown].flat());
+      if (mine !== asked) return false;
+      const words = [shown].flat();
+      // Said again only where it says something else.
+      if (place.textContent !== words.map((e) => e.textContent).join('')) place.replaceChildren(...words);
       button.disabled = !ready;
+      return ready;
     }
 
     function missing({ elements }) {
@@ -202,18 +203,28 @@ export const protect = {
       return null;
     }
 
+    /** Typed keys go when the form does. */
+    function blank() {
+      for (const name of ['key', 'seed']) if (form) form.elements[name].value = '';
+    }
+    addEventListener('pagehide', blank);
+
     function showForm({ inspection, profiles }) {
       if (formOf !== inspection) {
+        blank();
         formOf = inspection;
         form = buildForm(inspection, profiles);
         form.addEventListener('input', () => {
           clearTimeout(timer);
           timer = setTimeout(preview, PREVIEW_DELAY);
         });
-        form.addEventListener('submit', (event) => {
+        form.addEventListener('submit', async (event) => {
           event.preventDefault();
-          const source = form.elements.source.value;
-          actions.protect(options(form), { secret: source === 'random' });
+          const mine = form;
+          clearTimeout(timer);
+          // The options may be newer than the last preview.
+          if (!(await preview()) || mine !== form) return;
+          actions.protect(options(form), { secret: form.elements.source.value === 'random' });
         });
         preview();
       }
@@ -222,10 +233,21 @@ export const protect = {
 
     return (state) => {
       const { inspection, reading, run, profiles } = state;
+      if (formOf && formOf !== inspection) {
+        blank();
+        formOf = null;
+        phase = null;
+      }
       const now = run?.phase ?? (reading != null || !inspection ? 'waiting' : inspection.protectable.yes ? 'form' : 'refused');
       const changed = now !== phase;
       phase = now;
-      if (now === 'form') return profiles.length && showForm(state);
+      if (now === 'form') {
+        if (!profiles.length) return;
+        const returning = changed && body.contains(document.activeElement);
+        showForm(state);
+        if (returning) form.querySelector('button.primary').focus();
+        return;
+      }
       if (now === 'writing') {
         if (changed) {
           progress = writing();
@@ -242,18 +264,26 @@ export const protect = {
       }
       if (!changed && now !== 'refused') return;
       if (now === 'done') {
+        const here = body.contains(document.activeElement) || document.activeElement === document.body;
         body.replaceChildren(done(run, actions));
-        (body.querySelector('a.primary') ?? body.querySelector('.note')).focus();
+        // The focus follows the task, unless it went elsewhere meanwhile.
+        if (here) (body.querySelector('a.primary') ?? body.querySelector('.note')).focus({ preventScroll: true });
       } else if (now === 'failed') {
         const again = h('button', { type: 'button' }, 'Try again');
         again.addEventListener('click', actions.again);
-        body.replaceChildren(note(run.refusal), again);
+        body.replaceChildren(refused(run.refusal), again);
         again.focus();
       } else if (now === 'refused') {
-        body.replaceChildren(h('p', {}, inspection.protectable.reason));
+        body.replaceChildren(h('p', {}, ...commands(inspection.protectable.reason)));
       } else {
         body.replaceChildren();
       }
     };
   },
 };
+
+/** A sentence with the command in it, which can be copied. */
+function commands(text) {
+  const found = text?.match(/^(.*?: )((?:ismvault|ffmpeg) [^.]*(?:\.[^ .]+)*[^.]*)\.?$/);
+  return found ? [found[1], h('span', { class: 'id' }, h('code', {}, found[2]), copyButton(found[2], 'command'))] : [text];
+}

@@ -1,6 +1,7 @@
 // KIDs, schemes and protection headers, every value with its copy button.
 
-import { copyButton, h, identifier, plural, rows } from '../dom.js';
+import { block, copyButton, h, identifier, plural, rows } from '../dom.js';
+import { decodedView } from './decoded.js';
 
 const hex = (n) => `0x${n.toString(16)}`;
 
@@ -33,13 +34,14 @@ function schemeCard(scheme) {
 function systemCard(system) {
   const { header } = system;
   const title = h('h4', {}, system.name, ' ', h('code', { class: 'muted' }, system.system_id));
-  const box = `${system.box === 'uuid' ? 'uuid (PIFF)' : 'pssh'} version ${system.version}, ${plural(system.data_size, 'byte')} of data, at ${hex(system.at)}`;
+  const place = system.in_fragment ? ', in a fragment' : '';
+  const box = `${system.box === 'uuid' ? 'uuid (PIFF)' : 'pssh'} version ${system.version}, ${plural(system.data_size, 'byte')} of data, at ${hex(system.at)}${place}`;
   const kids = (list, what) => list.length > 0 && h('span', {}, list.map((kid) => identifier(kid, what)));
   const data = system.data_size > 0 && h('details', {},
     h('summary', {}, header ? 'PlayReady Object, base64' : 'Data, base64'),
     h('div', { class: 'pre' }, copyButton(system.data_base64, header ? 'PlayReady Object' : 'header data'), h('pre', {}, system.data_base64)));
   if (!header) {
-    return h('article', {}, title, rows(['Box', box], ['KIDs', kids(system.kids, 'KID')]), data);
+    return h('article', {}, title, rows(['Box', box], ['KIDs', kids(system.kids, 'KID')]), system.decoded.inner?.map(decodedView), data);
   }
   const text = (value, what) => value && identifier(value, what);
   return h('article', {}, title,
@@ -55,8 +57,8 @@ function systemCard(system) {
       ['DS_ID', text(header.ds_id, 'DS_ID')],
       ['Custom attributes', text(header.custom_attributes, 'custom attributes')],
     ),
-    h('details', { open: true }, h('summary', {}, 'Header XML'),
-      h('div', { class: 'pre' }, copyButton(header.xml, 'header XML'), h('pre', {}, header.xml))),
+    h('details', { open: true }, h('summary', {}, 'Header XML'), block(header.xml, 'header XML')),
+    system.decoded.inner?.some((object) => object.inner?.length > 1) && h('details', {}, h('summary', {}, 'Every record'), system.decoded.inner.map(decodedView)),
     data);
 }
 

@@ -7,7 +7,7 @@ const kbits = (n) => num(rate(n), n == null ? 'unknown' : `${count(n)} bit/s`);
 
 /** Heading, cell, and for numbers their unit. */
 const COLUMNS = [
-  ['Track', (t) => [h('b', {}, String(t.id)), ` ${t.kind}`, h('small', {}, t.language)]],
+  ['Track', (t) => [h('b', {}, String(t.id)), ` ${t.kind}`, t.language === 'und' ? null : h('small', {}, ' ', t.language)]],
   ['Codec', (t) => [h('code', {}, t.codec ?? 'unknown'), h('small', {}, format(t))]],
   ['Protection', protection],
   ['Duration', (t) => num(time(t.duration_seconds), `${t.duration_ticks} ticks of 1/${t.timescale} s`), ''],

@@ -1,0 +1,68 @@
+// Files opened together: what is wrong between them, and two side by side.
+
+import { h, refused } from '../dom.js';
+import { row } from './findings.js';
+
+export const compare = {
+  mount(body, actions) {
+    const set = h('div', { class: 'results' });
+    const a = h('select', { id: 'cmp-a', 'aria-label': 'First file' });
+    const b = h('select', { id: 'cmp-b', 'aria-label': 'Second file' });
+    const out = h('div', { class: 'results', 'aria-live': 'polite' });
+    const pick = h('div', { class: 'actions-row' }, a, h('span', {}, 'against'), b);
+    const hint = h('p', { class: 'muted' }, 'Open a second file, or the manifests that belong to this one, to compare them.');
+    body.append(hint, set, pick, out);
+    let known = '';
+    let shownSet;
+    let asked = 0;
+
+    async function update() {
+      const mine = ++asked;
+      const [x, y] = [Number(a.value), Number(b.value)];
+      if (!x || !y || x === y) return out.replaceChildren(x && x === y ? h('p', { class: 'muted' }, 'Choose two different files.') : '');
+      try {
+        const found = await actions.compare(x, y);
+        if (mine === asked) out.replaceChildren(...result(found, a.selectedOptions[0].text, b.selectedOptions[0].text));
+      } catch (refusal) {
+        if (mine === asked) out.replaceChildren(refused(refusal));
+      }
+    }
+    a.addEventListener('change', update);
+    b.addEventListener('change', update);
+
+    return (state) => {
+      const media = state.files.filter((f) => f.kind === 'media' && f.inspection && f.reading == null && !f.refusal);
+      hint.hidden = state.files.length > 1;
+      pick.hidden = media.length < 2;
+      if (state.set !== shownSet) {
+        shownSet = state.set;
+        set.replaceChildren(...(state.set && state.files.length > 1 ? [
+          h('h4', {}, 'Between the files'),
+          state.set.length ? h('ul', { class: 'findings' }, state.set.map((f) => row(f))) : h('p', { class: 'muted' }, 'Nothing is wrong between them.'),
+        ] : []));
+      }
+      const now = media.map((f) => `${f.key} ${f.name}`).join('\n');
+      if (now === known || state.view !== 'compare') return;
+      known = now;
+      for (const [select, at] of [[a, 0], [b, 1]]) {
+        const was = select.value;
+        select.replaceChildren(...media.map((f) => h('option', { value: String(f.key) }, f.name)));
+        select.value = media.some((f) => String(f.key) === was) ? was : String(media[at]?.key ?? '');
+      }
+      update();
+    };
+  },
+};
+
+function result(found, first, second) {
+  const table = (title, list) => list.length > 0 && [
+    h('h4', {}, title),
+    h('table', { class: 'diff' },
+      h('thead', {}, h('tr', {}, ['', first, second].map((t) => h('th', { scope: 'col' }, t)))),
+      h('tbody', {}, list.map((d) => h('tr', {},
+        h('th', { scope: 'row' }, d.of === 'box' ? h('code', {}, d.what) : `${d.of}: ${d.what}`),
+        h('td', { 'data-label': first }, h('div', {}, d.a == null ? '–' : h('code', {}, d.a))),
+        h('td', { 'data-label': second }, h('div', {}, d.b == null ? '–' : h('code', {}, d.b))))))),
+  ];
+  return [h('p', { class: `note ${found.same_meaning ? 'ok' : ''}` }, h('b', {}, found.verdict)), table('In meaning', found.meaning), table('Box by box', found.boxes)].flat(2).filter(Boolean);
+}

@@ -1,0 +1,24 @@
+// A protection header that was recognised, with everything in it.
+
+import { block, copyButton, h, identifier, rows } from '../dom.js';
+
+/** A KID in every form people meet it. */
+export function kidForms(forms) {
+  return rows(
+    ['KID (tenc, MPD)', identifier(forms.kid, 'KID')],
+    ['GUID byte order', identifier(forms.guid, 'KID in GUID byte order')],
+    ['base64', identifier(forms.base64, 'KID in base64')],
+    ['base64, GUID order', identifier(forms.guid_base64, 'KID in base64, GUID byte order')],
+  );
+}
+
+export function decodedView(decoded) {
+  return h('div', { class: 'decoded' },
+    h('p', {}, h('b', {}, decoded.title)),
+    decoded.findings?.map((f) => h('p', { class: `note ${f.severity === 'info' ? '' : 'bad'}` }, f.message, ' ', f.advice)),
+    decoded.kids?.map(kidForms),
+    decoded.facts && rows(...decoded.facts.map(({ name, value }) => [name, h('span', { class: 'id' }, h('code', {}, value), copyButton(value, name))])),
+    decoded.header && block(decoded.header.xml, 'header XML'),
+    decoded.base64 && h('details', {}, h('summary', {}, 'Its bytes, base64'), block(decoded.base64, decoded.title)),
+    decoded.inner?.map(decodedView));
+}

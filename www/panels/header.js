@@ -1,0 +1,113 @@
+// The header workshop: one PlayReady header as a form, in every version side by
+// side, and put into the open file.
+
+import { block, download, h, refused, rows } from '../dom.js';
+
+const FORMS = [
+  ['xml', 'XML'], ['object_base64', 'PlayReady Object, base64'], ['pssh_base64', 'pssh box, base64'],
+  ['object_hex', 'PlayReady Object, hex'], ['pssh_hex', 'pssh box, hex'],
+  ['ismc', 'For .ismc'], ['mpd', 'For MPD'], ['hls', 'For HLS'],
+];
+const DELAY = 150;
+
+export const header = {
+  mount(body, actions) {
+    const text = (name, label, props = {}) => {
+      const input = h(props.rows ? 'textarea' : 'input', { name, id: `w-${name}`, autocomplete: 'off', spellcheck: 'false', ...props });
+      return h('div', { class: 'field' }, h('label', { for: `w-${name}` }, label), input);
+    };
+    const check = (name, label) => h('label', { class: 'choice' }, h('input', { type: 'checkbox', name }), label);
+    const form = h('form', { class: 'workshop', autocomplete: 'off' },
+      text('kids', 'KIDs', { rows: 2, class: 'mono', placeholder: 'One a line, as UUIDs' }),
+      text('key', 'Content key, for CHECKSUM', { class: 'mono secret', 'data-1p-ignore': '', 'data-lpignore': 'true' }),
+      text('laUrl', 'Licence URL (LA_URL)', { type: 'text', inputmode: 'url', placeholder: 'https://…' }),
+      text('luiUrl', 'Licence page URL (LUI_URL)', { type: 'text', inputmode: 'url', placeholder: 'https://…' }),
+      text('dsId', 'Domain service (DS_ID)', { class: 'mono', placeholder: '16 bytes in base64' }),
+      text('customAttributes', 'Custom attributes', { rows: 2, class: 'mono', placeholder: '<PACKAGER>…</PACKAGER>' }),
+      h('div', { class: 'field' }, check('cbc', 'AES-CBC (cbcs) instead of AES-CTR'), check('onDemand', 'Licence on demand (DECRYPTORSETUP)')));
+    const out = h('div', { class: 'versions' });
+    const result = h('div', { class: 'results' });
+    body.append(form, out, result);
+    addEventListener('pagehide', () => { form.elements.key.value = ''; });
+    let timer;
+    let asked = 0;
+    let entry = null;
+    let filled;
+
+    const options = () => {
+      const { elements } = form;
+      const value = (name) => elements[name].value.trim() || undefined;
+      return {
+        kids: elements.kids.value, key: value('key'), laUrl: value('laUrl'), luiUrl: value('luiUrl'), dsId: value('dsId'),
+        customAttributes: value('customAttributes'), cbc: elements.cbc.checked, onDemand: elements.onDemand.checked,
+      };
+    };
+
+    async function update() {
+      const mine = ++asked;
+      if (!form.elements.kids.value.trim() && !form.elements.onDemand.checked) {
+        out.replaceChildren(h('p', { class: 'muted' }, 'Give a KID to see the header in every version.'));
+        return;
+      }
+      let shown;
+      try {
+        shown = (await actions.workshop(options())).map(version);
+      } catch (refusal) {
+        shown = [refused(refusal)];
+      }
+      if (mine === asked) out.replaceChildren(...shown);
+    }
+
+    function version({ version: number, clients, forms, refusal }) {
+      const write = h('button', { type: 'button' }, 'Put into this file');
+      write.hidden = !entry?.inspection?.tracks.length;
+      write.addEventListener('click', () => put(number, write));
+      return h('article', {},
+        h('h4', {}, `Version ${number}`),
+        h('p', { class: 'small muted' }, `Read by ${clients}.`),
+        refusal ? h('p', { class: 'note' }, refusal.message) : [
+          rows(['Size', `${forms.object_size} bytes`]),
+          FORMS.map(([name, label], i) => h('details', { open: i === 0 }, h('summary', {}, label), block(forms[name], `${label}, version ${number}`))),
+          write,
+        ]);
+    }
+
+    async function put(number, button) {
+      button.disabled = true;
+      try {
+        const blob = await actions.reheader({ ...options(), version: number });
+        const name = entry.name.replace(/(\.[^.]+)?$/, (end) => `-header${end || '.mp4'}`);
+        download(blob, name);
+        result.replaceChildren(h('p', { class: 'note ok', role: 'status' }, `${name} is offered for download. Its media was copied as it is.`));
+      } catch (refusal) {
+        result.replaceChildren(refused(refusal));
+      } finally {
+        button.disabled = false;
+      }
+    }
+
+    form.addEventListener('input', () => {
+      clearTimeout(timer);
+      timer = setTimeout(update, DELAY);
+    });
+    form.addEventListener('submit', (event) => event.preventDefault());
+
+    return (state) => {
+      entry = state;
+      if (state.view !== 'header' || state.reading != null || filled === state.inspection) return;
+      filled = state.inspection;
+      // What the file has now is where one begins.
+      const known = state.inspection?.systems.find((s) => s.header)?.header;
+      const tracks = state.inspection?.tracks.map((t) => t.protection?.kid).filter(Boolean) ?? [];
+      const { elements } = form;
+      elements.kids.value = [...new Set(known?.kids.length ? known.kids : tracks)].join('\n');
+      elements.laUrl.value = known?.la_url ?? '';
+      elements.luiUrl.value = known?.lui_url ?? '';
+      elements.dsId.value = known?.ds_id ?? '';
+      elements.customAttributes.value = known?.custom_attributes ?? '';
+      elements.key.value = '';
+      result.replaceChildren();
+      update();
+    };
+  },
+};

@@ -1,0 +1,173 @@
+// Bitrate over time, fragments, and the samples of one of them.
+
+import { count, h, plural, rate, refused, svg, time } from '../dom.js';
+
+/** More points than pixels help nobody. */
+const POINTS = 800;
+/** Rows of a table that are made at once. */
+const ROWS = 500;
+
+export const samples = {
+  mount(body, actions) {
+    let key = null;
+    let lines = [];
+    let chosen = null;
+    const plots = h('div', { class: 'plots' });
+    const align = h('p', { class: 'small muted' });
+    const out = h('div', { class: 'results' });
+    body.append(plots, align, out);
+
+    async function fill(entry) {
+      key = entry.key;
+      chosen = null;
+      plots.replaceChildren();
+      out.replaceChildren();
+      align.textContent = '';
+      lines = await actions.timelines(key);
+      if (key !== entry.key) return;
+      if (!lines.length) {
+        plots.replaceChildren(h('p', { class: 'muted' }, 'The file has no fragments; samples are listed for fragmented files.'));
+        return;
+      }
+      const end = Math.max(...lines.map((line) => { const last = line.fragments.at(-1); return last.start + last.duration; }));
+      plots.replaceChildren(...lines.map((line) => plot(line, end, entry)));
+      align.textContent = alignment();
+      choose(lines[0].fragments[0]);
+    }
+
+    function plot(line, end, entry) {
+      const track = entry.inspection.tracks.find((t) => t.id === line.track);
+      const top = Math.max(line.peak ?? 1, line.declared ?? 0, 1) * 1.05;
+      const y = (value) => (100 - value / top * 100).toFixed(2);
+      const x = (value) => (value / end * 1000).toFixed(2);
+      const step = Math.ceil(line.fragments.length / POINTS);
+      let path = '';
+      for (let i = 0; i < line.fragments.length; i += step) {
+        const part = line.fragments.slice(i, i + step);
+        const last = part.at(-1);
+        const height = y(Math.max(...part.map((p) => p.bitrate)));
+        path += `${path ? 'L' : 'M'}${x(part[0].start)} ${height}L${x(last.start + last.duration)} ${height}`;
+      }
+      const level = (value, name) => value && svg('line', { class: name, x1: 0, x2: 1000, y1: y(value), y2: y(value), 'vector-effect': 'non-scaling-stroke' });
+      const words = `Bitrate of track ${line.track} over time: average ${rate(line.average)} kbit/s, peak fragment ${rate(line.peak)} kbit/s${line.declared ? `, declared ${rate(line.declared)} kbit/s` : ''}. The table behind it has every fragment.`;
+      const picture = svg('svg', { viewBox: '0 0 1000 100', preserveAspectRatio: 'none', role: 'img', 'aria-label': words },
+        ...[level(line.average, 'average'), level(line.peak, 'peak'), level(line.declared, 'declared')].filter(Boolean),
+        svg('path', { d: path, class: 'rate', 'vector-effect': 'non-scaling-stroke' }),
+        svg('path', { d: line.fragments.length <= POINTS ? line.fragments.map((p) => `M${x(p.start)} 97V100`).join('') : '', class: 'ticks', 'vector-effect': 'non-scaling-stroke' }));
+      picture.addEventListener('click', (event) => {
+        const box = picture.getBoundingClientRect();
+        const at = (event.clientX - box.left) / box.width * end;
+        choose(line.fragments.findLast((p) => p.start <= at) ?? line.fragments[0]);
+      });
+      return h('figure', {},
+        h('figcaption', {}, h('b', {}, `Track ${line.track} ${track.kind}`), h('span', { class: 'small muted' },
+          ` average ${rate(line.average)}, peak ${rate(line.peak)}${line.declared ? `, declared ${rate(line.declared)}` : ''} kbit/s; ${durations(line)}`)),
+        picture,
+        table(line));
+    }
+
+    function durations(line) {
+      const all = line.fragments.map((p) => p.duration.toFixed(3));
+      const kinds = [...new Set(all)];
+      if (kinds.length === 1) return `${plural(all.length, 'fragment')} of ${kinds[0]} s`;
+      const sorted = line.fragments.map((p) => p.duration).sort((a, b) => a - b);
+      return `${plural(all.length, 'fragment')} of ${sorted[0].toFixed(3)} to ${sorted.at(-1).toFixed(3)} s`;
+    }
+
+    /** The table behind a plot, made when it is opened, some rows at a time. */
+    function table(line) {
+      const rowsOf = h('tbody');
+      let made = 0;
+      const more = h('button', { type: 'button' }, 'More rows');
+      const add = () => {
+        for (const p of line.fragments.slice(made, made + ROWS)) {
+          const open = h('button', { type: 'button', class: 'link' }, `${made + 1}`);
+          open.addEventListener('click', () => choose(p));
+          made += 1;
+          rowsOf.append(h('tr', {}, [open, time(p.start), p.duration.toFixed(3), count(p.samples), count(p.bytes), rate(p.bitrate), p.sync ? 'yes' : 'no', count(p.at)].map((cell, i) => h('td', { class: 'num', 'data-label': HEADS[i] }, h('div', {}, cell)))));
+        }
+        more.hidden = made >= line.fragments.length;
+      };
+      more.addEventListener('click', add);
+      const details = h('details', {}, h('summary', {}, 'As a table'),
+        h('table', {}, h('thead', {}, h('tr', {}, HEADS.map((t) => h('th', { scope: 'col', class: 'num' }, t)))), rowsOf), more);
+      details.addEventListener('toggle', () => details.open && !made && add());
+      return details;
+    }
+
+    /** Whether fragments of the tracks begin together. */
+    function alignment() {
+      const [first, ...others] = lines;
+      if (!others.length) return '';
+      const starts = others.map((line) => line.fragments.map((p) => p.start));
+      return others.map((line, i) => {
+        let together = 0;
+        let from = 0;
+        for (const p of first.fragments) {
+          while (from < starts[i].length && starts[i][from] < p.start - 0.05) from += 1;
+          if (Math.abs((starts[i][from] ?? Infinity) - p.start) <= 0.05) together += 1;
+        }
+        return `Fragments of tracks ${first.track} and ${line.track} begin within 50 ms of each other ${together} of ${first.fragments.length} times.`;
+      }).join(' ');
+    }
+
+    async function choose(point) {
+      chosen = point;
+      const mine = key;
+      try {
+        const found = await actions.samples(key, point.at, point.size);
+        if (mine !== key || chosen !== point) return;
+        out.replaceChildren(h('h4', {}, `Fragment at byte ${count(point.at)}`), ...found.map(trackTable));
+      } catch (refusal) {
+        out.replaceChildren(refused(refusal));
+      }
+    }
+
+    function trackTable({ track, samples: list, problem }) {
+      const rows = h('tbody');
+      let made = 0;
+      const more = h('button', { type: 'button' }, 'More samples');
+      const largest = Math.max(...list.map((s) => s.size), 1);
+      const add = () => {
+        for (const s of list.slice(made, made + ROWS)) rows.append(sampleRow(s, largest));
+        made += ROWS;
+        more.hidden = made >= list.length;
+      };
+      more.addEventListener('click', add);
+      add();
+      const heads = ['Sample', 'Time', 'Size', 'Sync', 'IV', 'Clear and protected'];
+      return h('section', { class: 'samples' },
+        h('p', {}, h('b', {}, `Track ${track}, ${plural(list.length, 'sample')}`), h('span', { class: 'small muted legend' }, h('i', { class: 'clear' }), ' clear ', h('i', { class: 'enc' }), ' protected')),
+        problem && h('p', { class: 'note bad' }, problem.message),
+        h('div', { class: 'scroll', tabindex: '0', role: 'region', 'aria-label': `Samples of track ${track}` },
+          h('table', {}, h('thead', {}, h('tr', {}, heads.map((t, i) => h('th', { scope: 'col', class: i < 3 ? 'num' : null }, t)))), rows), more));
+    }
+
+    function sampleRow(s, largest) {
+      const map = s.kid == null ? [[s.size, 0]] : s.subsamples ?? [[0, s.size]];
+      const words = s.kid == null ? 'clear' : s.subsamples ? map.map(([c, p]) => `${count(c)} clear, ${count(p)} protected`).join('; ') : 'all protected';
+      let x = 0;
+      const parts = map.flatMap(([clear, enc]) => [[clear, 'clear'], [enc, 'enc']]).filter(([n]) => n).slice(0, 200).map(([n, kind]) => {
+        const width = n / largest * 1000;
+        const rect = svg('rect', { x: x.toFixed(2), y: 0, width: Math.max(width, 0.5).toFixed(2), height: 10, class: kind });
+        x += width;
+        return rect;
+      });
+      const bar = svg('svg', { viewBox: '0 0 1000 10', preserveAspectRatio: 'none', class: 'map', role: 'img', 'aria-label': words }, svg('title', {}, words), ...parts);
+      return h('tr', {},
+        h('td', { class: 'num', 'data-label': 'Sample' }, h('div', {}, String(s.number))),
+        h('td', { class: 'num', 'data-label': 'Time', title: s.decode_time == null ? null : `decoded at ${s.decode_time} ticks` }, h('div', {}, s.seconds == null ? '–' : s.seconds.toFixed(3))),
+        h('td', { class: 'num', 'data-label': 'Size' }, h('div', {}, count(s.size))),
+        h('td', { 'data-label': 'Sync' }, h('div', {}, s.sync ? 'sync' : '')),
+        h('td', { 'data-label': 'IV' }, h('code', {}, s.iv || '')),
+        h('td', { 'data-label': 'Clear and protected' }, bar));
+    }
+
+    return (state) => {
+      if (state.view !== 'samples' || !state.inspection || state.reading != null || state.key === key) return;
+      fill(state).catch((refusal) => plots.replaceChildren(refused(refusal)));
+    };
+  },
+};
+
+const HEADS = ['Fragment', 'Start', 'Seconds', 'Samples', 'Bytes', 'kbit/s', 'Sync', 'At byte'];
