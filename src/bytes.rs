@@ -172,7 +172,7 @@ impl<'a> Reader<'a> {
     /// Notes the last `len` bytes as a field.
     fn record(&mut self, name: &str, len: usize, value: impl FnOnce() -> Value) {
         let at = self.at() - len as u64;
-        let Some(recorder) = &mut self.recorder else { return };
+        let Some(recorder) = self.recorder.as_mut().filter(|_| len > 0) else { return };
         let number = recorder.total;
         recorder.total += 1;
         if number >= recorder.from && recorder.fields.len() < recorder.most {

@@ -1,0 +1,948 @@
+//! Every check, tripped by a file made for it, and by no healthy one.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod common;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use common::{CLEAR, KEY, KID, fixture, inspect, options, protect};
+use ismvault::boxes::Mp4Box as _;
+use ismvault::boxes::fragment::{Mfhd, Saio, Saiz, Tfhd, Trun};
+use ismvault::boxes::index::{Mfro, Sidx, Tfra};
+use ismvault::boxes::movie::{Btrt, Ftyp, Mdhd, Mvhd, Trex};
+use ismvault::boxes::piff::Tfxd;
+use ismvault::boxes::protection::{
+    Frma, PIFF_SENC, PIFF_TENC, Pssh, SENC, Schm, Senc, Subsample, Tenc,
+};
+use ismvault::boxes::tree::{Content, Node};
+use ismvault::cipher::ContentKey;
+use ismvault::drm::playready::{self, NewHeader, NewKey};
+use ismvault::drm::{COMMON, PLAYREADY};
+use ismvault::ids::{BoxType, FourCc, Kid, Uuid};
+use ismvault::lint::{CHECKS, Severity};
+use ismvault::manifest::Manifest;
+use ismvault::model::Finding;
+use ismvault::set::FileSet;
+use std::collections::BTreeSet;
+
+fn code(code: &[u8; 4]) -> BoxType {
+    BoxType::code(code)
+}
+
+/// Every box at the top.
+fn open(file: &[u8]) -> Vec<Node> {
+    let tops = inspect(file).top;
+    tops.iter()
+        .map(|top| {
+            let bytes = &file[top.span.at as usize..top.span.end() as usize];
+            Node::read(bytes, top.span.at, &mut Vec::new()).unwrap()
+        })
+        .collect()
+}
+
+fn close(nodes: &[Node]) -> Vec<u8> {
+    nodes.iter().flat_map(Node::to_bytes).collect()
+}
+
+/// Edits every box of a kind, wherever it is.
+fn each(nodes: &mut [Node], kind: BoxType, edit: &mut impl FnMut(&mut Node)) {
+    for node in nodes {
+        if node.kind == kind {
+            edit(node);
+        }
+        if let Some(children) = node.children_mut() {
+            each(children, kind, edit);
+        }
+    }
+}
+
+/// Edits a typed box, wherever it is.
+fn typed<B: ismvault::boxes::Mp4Box>(nodes: &mut [Node], mut edit: impl FnMut(&mut B)) {
+    each(nodes, B::KIND, &mut |node| {
+        let mut value = B::parse(node).unwrap();
+        edit(&mut value);
+        node.content = value.to_node().content;
+    });
+}
+
+/// Edits the first box of a kind alone.
+fn first(nodes: &mut [Node], kind: BoxType, mut edit: impl FnMut(&mut Node)) {
+    let mut done = false;
+    each(nodes, kind, &mut |node| {
+        if !std::mem::replace(&mut done, true) {
+            edit(node);
+        }
+    });
+}
+
+/// Edits the sample encryption of the first fragment, in both envelopes.
+fn senc(nodes: &mut [Node], mut edit: impl FnMut(&mut Senc)) {
+    for kind in [SENC, PIFF_SENC] {
+        first(nodes, kind, |node| {
+            let mut senc = Senc::parse(node, 8).unwrap();
+            edit(&mut senc);
+            node.content = senc.to_node_as(kind).content;
+        });
+    }
+}
+
+/// Removes boxes of a kind.
+fn remove(nodes: &mut Vec<Node>, kind: BoxType) {
+    nodes.retain(|node| node.kind != kind);
+    for node in nodes {
+        if let Some(children) = node.children_mut() {
+            remove(children, kind);
+        }
+    }
+}
+
+/// Replaces the PlayReady header.
+fn header(nodes: &mut [Node], object: Vec<u8>) {
+    each(nodes, Pssh::KIND, &mut |node| {
+        if Pssh::parse(node).unwrap().system_id == PLAYREADY {
+            node.content = playready::pssh(object.clone()).to_node().content;
+        }
+    });
+}
+
+/// The same, from XML.
+fn header_xml(nodes: &mut [Node], xml: &str) {
+    let value: Vec<u8> = xml.encode_utf16().flat_map(u16::to_le_bytes).collect();
+    let mut object = ((value.len() + 10) as u32).to_le_bytes().to_vec();
+    object.extend([1, 0, 1, 0]);
+    object.extend((value.len() as u16).to_le_bytes());
+    object.extend(value);
+    header(nodes, object);
+}
+
+fn new_header() -> NewHeader {
+    let kid = Kid::parse(KID).unwrap();
+    let checksum = Some(ContentKey::parse(KEY).unwrap().checksum(kid));
+    NewHeader {
+        keys: vec![NewKey { kid, checksum }],
+        la_url: Some("https://licence.example/rightsmanager.asmx".into()),
+        ..NewHeader::default()
+    }
+}
+
+/// Where a case begins.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Base {
+    Clear,
+    Dual,
+    Piff,
+    Indexed,
+    TwoAudio,
+}
+
+fn base(base: Base) -> Vec<u8> {
+    match base {
+        Base::Clear => fixture("h264_aac.ismv"),
+        Base::Dual => protect(&fixture("h264_aac.ismv"), &options("dual")).unwrap(),
+        Base::Piff => protect(&fixture("h264_aac.ismv"), &options("piff")).unwrap(),
+        Base::Indexed => fixture("cmaf_sidx.mp4"),
+        Base::TwoAudio => protect(&fixture("av_text.ismv"), &options("dual")).unwrap(),
+    }
+}
+
+type Edit = fn(&mut Vec<Node>);
+
+fn set_pro(nodes: &mut [Node], edit: impl Fn(&mut Vec<u8>)) {
+    let mut object = new_header().object().unwrap();
+    edit(&mut object);
+    header(nodes, object);
+}
+
+fn xml(version: &str, data: &str) -> String {
+    let ns = "http://schemas.microsoft.com/DRM/2007/03/PlayReadyHeader";
+    format!("<WRMHEADER xmlns=\"{ns}\" version=\"{version}\"><DATA>{data}</DATA></WRMHEADER>")
+}
+
+/// Files that trip one check each.
+const CASES: &[(&str, Base, Edit)] = &[
+    ("iv_reused", Base::Dual, |n| senc(n, |s| s.samples[1].iv = s.samples[0].iv.clone())),
+    ("counter_overlap", Base::Dual, |n| {
+        typed::<Tenc>(n, |t| t.iv_size = 16);
+        each(n, PIFF_TENC, &mut |node| {
+            let tenc = Tenc { iv_size: 16, ..Tenc::parse(node).unwrap() };
+            node.content = tenc.to_node().content;
+        });
+        for kind in [SENC, PIFF_SENC] {
+            let mut counter = 0_u128;
+            each(n, kind, &mut |node| {
+                let mut senc = Senc::parse(node, 8).unwrap();
+                for sample in &mut senc.samples {
+                    sample.iv = counter.to_be_bytes().to_vec();
+                    counter += 1;
+                }
+                node.content = senc.to_node_as(kind).content;
+            });
+        }
+    }),
+    ("iv_zero", Base::Dual, |n| senc(n, |s| s.samples[0].iv = vec![0; 8])),
+    ("iv_gap", Base::Dual, |n| senc(n, |s| s.samples[5].iv = vec![9; 8])),
+    ("iv_size_unknown", Base::Dual, |n| typed::<Tenc>(n, |t| t.iv_size = 5)),
+    ("iv_size_16", Base::Dual, |n| typed::<Tenc>(n, |t| t.iv_size = 16)),
+    ("iv_count", Base::Dual, |n| senc(n, |s| s.samples.truncate(9))),
+    ("subsample_sum", Base::Dual, |n| senc(n, |s| s.samples[0].subsamples[0].protected += 16)),
+    ("subsample_empty", Base::Dual, |n| {
+        senc(n, |s| s.samples[0].subsamples.push(Subsample { clear: 0, protected: 0 }));
+    }),
+    ("subsample_mergeable", Base::Dual, |n| {
+        senc(n, |s| {
+            let clear = s.samples[0].subsamples[0].clear;
+            s.samples[0].subsamples[0].clear = 1;
+            let rest = Subsample { clear: clear - 1, protected: 0 };
+            s.samples[0].subsamples.insert(0, rest);
+        });
+    }),
+    ("subsample_none", Base::Dual, |n| senc(n, |s| s.samples[0].subsamples.clear())),
+    ("unaligned_cenc", Base::Dual, |n| unalign(n)),
+    ("unaligned_piff", Base::Piff, |n| unalign(n)),
+    ("nal_head_protected", Base::Dual, |n| {
+        senc(n, |s| {
+            let size = size_of_sample(&s.samples[0].subsamples);
+            s.samples[0].subsamples = vec![Subsample { clear: 4, protected: size - 4 }];
+        });
+    }),
+    ("non_vcl_protected", Base::Dual, |n| {
+        senc(n, |s| {
+            // The first NAL unit of the first sample is not a slice.
+            let size = size_of_sample(&s.samples[0].subsamples);
+            s.samples[0].subsamples = vec![Subsample { clear: 6, protected: size - 6 }];
+        });
+    }),
+    ("slice_header_protected", Base::Dual, |n| {
+        senc(n, |s| {
+            let size = size_of_sample(&s.samples[1].subsamples);
+            s.samples[1].subsamples = vec![Subsample { clear: 5, protected: size - 5 }];
+        });
+    }),
+    ("subsample_off_nal", Base::Dual, |n| {
+        senc(n, |s| {
+            let size = size_of_sample(&s.samples[0].subsamples);
+            s.samples[0].subsamples = vec![Subsample { clear: 9, protected: size - 9 }];
+        });
+    }),
+    ("senc_differs", Base::Dual, |n| {
+        first(n, PIFF_SENC, |node| {
+            let mut senc = Senc::parse(node, 8).unwrap();
+            senc.samples[0].iv[0] ^= 1;
+            node.content = senc.to_node_as(PIFF_SENC).content;
+        });
+    }),
+    ("tenc_differs", Base::Dual, |n| {
+        first(n, PIFF_TENC, |node| {
+            let tenc = Tenc { kid: Kid::of(7), ..Tenc::parse(node).unwrap() };
+            node.content = tenc.to_node().content;
+        });
+    }),
+    ("kid_not_in_header", Base::Dual, |n| both_tencs(n, Kid::of(0x1234))),
+    ("kid_byte_swapped", Base::Dual, |n| both_tencs(n, Kid::parse(KID).unwrap().swapped())),
+    ("checksum_with_cbc", Base::Dual, |n| {
+        let key = format!(
+            "<PROTECTINFO><KIDS><KID ALGID=\"AESCBC\" CHECKSUM=\"qhmfONWOqJs=\" VALUE=\"{}\"></KID></KIDS></PROTECTINFO>",
+            STANDARD.encode(Kid::parse(KID).unwrap().to_guid_bytes())
+        );
+        header_xml(n, &xml("4.3.0.0", &key));
+    }),
+    ("kid_zero", Base::Dual, |n| both_tencs(n, Kid::of(0))),
+    ("several_kids_one_header", Base::Dual, |n| first_tencs(n, Kid::of(0x99))),
+    ("pro_too_short", Base::Dual, |n| header(n, vec![1, 2, 3])),
+    ("pro_length", Base::Dual, |n| set_pro(n, |o| o[0] ^= 1)),
+    ("pro_records", Base::Dual, |n| set_pro(n, |o| o[4] = 2)),
+    ("pro_no_records", Base::Dual, |n| set_pro(n, |o| o[4] = 0)),
+    ("pro_record_length", Base::Dual, |n| set_pro(n, |o| o[8] ^= 0xff)),
+    ("pro_left_over", Base::Dual, |n| set_pro(n, |o| o.push(0))),
+    ("wrm_odd_length", Base::Dual, |n| {
+        set_pro(n, |o| {
+            o.push(0);
+            o[8] += 1;
+        });
+    }),
+    ("wrm_bom", Base::Dual, |n| header_xml(n, &format!("\u{feff}{}", xml("4.0.0.0", "")))),
+    ("wrm_not_utf16", Base::Dual, |n| {
+        set_pro(n, |o| {
+            (o[20], o[21]) = (0, 0xd8);
+        })
+    }),
+    ("wrm_xml", Base::Dual, |n| header_xml(n, "<WRMHEADER version=\"4.0.0.0\"><DATA>")),
+    ("wrm_no_version", Base::Dual, |n| header_xml(n, "<HEADER></HEADER>")),
+    ("wrm_bad_kid", Base::Dual, |n| header_xml(n, &xml("4.0.0.0", "<KID>AAAA</KID>"))),
+    ("pro_too_large", Base::Dual, |n| header_xml(n, &xml("4.0.0.0", &"x".repeat(8000)))),
+    ("header_large", Base::Dual, |n| header_xml(n, &xml("4.0.0.0", &"x".repeat(600)))),
+    ("wrm_version_features", Base::Dual, |n| {
+        header_xml(n, &xml("4.0.0.0", "<DECRYPTORSETUP>ONDEMAND</DECRYPTORSETUP>"))
+    }),
+    ("wrm_not_canonical", Base::Dual, |n| header_xml(n, &xml("4.0.0.0", " <DS_ID></DS_ID> "))),
+    ("wrm_url", Base::Dual, |n| header_xml(n, &xml("4.0.0.0", "<LA_URL>rights.asmx</LA_URL>"))),
+    ("wrm_place", Base::Dual, |n| {
+        header_xml(
+            n,
+            &xml("4.0.0.0", "").replace("<DATA>", "<LA_URL>https://a.example/</LA_URL><DATA>"),
+        )
+    }),
+    ("algid_differs", Base::Dual, |n| {
+        let new = NewHeader { version: playready::HeaderVersion::V4_3, cbc: true, ..new_header() };
+        header(n, new.object().unwrap());
+    }),
+    ("pssh_twice", Base::Dual, |n| {
+        let pssh = playready::pssh(new_header().object().unwrap()).to_node();
+        first(n, code(b"moov"), |moov| moov.children_mut().unwrap().push(pssh.clone()));
+    }),
+    ("pssh_data_size", Base::Dual, |n| {
+        first(n, Pssh::KIND, |node| {
+            if let Content::Leaf(body) = &mut node.content {
+                body[23] ^= 1;
+            }
+        })
+    }),
+    ("pssh_version", Base::Dual, |n| {
+        first(n, Pssh::KIND, |node| {
+            if let Content::Leaf(body) = &mut node.content {
+                body[0] = 3;
+            }
+        })
+    }),
+    ("piff_pssh_alone", Base::Piff, |_| {}),
+    ("no_common_pssh", Base::Dual, |n| {
+        each(n, code(b"moov"), &mut |moov| {
+            moov.children_mut().unwrap().retain(|node| {
+                node.kind != Pssh::KIND || Pssh::parse(node).unwrap().system_id != COMMON
+            });
+        });
+    }),
+    ("common_without_kids", Base::Dual, |n| {
+        typed::<Pssh>(n, |p| {
+            if p.system_id == COMMON {
+                (p.version, p.kids) = (0, Vec::new());
+            }
+        })
+    }),
+    ("saiz_differs", Base::Dual, |n| {
+        typed::<Saiz>(n, |s| match s.default_size {
+            0 => s.sizes[0] += 6,
+            _ => s.default_size += 6,
+        })
+    }),
+    ("saiz_overflow", Base::Dual, |n| {
+        senc(n, |s| {
+            let one = Subsample { clear: 1, protected: 16 };
+            s.samples[0].subsamples = vec![one; 50];
+        })
+    }),
+    ("saio_off_iv", Base::Dual, |n| typed::<Saio>(n, |s| s.offsets[0] += 4)),
+    ("saio_entries", Base::Dual, |n| typed::<Saio>(n, |s| s.offsets.push(0))),
+    ("saio_without_saiz", Base::Dual, |n| remove(n, Saiz::KIND)),
+    ("aux_type", Base::Dual, |n| {
+        typed::<Saiz>(n, |s| (s.version_flags, s.aux_info_type) = (1, Some((FourCc(*b"what"), 0))));
+        typed::<Saio>(n, |s| (s.flags, s.aux_info_type) = (1, Some((FourCc(*b"what"), 0))));
+    }),
+    ("base_data_offset", Base::Clear, |n| {
+        let mut at = 0;
+        for node in n {
+            let own = at;
+            at += node.size();
+            if node.kind == code(b"moof") {
+                typed::<Tfhd>(std::slice::from_mut(node), |t| t.base_data_offset = Some(own));
+            }
+        }
+    }),
+    ("base_without_brand", Base::Dual, |n| {
+        typed::<Ftyp>(n, |f| f.compatible = vec![FourCc(*b"piff")])
+    }),
+    ("base_ambiguous", Base::Clear, |n| merge_fragments(n)),
+    ("several_trafs", Base::Clear, |n| merge_fragments(n)),
+    ("data_elsewhere", Base::Clear, |n| {
+        let mut mdats = n.iter().filter(|node| node.kind == code(b"mdat")).map(Node::size);
+        let step = mdats.next().unwrap() as i32;
+        let moof = n.iter().filter(|node| node.kind == code(b"moof")).nth(1).unwrap().size() as i32;
+        first(n, Trun::KIND, |node| {
+            let mut trun = Trun::parse(node).unwrap();
+            trun.data_offset = trun.data_offset.map(|offset| offset + step + moof);
+            trun.rows.iter_mut().for_each(|row| row.size = 10);
+            node.content = trun.to_node().content;
+        });
+    }),
+    ("samples_outside_mdat", Base::Clear, |n| typed::<Trun>(n, |t| t.data_offset = Some(-8))),
+    ("runs_overlap", Base::Clear, |n| {
+        first(n, code(b"traf"), |traf| {
+            let trun = traf.find(Trun::KIND).unwrap().clone();
+            traf.children_mut().unwrap().push(trun);
+        })
+    }),
+    ("several_truns", Base::Clear, |n| {
+        first(n, code(b"traf"), |traf| {
+            let trun = traf.find(Trun::KIND).unwrap().clone();
+            traf.children_mut().unwrap().push(trun);
+        })
+    }),
+    ("mdat_unreferenced", Base::Clear, |n| {
+        first(n, Trun::KIND, |node| {
+            let mut trun = Trun::parse(node).unwrap();
+            trun.rows.last_mut().unwrap().size -= 20;
+            node.content = trun.to_node().content;
+        })
+    }),
+    ("mdat_not_behind_moof", Base::Clear, |n| {
+        let at = n.iter().position(|node| node.kind == code(b"moof")).unwrap();
+        n.insert(at + 1, Node::leaf(code(b"free"), vec![0; 4]));
+    }),
+    ("index_off_fragments", Base::Clear, |n| typed::<Tfra>(n, |t| t.entries[0].moof_offset += 4)),
+    ("index_other_track", Base::Clear, |n| {
+        let mut other = 0;
+        typed::<Tfra>(n, |t| {
+            if t.track_id == 1 {
+                other = t.entries[0].moof_offset;
+            } else {
+                t.entries[0].moof_offset = other;
+            }
+        });
+    }),
+    ("index_incomplete", Base::Clear, |n| typed::<Tfra>(n, |t| t.entries.truncate(1))),
+    ("index_unsorted", Base::Clear, |n| typed::<Tfra>(n, |t| t.entries.reverse())),
+    ("index_time", Base::Clear, |n| typed::<Tfra>(n, |t| t.entries[1].time += 1)),
+    ("index_length", Base::Clear, |n| typed::<Mfro>(n, |m| m.size += 4)),
+    ("no_mfro", Base::Clear, |n| remove(n, Mfro::KIND)),
+    ("index_not_last", Base::Clear, |n| n.push(Node::leaf(code(b"free"), vec![0; 4]))),
+    ("no_index", Base::Clear, |n| remove(n, code(b"mfra"))),
+    ("sidx_stale", Base::Indexed, |n| typed::<Sidx>(n, |s| s.references[0].size += 1)),
+    ("time_gap", Base::Clear, |n| {
+        let mut count = 0;
+        typed::<Tfxd>(n, |t| {
+            count += 1;
+            t.time += if count > 2 { 5_000_000 } else { 0 };
+        });
+    }),
+    ("tfxd_negative", Base::Clear, |_| {}),
+    ("tfxd_duration", Base::Clear, |n| typed::<Tfxd>(n, |t| t.duration += 400)),
+    ("tfxd_place", Base::Clear, |n| {
+        first(n, code(b"traf"), |traf| {
+            traf.children_mut().unwrap().push(Node::leaf(code(b"free"), Vec::new()));
+        })
+    }),
+    ("no_sync_start", Base::Clear, |n| {
+        typed::<Trun>(n, |t| {
+            if t.first_sample_flags.is_some() {
+                t.first_sample_flags = Some(0x0101_0000);
+            }
+            for row in &mut t.rows {
+                row.flags |= 0x0001_0000;
+            }
+        })
+    }),
+    ("no_tfdt", Base::Clear, |_| {}),
+    ("timescale_zero", Base::Clear, |n| typed::<Mdhd>(n, |m| m.timescale = 0)),
+    ("timescale_not_smooth", Base::Clear, |n| typed::<Mdhd>(n, |m| m.timescale = 90_000)),
+    ("brand_missing", Base::Piff, |n| {
+        typed::<Ftyp>(n, |f| {
+            (f.major, f.compatible) = (FourCc(*b"isml"), vec![FourCc(*b"iso6")]);
+        })
+    }),
+    ("scheme_unknown", Base::Dual, |n| typed::<Schm>(n, |s| s.scheme = FourCc(*b"abcd"))),
+    ("scheme_piff", Base::Piff, |_| {}),
+    ("piff_after_cenc", Base::Dual, |n| {
+        each(n, code(b"encv"), &mut |entry| {
+            let mut sinf = entry.find(code(b"sinf")).unwrap().clone();
+            typed::<Schm>(std::slice::from_mut(&mut sinf), |s| s.scheme = FourCc(*b"piff"));
+            entry.children_mut().unwrap().push(sinf);
+        })
+    }),
+    ("no_sinf", Base::Dual, |n| remove(n, code(b"sinf"))),
+    ("no_frma", Base::Dual, |n| remove(n, Frma::KIND)),
+    ("no_schm", Base::Dual, |n| remove(n, Schm::KIND)),
+    ("frma_mismatch", Base::Dual, |n| typed::<Frma>(n, |f| f.format = FourCc(*b"hvc1"))),
+    ("clear_track_with_ivs", Base::Dual, |n| {
+        remove(n, code(b"sinf"));
+        each(n, code(b"encv"), &mut |entry| entry.kind = code(b"avc1"));
+        each(n, code(b"enca"), &mut |entry| entry.kind = code(b"mp4a"));
+    }),
+    ("protected_entry_not_first", Base::Dual, |n| {
+        first(n, code(b"stsd"), |stsd| {
+            let mut clear = stsd.children()[0].clone();
+            clear.kind = code(b"avc1");
+            clear.children_mut().unwrap().retain(|node| node.kind != code(b"sinf"));
+            stsd.children_mut().unwrap().insert(0, clear);
+        })
+    }),
+    ("piff_version", Base::Dual, |n| {
+        first(n, PIFF_SENC, |node| {
+            if let Content::Leaf(body) = &mut node.content {
+                body[0] = 1;
+            }
+        })
+    }),
+    ("senc_override", Base::Piff, |n| {
+        first(n, PIFF_SENC, |node| {
+            if let Content::Leaf(body) = &mut node.content {
+                body[3] |= 1;
+                let tenc = [&[0, 0, 1, 8][..], &Kid::parse(KID).unwrap().0].concat();
+                body.splice(4..4, tenc);
+            }
+        })
+    }),
+    ("senc_flags", Base::Dual, |n| {
+        first(n, SENC, |node| {
+            if let Content::Leaf(body) = &mut node.content {
+                body[2] = 1;
+            }
+        })
+    }),
+    ("uuid_swapped", Base::Piff, |n| {
+        each(n, PIFF_TENC, &mut |node| {
+            let BoxType::Uuid(uuid) = node.kind else { unreachable!() };
+            node.kind = BoxType::Uuid(Uuid::swapped(uuid));
+        })
+    }),
+    ("algorithm_cbc", Base::Piff, |n| {
+        each(n, PIFF_TENC, &mut |node| {
+            let tenc = Tenc { is_protected: 2, iv_size: 16, ..Tenc::parse(node).unwrap() };
+            node.content = tenc.to_node().content;
+        })
+    }),
+    ("algorithm_none_with_ivs", Base::Piff, |n| {
+        each(n, PIFF_TENC, &mut |node| {
+            let tenc = Tenc { is_protected: 0, ..Tenc::parse(node).unwrap() };
+            node.content = tenc.to_node().content;
+        })
+    }),
+    ("bitrate_differs", Base::Clear, |n| {
+        first(n, code(b"avc1"), |entry| {
+            let btrt = Btrt { buffer_size: 0, max_bitrate: 9_000_000, avg_bitrate: 9_000_000 };
+            entry.children_mut().unwrap().push(btrt.to_node());
+        })
+    }),
+    ("bitrate_missing", Base::Clear, |_| {}),
+    ("nal_length_size", Base::Clear, |n| {
+        each(n, code(b"avcC"), &mut |node| {
+            if let Content::Leaf(body) = &mut node.content {
+                body[4] = 0xfd;
+            }
+        })
+    }),
+    ("negative_cts_v0", Base::Clear, |n| {
+        typed::<Trun>(n, |t| {
+            (t.version, t.flags) = (0, t.flags | Trun::COMPOSITION);
+            t.rows[0].composition_offset = -1;
+        })
+    }),
+    ("track_id_mismatch", Base::Clear, |n| typed::<Tfra>(n, |t| t.track_id += 7)),
+    ("unknown_track", Base::Clear, |n| typed::<Tfhd>(n, |t| t.track_id += 7)),
+    ("trex_missing", Base::Clear, |n| remove(n, Trex::KIND)),
+    ("durations_disagree", Base::Clear, |n| {
+        typed::<Mvhd>(n, |m| m.duration = 99 * u64::from(m.timescale))
+    }),
+    ("sequence", Base::Clear, |n| typed::<Mfhd>(n, |m| m.sequence_number = 0)),
+    ("looks_clear", Base::Dual, |n| {
+        // The boxes of the protected file, the media of the clear one.
+        let clear = open(&fixture("h264_aac.ismv"));
+        let mut media = clear.into_iter().filter(|node| node.kind == code(b"mdat"));
+        for node in n.iter_mut().filter(|node| node.kind == code(b"mdat")) {
+            *node = media.next().unwrap();
+        }
+    }),
+    ("default_size", Base::Clear, |n| typed::<Tfhd>(n, |t| t.sample_duration = Some(1))),
+    ("no_moov", Base::Clear, |n| remove(n, code(b"moov"))),
+    ("second_moov", Base::Clear, |n| {
+        let moov = n.iter().find(|node| node.kind == code(b"moov")).unwrap().clone();
+        n.push(moov);
+    }),
+    ("no_tracks", Base::Clear, |n| {
+        n.retain(|node| [code(b"ftyp"), code(b"moov")].contains(&node.kind));
+        remove(n, code(b"trak"));
+    }),
+    ("no_fragments", Base::Clear, |n| {
+        n.retain(|node| [code(b"ftyp"), code(b"moov")].contains(&node.kind))
+    }),
+    ("uuid_too_short", Base::Clear, |n| n.insert(1, Node::leaf(code(b"uuid"), vec![0; 10]))),
+    ("live_manifest", Base::Clear, |n| {
+        n.insert(1, Node::leaf(ismvault::boxes::piff::LIVE_MANIFEST, b"\0\0\0\0<smil/>".to_vec()));
+    }),
+    ("no_playready_header", Base::Dual, |n| remove(n, Pssh::KIND)),
+    ("no_codec_configuration", Base::Clear, |n| remove(n, code(b"avcC"))),
+    ("no_ivs", Base::Dual, |n| {
+        for kind in [SENC, PIFF_SENC, Saiz::KIND, Saio::KIND] {
+            remove(n, kind);
+        }
+    }),
+    ("saio_outside", Base::Dual, |n| {
+        remove(n, SENC);
+        remove(n, PIFF_SENC);
+        typed::<Saio>(n, |s| s.offsets[0] = 1 << 20);
+    }),
+    ("box_missing", Base::Clear, |n| remove(n, Mdhd::KIND)),
+    ("opaque_sample_entry", Base::TwoAudio, |n| {
+        first(n, code(b"encv"), |entry| {
+            *entry = Node::leaf(code(b"enct"), vec![1; 40]);
+        })
+    }),
+];
+
+fn unalign(nodes: &mut [Node]) {
+    senc(nodes, |s| {
+        s.samples[0].subsamples[0].clear += 1;
+        s.samples[0].subsamples[0].protected -= 1;
+    });
+}
+
+fn size_of_sample(subsamples: &[Subsample]) -> u32 {
+    subsamples.iter().map(|s| u32::from(s.clear) + s.protected).sum()
+}
+
+fn both_tencs(nodes: &mut [Node], kid: Kid) {
+    for kind in [Tenc::KIND, PIFF_TENC] {
+        each(nodes, kind, &mut |node| {
+            let tenc = Tenc { kid, ..Tenc::parse(node).unwrap() };
+            node.content = tenc.to_node().content;
+        });
+    }
+}
+
+fn first_tencs(nodes: &mut [Node], kid: Kid) {
+    for kind in [Tenc::KIND, PIFF_TENC] {
+        first(nodes, kind, |node| {
+            let tenc = Tenc { kid, ..Tenc::parse(node).unwrap() };
+            node.content = tenc.to_node().content;
+        });
+    }
+}
+
+/// The first two fragments, of two tracks, in one `moof`.
+fn merge_fragments(nodes: &mut Vec<Node>) {
+    let moofs: Vec<usize> =
+        (0..nodes.len()).filter(|i| nodes[*i].kind == code(b"moof")).take(2).collect();
+    let mut second = nodes[moofs[1]].clone();
+    let traf = second.children_mut().unwrap().pop().unwrap();
+    nodes[moofs[0]].children_mut().unwrap().push(traf);
+    nodes.remove(moofs[1]);
+}
+
+#[test]
+fn every_check_has_a_file_that_trips_it() {
+    let (mut tripped, mut silent) = (BTreeSet::new(), Vec::new());
+    for (id, from, edit) in CASES {
+        let healthy = base(*from);
+        let mut nodes = open(&healthy);
+        edit(&mut nodes);
+        let movie = inspect(&close(&nodes));
+        let ids: Vec<&str> = movie.findings.iter().map(|f| f.check.id).collect();
+        let found = movie.findings.iter().find(|f| f.check.id == *id);
+        tripped.insert(*id);
+        let Some(found) = found else {
+            silent.push(format!("{id} is not among {ids:?}"));
+            continue;
+        };
+        assert!(found.message.ends_with(['.', '?']), "{id}: {}", found.message);
+        assert!(found.at.is_some(), "{id} has no place");
+        // What the case changed is what trips it.
+        let same = close(&open(&healthy)) == close(&nodes);
+        let before = inspect(&healthy).findings.iter().any(|f| f.check.id == *id);
+        assert!(same || !before, "{id} is in the healthy file too");
+    }
+    assert_eq!(silent, Vec::<String>::new());
+    tripped.extend(SETS.iter().map(|(id, _)| *id));
+    // These have tests of their own.
+    tripped.extend(["more_findings", "samples_in_moov_too"]); // unusual.rs
+    tripped.extend(["checksum_wrong", "checksum_swapped", "decrypt_failed"]); // key.rs
+    let without: Vec<&str> =
+        CHECKS.iter().map(|check| check.id).filter(|id| !tripped.contains(id)).collect();
+    assert_eq!(without, Vec::<&str>::new(), "checks without a case");
+}
+
+#[test]
+fn healthy_files_have_no_errors() {
+    for name in CLEAR {
+        let clear = fixture(name);
+        let mut files = vec![("clear", clear.clone())];
+        for profile in ["dual", "piff", "cenc"] {
+            files.push((profile, protect(&clear, &options(profile)).unwrap()));
+        }
+        for (profile, file) in files {
+            let grave: Vec<_> = inspect(&file)
+                .findings
+                .into_iter()
+                .filter(|f| f.severity() == Severity::Error)
+                .map(|f| f.message)
+                .collect();
+            assert_eq!(grave, Vec::<String>::new(), "{name} {profile}");
+        }
+    }
+}
+
+#[test]
+fn a_reused_iv_comes_with_its_proof() {
+    let file = base(Base::Dual);
+    let mut nodes = open(&file);
+    senc(&mut nodes, |s| s.samples[1].iv = s.samples[0].iv.clone());
+    let movie = inspect(&close(&nodes));
+    let finding = movie.findings.iter().find(|f| f.check.id == "iv_reused").unwrap();
+    assert_eq!(finding.evidence.len(), 3, "{finding:?}");
+    assert!(finding.message.contains("1122334455667788"), "{}", finding.message);
+    // The XOR line is that of the two above it.
+    let hex = |line: &str| {
+        let text = line.rsplit(' ').next().unwrap();
+        (0..text.len())
+            .step_by(2)
+            .map(|i| u8::from_str_radix(&text[i..i + 2], 16).unwrap())
+            .collect::<Vec<u8>>()
+    };
+    let [a, b, xor] = [0, 1, 2].map(|i| hex(&finding.evidence[i]));
+    assert_eq!(xor, a.iter().zip(&b).map(|(a, b)| a ^ b).collect::<Vec<u8>>());
+}
+
+type SetCase = fn(&[u8], &[u8]) -> (Vec<(String, Vec<u8>)>, Vec<(String, String)>);
+
+/// A client manifest for `h264_aac.ismv`, made from the file.
+fn ismc(file: &[u8], edit: impl Fn(String) -> String) -> String {
+    let movie = inspect(file);
+    let mut streams = String::new();
+    for track in &movie.tracks {
+        let kind = track.kind.word();
+        let rate =
+            ismvault::model::bitrate(track.totals.bytes, track.totals.duration, track.timescale);
+        let data = track.codec().unwrap().private_data.clone().unwrap();
+        let data: String = data.iter().map(|b| format!("{b:02x}")).collect();
+        let fourcc = if kind == "video" { "H264" } else { "AACL" };
+        let runs = movie.fragments.iter().flat_map(|f| &f.runs).filter(|r| r.track_id == track.id);
+        let chunks: Vec<String> = runs
+            .map(|run| {
+                let start = run.tfxd.unwrap().0.max(0);
+                format!("<c t=\"{start}\" d=\"{}\"/>", run.duration)
+            })
+            .collect();
+        streams += &format!(
+            "<StreamIndex Type=\"{kind}\" Chunks=\"{}\"><QualityLevel Index=\"0\" Bitrate=\"{}\" \
+             FourCC=\"{fourcc}\" CodecPrivateData=\"{data}\" NALUnitLengthField=\"4\"/>{}</StreamIndex>",
+            chunks.len(),
+            rate.unwrap(),
+            chunks.concat()
+        );
+    }
+    let header = movie.systems.iter().find(|s| s.system_id == PLAYREADY).map(|system| {
+        format!(
+            "<Protection><ProtectionHeader SystemID=\"{PLAYREADY}\">{}</ProtectionHeader></Protection>",
+            STANDARD.encode(&system.data)
+        )
+    });
+    edit(format!(
+        "<SmoothStreamingMedia MajorVersion=\"2\" MinorVersion=\"0\" Duration=\"40213333\">{streams}{}\
+         </SmoothStreamingMedia>",
+        header.unwrap_or_default()
+    ))
+}
+
+fn ism(file: &[u8], edit: impl Fn(String) -> String) -> String {
+    let tracks: String = inspect(file)
+        .tracks
+        .iter()
+        .map(|track| {
+            let rate = ismvault::model::bitrate(track.totals.bytes, track.totals.duration, track.timescale);
+            format!(
+                "<{0} src=\"a.ismv\" systemBitrate=\"{1}\"><param name=\"trackID\" value=\"{2}\"/></{0}>",
+                track.kind.word(),
+                rate.unwrap(),
+                track.id
+            )
+        })
+        .collect();
+    edit(format!(
+        "<smil xmlns=\"http://www.w3.org/2001/SMIL20/Language\"><head><meta \
+         name=\"clientManifestRelativePath\" content=\"a.ismc\"/></head><body><switch>{tracks}\
+         </switch></body></smil>"
+    ))
+}
+
+fn with(file: &[u8], name: &str, text: String) -> (Vec<(String, Vec<u8>)>, Vec<(String, String)>) {
+    (vec![("a.ismv".into(), file.to_vec())], vec![(name.into(), text)])
+}
+
+fn object() -> String {
+    STANDARD.encode(new_header().object().unwrap())
+}
+
+fn playlist(method: &str, tags: &[&str]) -> String {
+    let mut text = "#EXTM3U\n".to_owned();
+    for tag in tags {
+        text += &format!(
+            "#{tag}:METHOD={method},URI=\"data:text/plain;charset=UTF-16;base64,{}\",\
+             KEYFORMAT=\"com.microsoft.playready\",KEYFORMATVERSIONS=\"1\"\n",
+            object()
+        );
+    }
+    text
+}
+
+/// Sets that trip one check each: from the clear file, and the protected one.
+const SETS: &[(&str, SetCase)] = &[
+    ("iv_reused", |_, dual| {
+        (vec![("a.ismv".into(), dual.to_vec()), ("b.ismv".into(), dual.to_vec())], Vec::new())
+    }),
+    ("key_in_two_modes", |_, dual| {
+        let mut nodes = open(dual);
+        typed::<Schm>(&mut nodes, |s| s.scheme = FourCc(*b"cbcs"));
+        (vec![("a.ismv".into(), dual.to_vec()), ("b.ismv".into(), close(&nodes))], Vec::new())
+    }),
+    ("boundaries_differ", |clear, _| {
+        (
+            vec![("a.ismv".into(), clear.to_vec()), ("b.ismv".into(), fixture("hevc.ismv"))],
+            Vec::new(),
+        )
+    }),
+    ("chunks_differ", |clear, _| {
+        with(
+            clear,
+            "a.ismc",
+            ismc(clear, |t| t.replacen("d=\"2", "d=\"3", 1).replacen("t=\"2", "t=\"3", 1)),
+        )
+    }),
+    ("bitrate_twice", |clear, _| {
+        with(
+            clear,
+            "a.ismc",
+            ismc(clear, |t| {
+                let from = t.find("<QualityLevel").unwrap();
+                let to = t.find("<c ").unwrap();
+                let level = t[from..to].to_owned();
+                t.replacen(&level, &format!("{level}{level}"), 1)
+            }),
+        )
+    }),
+    ("codec_private_data", |clear, _| {
+        with(
+            clear,
+            "a.ismc",
+            ismc(clear, |t| {
+                t.replacen(
+                    "CodecPrivateData=\"00000001",
+                    "CodecPrivateData=\"0000000167ff00000001",
+                    1,
+                )
+            }),
+        )
+    }),
+    ("fourcc_differs", |clear, _| {
+        with(clear, "a.ismc", ismc(clear, |t| t.replace("H264", "WVC1")))
+    }),
+    ("manifest_header_differs", |_, dual| {
+        with(
+            dual,
+            "a.ismc",
+            ismc(dual, |t| {
+                let from = t.find("ProtectionHeader SystemID").unwrap();
+                let from = from + t[from..].find('>').unwrap() + 1;
+                let to = from + t[from..].find('<').unwrap();
+                let other = NewHeader { la_url: None, ..new_header() };
+                format!("{}{}{}", &t[..from], STANDARD.encode(other.object().unwrap()), &t[to..])
+            }),
+        )
+    }),
+    ("header_mixed_up", |_, dual| {
+        with(
+            dual,
+            "a.mpd",
+            format!(
+                "<MPD><ContentProtection schemeIdUri=\"urn:uuid:{PLAYREADY}\"><cenc:pssh>{}</cenc:pssh></ContentProtection></MPD>",
+                object()
+            ),
+        )
+    }),
+    ("els_in_manifest", |_, dual| {
+        let mut store = new_header().object().unwrap();
+        store.extend([3, 0, 4, 0, 1, 2, 3, 4]);
+        store[4] = 2;
+        let length = store.len() as u32;
+        store[..4].copy_from_slice(&length.to_le_bytes());
+        with(
+            dual,
+            "a.ismc",
+            format!(
+                "<SmoothStreamingMedia><Protection><ProtectionHeader SystemID=\"{PLAYREADY}\">{}</ProtectionHeader></Protection></SmoothStreamingMedia>",
+                STANDARD.encode(store)
+            ),
+        )
+    }),
+    ("hls_method", |_, dual| {
+        with(dual, "a.m3u8", playlist("SAMPLE-AES", &["EXT-X-KEY", "EXT-X-SESSION-KEY"]))
+    }),
+    ("hls_session_key", |_, dual| with(dual, "a.m3u8", playlist("SAMPLE-AES-CTR", &["EXT-X-KEY"]))),
+    ("manifest_file_missing", |clear, _| {
+        with(clear, "a.ism", ism(clear, |t| t.replacen("a.ismv", "b.ismv", 1)))
+    }),
+    ("track_id_mismatch", |clear, _| {
+        with(clear, "a.ism", ism(clear, |t| t.replacen("value=\"1\"", "value=\"9\"", 1)))
+    }),
+    ("bitrate_differs", |clear, _| {
+        with(clear, "a.ism", ism(clear, |t| t.replacen("systemBitrate=\"", "systemBitrate=\"9", 1)))
+    }),
+    ("timescale_not_smooth", |clear, _| {
+        with(
+            clear,
+            "a.ismc",
+            ismc(clear, |t| t.replace("Duration=", "TimeScale=\"1000\" Duration=")),
+        )
+    }),
+    ("durations_disagree", |clear, _| {
+        with(clear, "a.ismc", ismc(clear, |t| t.replace("Duration=\"4", "Duration=\"9")))
+    }),
+    ("kid_byte_swapped", |_, dual| {
+        with(
+            dual,
+            "a.mpd",
+            format!(
+                "<MPD><ContentProtection schemeIdUri=\"urn:mpeg:dash:mp4protection:2011\" value=\"cenc\" cenc:default_KID=\"{}\"/></MPD>",
+                Kid::parse(KID).unwrap().swapped()
+            ),
+        )
+    }),
+    ("manifest_xml", |_, _| (Vec::new(), Vec::new())), // below
+];
+
+fn check_set(files: &[(String, Vec<u8>)], manifests: &[(String, String)]) -> Vec<Finding> {
+    let movies: Vec<_> = files.iter().map(|(name, file)| (name.clone(), inspect(file))).collect();
+    let manifests = manifests
+        .iter()
+        .map(|(name, text)| (name.clone(), Manifest::parse(text.as_bytes()).unwrap()))
+        .collect();
+    let files = movies.iter().map(|(name, movie)| (name.clone(), movie)).collect();
+    FileSet { files, manifests }.check()
+}
+
+#[test]
+fn every_check_between_files_has_a_set_that_trips_it() {
+    let clear = fixture("h264_aac.ismv");
+    let dual = base(Base::Dual);
+    for (id, make) in SETS.iter().filter(|(id, _)| *id != "manifest_xml") {
+        let (files, manifests) = make(&clear, &dual);
+        let found = check_set(&files, &manifests);
+        let ids: Vec<&str> = found.iter().map(|f| f.check.id).collect();
+        let finding = found.iter().find(|f| f.check.id == *id);
+        let finding = finding.unwrap_or_else(|| panic!("{id} is not among {ids:?}"));
+        assert!(finding.file.is_some(), "{id} names no file");
+    }
+    assert_eq!(Manifest::parse(b"<smil>").unwrap_err().code, "manifest_xml");
+}
+
+#[test]
+fn a_healthy_set_has_nothing_wrong() {
+    let clear = fixture("h264_aac.ismv");
+    let dual = base(Base::Dual);
+    for (file, more) in [(&clear, None), (&dual, Some(()))] {
+        let mut manifests =
+            vec![("a.ism".to_owned(), ism(file, |t| t)), ("a.ismc".to_owned(), ismc(file, |t| t))];
+        if more.is_some() {
+            let tags = ["EXT-X-SESSION-KEY", "EXT-X-KEY"];
+            manifests.push(("a.m3u8".into(), playlist("SAMPLE-AES-CTR", &tags)));
+            let boxed = playready::pssh(new_header().object().unwrap()).to_node().to_bytes();
+            manifests.push(("a.mpd".into(), format!(
+                "<MPD><ContentProtection schemeIdUri=\"urn:mpeg:dash:mp4protection:2011\" value=\"cenc\" \
+                 cenc:default_KID=\"{KID}\"/><ContentProtection schemeIdUri=\"urn:uuid:{PLAYREADY}\">\
+                 <cenc:pssh>{}</cenc:pssh><mspr:pro>{}</mspr:pro></ContentProtection></MPD>",
+                STANDARD.encode(boxed),
+                object()
+            )));
+        }
+        let found = check_set(&[("a.ismv".into(), file.clone())], &manifests);
+        let messages: Vec<&String> = found.iter().map(|f| &f.message).collect();
+        assert_eq!(messages, Vec::<&String>::new());
+    }
+}
