@@ -589,7 +589,7 @@ fn from_hex(text: &str) -> Option<Vec<u8>> {
         .filter(|c| !c.is_whitespace() && !matches!(c, '-' | ':' | ','))
         .map(|c| c.to_digit(16).map(|d| d as u8))
         .collect::<Option<_>>()?;
-    (digits.len() >= 8 && digits.len() % 2 == 0)
+    (digits.len() >= 8 && digits.len().is_multiple_of(2))
         .then(|| digits.chunks(2).map(|pair| pair[0] << 4 | pair[1]).collect())
 }
 

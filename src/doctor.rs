@@ -9,7 +9,7 @@ use crate::decode::from_base64;
 use crate::error::{Error, Result};
 use crate::ids::{Kid, Uuid};
 use crate::inspect::probe::{Probe, ProbedSample, entry_of};
-use crate::model::{Movie, Track};
+use crate::model::{Finding, Movie, Track};
 use crate::xml::Element;
 use crate::{Session, Step};
 use serde::Serialize;
@@ -110,6 +110,37 @@ impl Doctor {
         Ok(Self { movie: movie.clone(), given, probe, samples: Vec::new() })
     }
 
+    /// What is wrong with the file, as a key that was given shows.
+    pub fn findings(&self) -> Vec<Finding> {
+        let mut found = Vec::new();
+        for track in self.movie.tracks.iter().filter(|track| track.protection().is_some()) {
+            let Some((kid, trial, _)) = self.best(track) else { continue };
+            let mut tell = |id, message: String| {
+                found.push(Finding::new(id, message).of_track(track.id));
+            };
+            match (trial.by_samples(), trial.checksum) {
+                (_, Some(false)) if trial.checksum_swapped => tell(
+                    "checksum_swapped",
+                    format!(
+                        "CHECKSUM is that of the key with the KID {kid} in the wrong byte order."
+                    ),
+                ),
+                (Verdict::Proven, Some(false)) => tell(
+                    "checksum_wrong",
+                    "The key decrypts the samples, but CHECKSUM is not that of the key.".into(),
+                ),
+                (Verdict::Disproven, _) => {
+                    tell("decrypt_failed", format!("With the key given, {}", trial.words()))
+                }
+                (_, Some(false)) => {
+                    tell("checksum_wrong", "CHECKSUM is not that of the key given.".into())
+                }
+                _ => {}
+            }
+        }
+        found
+    }
+
     /// The answer for every protected track.
     pub fn diagnose(&self) -> Vec<Diagnosis> {
         let protected = self.movie.tracks.iter().filter(|track| track.protection().is_some());
@@ -135,13 +166,37 @@ impl Doctor {
         found
     }
 
+    /// The KID of a track, and how the best reading did on it.
+    fn best(&self, track: &Track) -> Option<(Kid, Trial, String)> {
+        let samples: Vec<&ProbedSample> = self.samples_of(track).collect();
+        let kid = self.kid(track)?;
+        let mut best: Option<(Kid, Trial, String)> = None;
+        for reading in self.readings(kid) {
+            let trial = self.attempt(kid, &reading.key, &samples);
+            let proven = trial.verdict() == Verdict::Proven;
+            if best.as_ref().is_none_or(|(_, known, _)| trial.rank() > known.rank()) {
+                best = Some((kid, trial, reading.how));
+            }
+            if proven {
+                break;
+            }
+        }
+        best
+    }
+
+    fn samples_of(&self, track: &Track) -> impl Iterator<Item = &ProbedSample> {
+        let id = track.id;
+        self.samples.iter().filter(move |s| s.track == id && s.protected.is_some())
+    }
+
+    /// With rotating keys the samples say which.
+    fn kid(&self, track: &Track) -> Option<Kid> {
+        let own = self.samples_of(track).find_map(|s| s.protected.as_ref().map(|p| p.kid));
+        own.or(track.protection()?.kid)
+    }
+
     fn track(&self, track: &Track) -> Diagnosis {
-        let samples: Vec<&ProbedSample> =
-            self.samples.iter().filter(|s| s.track == track.id && s.protected.is_some()).collect();
-        let default = track.protection().and_then(|p| p.kid);
-        // With rotating keys the samples say which.
-        let kid = samples.iter().find_map(|s| s.protected.as_ref().map(|p| p.kid)).or(default);
-        let Some(kid) = kid else {
+        let Some(kid) = self.kid(track) else {
             return Diagnosis {
                 track: track.id,
                 kid: None,
@@ -151,19 +206,7 @@ impl Doctor {
                 sentence: format!("Track {} names no KID, so no key can be told for it.", track.id),
             };
         };
-        let mut best: Option<(Trial, String)> = None;
-        for reading in self.readings(kid) {
-            let trial = self.attempt(kid, &reading.key, &samples);
-            let better = best.as_ref().is_none_or(|(known, _)| trial.rank() > known.rank());
-            let proven = trial.verdict() == Verdict::Proven;
-            if better {
-                best = Some((trial, reading.how));
-            }
-            if proven {
-                break;
-            }
-        }
-        let Some((trial, how)) = best else {
+        let Some((_, trial, how)) = self.best(track) else {
             return Diagnosis {
                 track: track.id,
                 kid: Some(kid),
@@ -285,6 +328,7 @@ impl Doctor {
         for stated in headers.flat_map(|h| &h.keys).filter(|k| k.kid == Some(kid)) {
             let Some(stated) = &stated.checksum else { continue };
             trial.checksum = Some(trial.checksum.unwrap_or(false) || stated.trim() == sum);
+            trial.checksum_swapped |= stated.trim() == checksum_text(key, kid.swapped());
         }
         let cipher = key.cipher();
         let mut sets = None;
@@ -320,6 +364,8 @@ impl Doctor {
 struct Trial {
     /// Whether CHECKSUM fits; `None` where there is none.
     checksum: Option<bool>,
+    /// Whether it is that of the KID in the wrong byte order.
+    checksum_swapped: bool,
     evidence: Evidence,
     samples: u32,
     /// Those with protected bytes that a test looks at.
@@ -376,6 +422,9 @@ impl Trial {
         };
         let checksum = match self.checksum {
             Some(true) => Some("CHECKSUM fits".to_owned()),
+            Some(false) if self.checksum_swapped => {
+                Some("CHECKSUM is that of the KID in the wrong byte order".to_owned())
+            }
             Some(false) => Some("CHECKSUM in the PlayReady header does not fit".to_owned()),
             None => {
                 Some("no CHECKSUM".to_owned()).filter(|_| self.by_samples() == Verdict::Unproven)
@@ -384,7 +433,7 @@ impl Trial {
         let parts: Vec<String> = [checksum, samples].into_iter().flatten().collect();
         let mut words = parts.join("; ");
         match (self.by_samples(), self.checksum) {
-            (Verdict::Proven, Some(false)) => {
+            (Verdict::Proven, Some(false)) if !self.checksum_swapped => {
                 words += ": the key is right, and the header's CHECKSUM is wrong";
             }
             (Verdict::Disproven, Some(true)) => {
@@ -422,7 +471,10 @@ fn read(text: &str, given: &mut Vec<Given>) -> Result<()> {
         cpix(&Element::parse(text)?, given);
     } else if text.starts_with(['{', '[']) && text.contains('"') {
         json(text, given);
-    } else if let Some(one) = token(text) {
+    } else if let Some(one) = token(text).filter(|one| {
+        // KID:KEY, or a list, looks like one long row of digits.
+        matches!(one, What::Bytes(_)) || !text.contains(|c: char| c == ':' || c.is_whitespace())
+    }) {
         given.push(named(None, one));
     } else {
         for line in text.lines() {
@@ -580,9 +632,7 @@ mod tests {
         for text in [
             format!("{kid}:{key}"),
             format!("{}:{key}", kid.replace('-', "")),
-            format!(
-                "{{\"keys\":[{{\"kty\":\"oct\",\"kid\":\"CeNnAo8zQ2yl3WD_5mcecA\",\"k\":\"tCyjFy7k5pv1GEilnbnNEw\"}}]}}"
-            ),
+            "{\"keys\":[{\"kty\":\"oct\",\"kid\":\"CeNnAo8zQ2yl3WD_5mcecA\",\"k\":\"tCyjFy7k5pv1GEilnbnNEw\"}]}".to_owned(),
             format!("{{\"{kid}\": \"{key}\"}}"),
             format!(
                 "<CPIX><ContentKeyList><ContentKey kid=\"{kid}\"><Data><Secret><PlainValue>tCyjFy7k5pv1GEilnbnNEw==</PlainValue></Secret></Data></ContentKey></ContentKeyList></CPIX>"

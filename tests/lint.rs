@@ -690,7 +690,9 @@ fn a_reused_iv_comes_with_its_proof() {
     assert_eq!(xor, a.iter().zip(&b).map(|(a, b)| a ^ b).collect::<Vec<u8>>());
 }
 
-type SetCase = fn(&[u8], &[u8]) -> (Vec<(String, Vec<u8>)>, Vec<(String, String)>);
+/// Files, and manifests.
+type Set = (Vec<(String, Vec<u8>)>, Vec<(String, String)>);
+type SetCase = fn(&[u8], &[u8]) -> Set;
 
 /// A client manifest for `h264_aac.ismv`, made from the file.
 fn ismc(file: &[u8], edit: impl Fn(String) -> String) -> String {
@@ -752,7 +754,7 @@ fn ism(file: &[u8], edit: impl Fn(String) -> String) -> String {
     ))
 }
 
-fn with(file: &[u8], name: &str, text: String) -> (Vec<(String, Vec<u8>)>, Vec<(String, String)>) {
+fn with(file: &[u8], name: &str, text: String) -> Set {
     (vec![("a.ismv".into(), file.to_vec())], vec![(name.into(), text)])
 }
 

@@ -201,7 +201,7 @@ impl Mp4Box for Trun {
         let row_len = 4 * (flags & 0xf00).count_ones() as usize;
         let rows = if row_len == 0 { 0 } else { r.rows("sample_count", sample_count, row_len)? };
         let has = |bit: u32| flags & bit != 0;
-        let mut row = |r: &mut Reader<'_>| {
+        let row = |r: &mut Reader<'_>| {
             let mut field = |bit, name| if has(bit) { r.u32(name) } else { Ok(0) };
             Ok(TrunRow {
                 duration: field(Self::DURATION, "sample_duration")?,
@@ -213,7 +213,7 @@ impl Mp4Box for Trun {
                 },
             })
         };
-        let rows = (0..rows).map(|i| r.row("sample", i, &mut row)).collect::<Result<_>>()?;
+        let rows = (0..rows).map(|i| r.row("sample", i, row)).collect::<Result<_>>()?;
         let flags = flags & !0x5;
         Ok(Self { version, flags, sample_count, data_offset, first_sample_flags, rows })
     }

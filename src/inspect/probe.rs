@@ -37,7 +37,7 @@ impl ProbedSample {
     pub fn protected_ranges(&self) -> Vec<Range<usize>> {
         let Some(protected) = &self.protected else { return Vec::new() };
         if protected.subsamples.is_empty() {
-            return vec![0..self.bytes.len()];
+            return std::iter::once(0..self.bytes.len()).collect();
         }
         let mut at = 0_usize;
         let mut ranges = Vec::new();

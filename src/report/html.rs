@@ -195,9 +195,9 @@ fn plot(out: &mut String, timeline: &Timeline) -> Result {
         write!(out, "{command}{from:.1} {0:.1}L{to:.1} {0:.1}", y(rate))?;
     }
     out.write_str("\"/></svg>")?;
-    write!(
+    writeln!(
         out,
-        "<p>Average {}, peak fragment {}, declared {}.</p>\n",
+        "<p>Average {}, peak fragment {}, declared {}.</p>",
         timeline.average.map_or("unknown".into(), kbits),
         timeline.peak.map_or("unknown".into(), kbits),
         timeline.declared.map_or("nothing".into(), |n| kbits(n.into()))

@@ -1,8 +1,9 @@
 //! `ismvault lint`: every check, over one file or a set, for people and CI jobs.
 
-use crate::host::{Input, Stop, plural, print, stop, to_json};
+use crate::host::{Input, Stop, plural, print, stop, to_json, usage};
 use crate::inspect::finding_text;
 use clap::{Args, ValueEnum};
+use ismvault::doctor::Doctor;
 use ismvault::lint::{CHECKS, Severity};
 use ismvault::manifest::Manifest;
 use ismvault::model::{Finding, Movie};
@@ -18,6 +19,9 @@ pub(crate) struct LintArgs {
     /// given together are one set.
     #[arg(required = true)]
     files: Vec<PathBuf>,
+    /// A key to test the samples and the CHECKSUM with, as in `ismvault key`.
+    #[arg(long = "key", value_name = "TEXT", allow_hyphen_values = true)]
+    keys: Vec<String>,
     /// How to print what was found.
     #[arg(long, value_enum, default_value = "text")]
     format: Format,
@@ -54,7 +58,7 @@ pub(crate) fn lint(args: &LintArgs) -> Result<ExitCode, Stop> {
     if paths.is_empty() {
         return Err(stop("There is no media file and no manifest in there."));
     }
-    let (findings, names) = findings(&paths)?;
+    let (findings, names) = findings(&paths, &args.keys)?;
     let text = match args.format {
         Format::Text => text(&findings, &names),
         Format::Json => to_json(&as_json(&findings, &names))?,
@@ -81,7 +85,7 @@ fn folder(path: &Path) -> Result<Vec<PathBuf>, Stop> {
 }
 
 /// Everything found in the files and between them; the gravest first in each.
-fn findings(paths: &[PathBuf]) -> Result<(Vec<Finding>, Vec<String>), Stop> {
+fn findings(paths: &[PathBuf], keys: &[String]) -> Result<(Vec<Finding>, Vec<String>), Stop> {
     let mut movies: Vec<(String, Movie)> = Vec::new();
     let mut set = FileSet::default();
     let mut all: Vec<Finding> = Vec::new();
@@ -99,7 +103,14 @@ fn findings(paths: &[PathBuf]) -> Result<(Vec<Finding>, Vec<String>), Stop> {
             }
             continue;
         }
-        let mut movie = Input::open(path)?.inspect()?;
+        let mut input = Input::open(path)?;
+        let mut movie = input.inspect()?;
+        if !keys.is_empty() && movie.tracks.iter().any(|track| track.protection().is_some()) {
+            let texts: Vec<&str> = keys.iter().map(String::as_str).collect();
+            let mut doctor = Doctor::new(&movie, &texts).map_err(usage)?;
+            input.drive(&mut doctor)?;
+            movie.findings.extend(doctor.findings());
+        }
         for finding in &mut movie.findings {
             finding.file = Some(name.clone());
         }
