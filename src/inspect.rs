@@ -1,9 +1,9 @@
 //! Looking at a file by reading only what it must: box headers at the top,
 //! `moov`, every `moof`, and the indexes; no `mdat`.
 //!
-//! Reads are batched: `mfra` at the end of the file tells where fragments are,
-//! so that a few hundred of them are asked for in one step. What `mfra` says is
-//! only a hint for reading ahead; the walk from box to box decides.
+//! Reads are batched: `mfra` at the end of the file, or `sidx` in front, tells
+//! where fragments are, so that a few hundred of them are asked for in one step.
+//! What they say is only a hint for reading ahead; the walk from box to box decides.
 //!
 //! At the end a few samples of protected tracks are read after all ([`probe`]):
 //! whether they are protected where they should be stands nowhere else.
@@ -16,7 +16,7 @@ mod source;
 
 pub use checks::ivs::{Reuse, reuses};
 
-use crate::boxes::index::{Mfro, Tfra};
+use crate::boxes::index::{Mfro, Sidx, Tfra};
 use crate::boxes::movie::Ftyp;
 use crate::boxes::piff::LIVE_MANIFEST;
 use crate::boxes::tree::Node;
@@ -364,8 +364,28 @@ impl Inspector {
             Ok(mfro) if u64::from(mfro.size) <= self.movie.size - self.pos => {
                 Stage::Index(mfro.size.into())
             }
-            _ => Stage::Walk,
+            _ => {
+                self.hints_of_sidx();
+                Stage::Walk
+            }
         };
+    }
+
+    /// Where `sidx` says that segments begin, for want of an `mfra`.
+    fn hints_of_sidx(&mut self) {
+        let mut offsets = Vec::new();
+        for node in &self.movie.indexes {
+            let Ok(sidx) = Sidx::parse(node) else { continue };
+            let mut at = (node.at + node.size()).saturating_add(sidx.first_offset);
+            for reference in sidx.references {
+                offsets.push(at);
+                at = at.saturating_add(reference.size.into());
+            }
+        }
+        offsets.retain(|at| (self.pos..self.movie.size).contains(at));
+        offsets.sort_unstable();
+        offsets.dedup();
+        self.ahead = offsets.into();
     }
 
     fn index(&mut self, len: u64) {
