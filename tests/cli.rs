@@ -3,7 +3,9 @@
 
 mod common;
 
-use common::{KEY, KID, cli, fixture, fixture_path, inspect, samples, scratch, text};
+use common::{
+    KEY, KID, cli, fixture, fixture_path, inspect, options, protect, samples, scratch, text,
+};
 use serde_json::Value;
 use std::fs;
 use std::path::Path;
@@ -191,4 +193,146 @@ fn memory_does_not_grow_with_the_file() {
     assert!(peak_kib > 1000, "the peak was seen");
     assert!(peak_kib < 64 << 10, "peak memory is {peak_kib} KiB");
     eprintln!("peak memory for 300 MB: {peak_kib} KiB");
+}
+
+fn json(output: &std::process::Output) -> serde_json::Value {
+    serde_json::from_slice(&output.stdout)
+        .unwrap_or_else(|e| panic!("{e}: {}", text(&output.stdout)))
+}
+
+/// A protected file and one with the IVs of the first used again.
+fn protected_pair(folder: &Path) -> [String; 2] {
+    let input = fixture_path("h264_aac.ismv");
+    ["a.mp4", "b.mp4"].map(|name| {
+        let out = folder.join(name);
+        fs::write(&out, protect(&fs::read(&input).unwrap(), &options("dual")).unwrap()).unwrap();
+        path(&out).to_owned()
+    })
+}
+
+#[test]
+fn lint_in_every_format() {
+    let folder = scratch();
+    let [a, b] = protected_pair(folder.path());
+    let one = cli(&["lint", &a]);
+    assert!(one.status.success(), "{}", text(&one.stdout));
+    assert!(text(&one.stdout).contains("0 errors"), "{}", text(&one.stdout));
+    // The same file twice: every IV is used twice.
+    let two = cli(&["lint", &a, &b, "--format", "json"]);
+    assert_eq!(two.status.code(), Some(1));
+    let found = json(&two);
+    let reused = found["findings"].as_array().unwrap().iter().find(|f| f["id"] == "iv_reused");
+    let reused = reused.expect("the reuse is found");
+    assert_eq!(
+        (reused["severity"].as_str(), reused["file"].as_str()),
+        (Some("error"), Some(&b[..]))
+    );
+    for member in ["id", "severity", "message", "file", "track", "at", "length", "source"] {
+        for finding in found["findings"].as_array().unwrap() {
+            assert!(finding.get(member).is_some(), "{member} is missing in {finding}");
+        }
+    }
+    let sarif = json(&cli(&["lint", &a, &b, "--format", "sarif"]));
+    assert_eq!(sarif["version"], "2.1.0");
+    let run = &sarif["runs"][0];
+    let rules: Vec<&str> = run["tool"]["driver"]["rules"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|rule| rule["id"].as_str().unwrap())
+        .collect();
+    let results = run["results"].as_array().unwrap();
+    assert!(results.iter().any(|r| r["level"] == "error" && r["ruleId"] == "iv_reused"));
+    assert!(results.iter().all(|r| rules.contains(&r["ruleId"].as_str().unwrap())));
+    let junit = cli(&["lint", &a, &b, "--format", "junit"]);
+    let junit = text(&junit.stdout);
+    assert!(junit.contains("<failure type=\"iv_reused\""), "{junit}");
+    assert_eq!(junit.matches("<testsuite ").count(), junit.matches("</testsuite>").count());
+    // A folder is a set.
+    let all = cli(&["lint", path(folder.path())]);
+    assert_eq!(all.status.code(), Some(1), "{}", text(&all.stdout));
+    let missing = cli(&["lint", "no-such-file.ismv"]);
+    assert_eq!(missing.status.code(), Some(1));
+}
+
+#[test]
+fn key_header_and_diff() {
+    let folder = scratch();
+    let [a, _] = protected_pair(folder.path());
+    let right = cli(&["key", &a, "--try", KEY, "--json"]);
+    assert!(right.status.success());
+    let found = json(&right);
+    for track in found["tracks"].as_array().unwrap() {
+        assert_eq!(track["verdict"], "proven", "{track}");
+        assert_eq!(track["kid"], KID);
+        assert!(track["reading"].is_string() && track["evidence"].is_string());
+    }
+    let wrong = cli(&["key", &a, "--try", "ffeeddccbbaa99887766554433221100"]);
+    assert_eq!(wrong.status.code(), Some(1));
+    assert!(text(&wrong.stdout).contains("do not decrypt"), "{}", text(&wrong.stdout));
+    assert_eq!(cli(&["key", &a, "--try", "hello"]).status.code(), Some(2));
+
+    let made = cli(&[
+        "header",
+        "new",
+        "--kid",
+        KID,
+        "--key",
+        KEY,
+        "--la-url",
+        "https://l.example/",
+        "--form",
+        "pssh",
+    ]);
+    assert!(made.status.success(), "{}", text(&made.stderr));
+    let pssh = text(&made.stdout);
+    let read = json(&cli(&["header", pssh.trim(), "--json"]));
+    assert_eq!(read["kind"], "pssh");
+    assert_eq!(read["inner"][0]["inner"][0]["header"]["la_url"], "https://l.example/");
+    assert_eq!(read["inner"][0]["inner"][0]["kids"][0]["kid"], KID);
+    let of_file = cli(&["header", &a]);
+    assert!(text(&of_file.stdout).contains("W3C Common"), "{}", text(&of_file.stdout));
+    assert_eq!(cli(&["header", "hello"]).status.code(), Some(2));
+    assert_eq!(cli(&["header", "new", "--kid", KID, "--kid", "5"]).status.code(), Some(2));
+
+    let out = folder.path().join("c.mp4");
+    let set = cli(&[
+        "header",
+        "set",
+        &a,
+        "-o",
+        path(&out),
+        "--kid",
+        KID,
+        "--la-url",
+        "https://new.example/",
+    ]);
+    assert!(set.status.success(), "{}", text(&set.stderr));
+    let same = cli(&["diff", &a, &a]);
+    assert!(same.status.success(), "{}", text(&same.stdout));
+    let other = cli(&["diff", &a, path(&out), "--json"]);
+    assert_eq!(other.status.code(), Some(1));
+    let found = json(&other);
+    assert!(found["meaning"].as_array().unwrap().iter().any(|d| d["what"] == "LA_URL"), "{found}");
+}
+
+#[test]
+fn boxes_samples_and_reports() {
+    let folder = scratch();
+    let [a, _] = protected_pair(folder.path());
+    let boxes = json(&cli(&["inspect", &a, "--boxes", "--json"]));
+    let moov = boxes.as_array().unwrap().iter().find(|b| b["kind"] == "moov").unwrap();
+    assert_eq!(moov["children"][0]["kind"], "mvhd");
+    assert!(
+        moov["children"][0]["fields"].as_array().unwrap().iter().any(|f| f["name"] == "timescale")
+    );
+    let samples = json(&cli(&["inspect", &a, "--samples", "--json"]));
+    assert_eq!(samples[0]["samples"].as_array().unwrap().len(), 50);
+    assert!(text(&cli(&["inspect", &a, "--boxes"]).stdout).contains("sample_count = 50"));
+    assert!(text(&cli(&["inspect", &a, "--samples"]).stdout).contains("IV 1122334455667788"));
+    assert!(text(&cli(&["inspect", &a, "--report", "html"]).stdout).starts_with("<!doctype html>"));
+    assert!(text(&cli(&["inspect", &a, "--report", "csv"]).stdout).starts_with("record,track"));
+    let whole = json(&cli(&["inspect", &a, "--json"]));
+    assert_eq!(whole["schema"], 2);
+    assert_eq!(whole["timelines"][0]["fragments"].as_array().unwrap().len(), 2);
 }
