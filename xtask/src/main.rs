@@ -1,5 +1,6 @@
 //! `cargo xtask`: builds, serves, tests and packs ISMVault.
 
+mod bench;
 mod package;
 mod serve;
 mod test;
@@ -14,6 +15,7 @@ cargo xtask serve [--no-open]   build everything and open the tool at http://127
 cargo xtask test                build and run every check and test, the browser's too
 cargo xtask build               build pkg/, the WebAssembly package
 cargo xtask dist                write dist/, a folder that any static host can serve
+cargo xtask bench inspect       open a 1.2 GB file in Chromium, against mp4box and mediainfo.js
 cargo xtask fixtures            make tests/fixtures and www/sample.ismv again, with ffmpeg";
 
 fn main() -> ExitCode {
@@ -25,6 +27,7 @@ fn main() -> ExitCode {
         ["test"] => test::test(),
         ["build"] => package::build(),
         ["dist"] => package::dist(),
+        ["bench", "inspect"] => bench::inspect(),
         ["fixtures"] => test::fixtures(),
         _ => {
             eprintln!("{USAGE}");
