@@ -2,7 +2,7 @@
 // in this browser, and sends the times back. Run by `cargo xtask bench inspect`.
 
 import { Core } from '/rpc.js';
-import * as mp4box from '/npm/mp4box/dist/mp4box.all.js';
+import * as mp4box from '/npm/mp4box/dist/mp4box.all.mjs';
 import mediaInfoFactory from '/npm/mediainfo.js/dist/esm-bundle/index.js';
 
 const ROUNDS = 5;

@@ -293,8 +293,24 @@ fn text(text: &str, depth: usize) -> Result<Decoded> {
         let inner = self::text(body.trim(), depth + 1)?;
         return Ok(Decoded::new("data_url", format!("data: URL ({kind})")).with(inner));
     }
-    if text.starts_with('{') && text.contains('"') {
-        return json(text).ok_or_else(unknown);
+    if text.starts_with("&lt;") {
+        let plain = quick_xml::escape::unescape(text).map_err(|_| unknown())?;
+        return self::text(&plain, depth + 1);
+    }
+    if text.starts_with(['{', '[']) && text.contains('"') {
+        let inner = || text.split('"').skip(1).step_by(2).find(|s| s.len() > 40);
+        let found = json(text).or_else(|| self::text(inner()?, depth + 1).ok());
+        return found.ok_or_else(unknown);
+    }
+    // A name in front, as a log has it.
+    if let Some((name, rest)) = text.split_once([':', '='])
+        && depth == 0
+        && name.len() < 20
+        && name.chars().all(|c| c.is_ascii_alphanumeric() || "-_ ".contains(c))
+        && from_hex(text).is_none()
+        && let Ok(found) = self::text(rest.trim().trim_matches('"'), depth + 1)
+    {
+        return Ok(found);
     }
     if let Ok(id) = Uuid::parse(text) {
         return Ok(identifier(id));
@@ -384,6 +400,10 @@ fn boxes(mut found: &[u8]) -> Result<Decoded> {
         }
         (found, at) = (rest, at + size as u64);
     }
+    if let (false, Some(last)) = (found.is_empty(), decoded.last_mut()) {
+        let message = format!("{} bytes are left over behind the box.", found.len());
+        last.find("pssh_data_size", message);
+    }
     Ok(match decoded.len() {
         1 => decoded.remove(0),
         n => Decoded { inner: decoded, ..Decoded::new("pssh_list", format!("{n} pssh boxes")) },
@@ -418,12 +438,15 @@ fn xml(text: &str, depth: usize) -> Result<Decoded> {
         "contentprotection" => {
             decoded.inner.push(content_protection(&ContentProtection::read(element), depth));
         }
-        // On their own, outside a ContentProtection.
-        "pssh" | "pro" if ["pssh", "pro"].contains(&root.name.as_str()) || root.name.is_empty() => {
-            decoded.inner.push(carried(&element.name, &element.text, depth));
-        }
         _ => {}
     });
+    // On their own, outside a ContentProtection.
+    for element in std::iter::once(&root).chain(&root.children) {
+        let outside = root.name.is_empty() || std::ptr::eq(element, &root);
+        if outside && ["pssh", "pro"].contains(&element.name.as_str()) {
+            decoded.inner.push(carried(&element.name, &element.text, depth));
+        }
+    }
     match decoded.inner.is_empty() {
         false => Ok(decoded),
         true => Err(Error::misuse(
@@ -579,11 +602,13 @@ fn is_object(found: &[u8]) -> bool {
 }
 
 fn is_utf16_xml(found: &[u8]) -> bool {
-    found.starts_with(b"<\0W\0") || found.starts_with(b"\xff\xfe<\0")
+    let bare = found.strip_prefix(b"\xff\xfe").unwrap_or(found);
+    bare.starts_with(b"<\0W\0R\0M\0H\0")
 }
 
 fn from_hex(text: &str) -> Option<Vec<u8>> {
-    let bare = text.strip_prefix("0x").or(text.strip_prefix("0X")).unwrap_or(text);
+    // One 0x in front, or one in front of every byte.
+    let bare = text.replace("0x", " ").replace("0X", " ").replace("\\x", " ");
     let digits: Vec<u8> = bare
         .chars()
         .filter(|c| !c.is_whitespace() && !matches!(c, '-' | ':' | ','))

@@ -93,8 +93,11 @@ pub fn compare(a: &Movie, b: &Movie) -> Comparison {
     let same_meaning = meaning.is_empty();
     let plural = |n: usize| if n == 1 { "" } else { "s" };
     let verdict = match (meaning.len(), boxes.len()) {
-        (0, 0) => "The files say the same, box by box.".to_owned(),
-        (0, n) => format!("The files mean the same; {n} box difference{}.", plural(n)),
+        (0, 0) => "The files say the same, box by box. Media was not compared.".to_owned(),
+        (0, n) => format!(
+            "The files mean the same; {n} box difference{}. Media was not compared.",
+            plural(n)
+        ),
         (n, _) => format!("The files differ in meaning in {n} place{}.", plural(n)),
     };
     Comparison { verdict, same_meaning, meaning, boxes }

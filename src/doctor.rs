@@ -100,6 +100,13 @@ impl Doctor {
                 one.name = format!("{} {}", one.name, number + 1);
             }
         }
+        if movie.moov.is_none() && movie.fragments.iter().flat_map(|f| &f.runs).any(|r| r.has_ivs) {
+            return Err(Error::misuse(
+                "no_moov",
+                "This is a media segment without its header. Put its initialization segment in \
+                 front of it, and try the key on that.",
+            ));
+        }
         if !movie.tracks.iter().any(|track| track.protection().is_some()) {
             return Err(Error::misuse(
                 "not_protected",
@@ -114,7 +121,8 @@ impl Doctor {
     pub fn findings(&self) -> Vec<Finding> {
         let mut found = Vec::new();
         for track in self.movie.tracks.iter().filter(|track| track.protection().is_some()) {
-            let Some((kid, trial, _)) = self.best(track) else { continue };
+            let Some(kid) = self.kids(track)[0] else { continue };
+            let Some((trial, _)) = self.best(track, kid) else { continue };
             let mut tell = |id, message: String| {
                 found.push(Finding::new(id, message).of_track(track.id));
             };
@@ -144,7 +152,9 @@ impl Doctor {
     /// The answer for every protected track.
     pub fn diagnose(&self) -> Vec<Diagnosis> {
         let protected = self.movie.tracks.iter().filter(|track| track.protection().is_some());
-        let mut found: Vec<Diagnosis> = protected.map(|track| self.track(track)).collect();
+        let mut found: Vec<Diagnosis> = protected
+            .flat_map(|track| self.kids(track).into_iter().map(|kid| self.track(track, kid)))
+            .collect();
         // What one track proves holds for every track with its KID.
         let proven: Vec<Diagnosis> =
             found.iter().filter(|d| d.verdict == Verdict::Proven).cloned().collect();
@@ -166,22 +176,26 @@ impl Doctor {
         found
     }
 
-    /// The KID of a track, and how the best reading did on it.
-    fn best(&self, track: &Track) -> Option<(Kid, Trial, String)> {
+    /// How the best reading did on the samples of a track with this KID.
+    fn best(&self, track: &Track, kid: Kid) -> Option<(Trial, String)> {
         let samples: Vec<&ProbedSample> = self.samples_of(track).collect();
-        let kid = self.kid(track)?;
-        let mut best: Option<(Kid, Trial, String)> = None;
+        let mut best: Option<(Trial, String)> = None;
         for reading in self.readings(kid) {
-            let trial = self.attempt(kid, &reading.key, &samples);
+            let trial = self.attempt(kid, Some(&reading.key), &samples);
             let proven = trial.verdict() == Verdict::Proven;
-            if best.as_ref().is_none_or(|(_, known, _)| trial.rank() > known.rank()) {
-                best = Some((kid, trial, reading.how));
+            if best.as_ref().is_none_or(|(known, _)| trial.rank() > known.rank()) {
+                best = Some((trial, reading.how));
             }
             if proven {
                 break;
             }
         }
-        best
+        let (mut trial, how) = best?;
+        if trial.verdict() != Verdict::Proven {
+            let as_they_stand = self.attempt(kid, None, &samples);
+            trial.is_clear = as_they_stand.by_samples() == Verdict::Proven;
+        }
+        Some((trial, how))
     }
 
     fn samples_of(&self, track: &Track) -> impl Iterator<Item = &ProbedSample> {
@@ -189,14 +203,24 @@ impl Doctor {
         self.samples.iter().filter(move |s| s.track == id && s.protected.is_some())
     }
 
-    /// With rotating keys the samples say which.
-    fn kid(&self, track: &Track) -> Option<Kid> {
-        let own = self.samples_of(track).find_map(|s| s.protected.as_ref().map(|p| p.kid));
-        own.or(track.protection()?.kid)
+    /// The KIDs of a track: those its samples use, which rotate in some files,
+    /// else the one of its `tenc`; `None` where it names none.
+    fn kids(&self, track: &Track) -> Vec<Option<Kid>> {
+        let mut kids: Vec<Option<Kid>> = Vec::new();
+        for sample in self.samples_of(track) {
+            let kid = sample.protected.as_ref().map(|p| p.kid);
+            if !kids.contains(&kid) {
+                kids.push(kid);
+            }
+        }
+        if kids.is_empty() {
+            kids.push(track.protection().and_then(|p| p.kid));
+        }
+        kids
     }
 
-    fn track(&self, track: &Track) -> Diagnosis {
-        let Some(kid) = self.kid(track) else {
+    fn track(&self, track: &Track, kid: Option<Kid>) -> Diagnosis {
+        let Some(kid) = kid else {
             return Diagnosis {
                 track: track.id,
                 kid: None,
@@ -206,7 +230,7 @@ impl Doctor {
                 sentence: format!("Track {} names no KID, so no key can be told for it.", track.id),
             };
         };
-        let Some((_, trial, how)) = self.best(track) else {
+        let Some((trial, how)) = self.best(track, kid) else {
             return Diagnosis {
                 track: track.id,
                 kid: Some(kid),
@@ -304,6 +328,9 @@ impl Doctor {
                 }
             }
             match given.label {
+                // Never the text itself: it may be the key, in the wrong place.
+                Some(label) if label == kid => {}
+                Some(_) if self.given.iter().any(|other| other.label == Some(kid)) => {}
                 Some(label) if label == kid.swapped() => {
                     hints += " Your KID is byte-swapped.";
                 }
@@ -313,7 +340,7 @@ impl Doctor {
                     } else {
                         "The track uses"
                     };
-                    hints += &format!(" {what} {kid}, not {label}.");
+                    hints += &format!(" {what} {kid}, not the one you gave.");
                 }
                 _ => {}
             }
@@ -321,16 +348,17 @@ impl Doctor {
         hints
     }
 
-    fn attempt(&self, kid: Kid, key: &ContentKey, samples: &[&ProbedSample]) -> Trial {
-        let sum = checksum_text(key, kid);
+    fn attempt(&self, kid: Kid, key: Option<&ContentKey>, samples: &[&ProbedSample]) -> Trial {
         let mut trial = Trial::default();
         let headers = self.movie.systems.iter().filter_map(|system| system.playready.as_ref());
         for stated in headers.flat_map(|h| &h.keys).filter(|k| k.kid == Some(kid)) {
-            let Some(stated) = &stated.checksum else { continue };
-            trial.checksum = Some(trial.checksum.unwrap_or(false) || stated.trim() == sum);
+            let (Some(stated), Some(key)) = (&stated.checksum, key) else { continue };
+            let fits = stated.trim() == checksum_text(key, kid);
+            trial.checksum = Some(trial.checksum.unwrap_or(false) || fits);
             trial.checksum_swapped |= stated.trim() == checksum_text(key, kid.swapped());
         }
-        let cipher = key.cipher();
+        // Without a key, the samples as they stand.
+        let cipher = key.map(ContentKey::cipher);
         let mut sets = None;
         for sample in samples {
             let Some(protected) = sample.protected.as_ref().filter(|p| p.kid == kid) else {
@@ -342,7 +370,10 @@ impl Doctor {
                 continue;
             }
             let mut clear = sample.bytes.clone();
-            if cipher.apply(&protected.iv, &protected.subsamples, &mut clear).is_err() {
+            let applied = cipher.as_ref().map_or(Ok(()), |cipher| {
+                cipher.apply(&protected.iv, &protected.subsamples, &mut clear)
+            });
+            if applied.is_err() {
                 continue;
             }
             if let (Some(Rule::Nal(codec)), None) = (&entry.codec.rule, &sets) {
@@ -373,6 +404,8 @@ struct Trial {
     fitting: u32,
     codec: String,
     other_mode: bool,
+    /// Whether the samples are not encrypted at all.
+    is_clear: bool,
 }
 
 impl Trial {
@@ -412,6 +445,9 @@ impl Trial {
             (Verdict::Proven, _) => {
                 Some(format!("{} of {} samples decrypt to {codec}", self.fitting, self.tested))
             }
+            _ if self.is_clear => {
+                Some(format!("its samples are not encrypted: they are {codec} as they stand"))
+            }
             (Verdict::Disproven, n) => Some(format!("{n} samples do not decrypt to {codec}")),
             (Verdict::Unproven, _) if self.evidence.tests == 0 => {
                 Some(format!("protected bytes of {codec} show nothing that could be tested"))
@@ -436,7 +472,7 @@ impl Trial {
             (Verdict::Proven, Some(false)) if !self.checksum_swapped => {
                 words += ": the key is right, and the header's CHECKSUM is wrong";
             }
-            (Verdict::Disproven, Some(true)) => {
+            (Verdict::Disproven, Some(true)) if !self.is_clear => {
                 words += ": it is the header's key, but the samples were protected with another";
             }
             _ => {}
@@ -488,10 +524,16 @@ fn read(text: &str, given: &mut Vec<Given>) -> Result<()> {
     if given.len() > before {
         return Ok(());
     }
+    let digits = text.chars().all(|c| c.is_ascii_hexdigit());
     let found = crate::cipher::decode_bytes(text).map(|bytes| bytes.len());
     Err(Error::misuse(
         "no_key",
         match found {
+            _ if text.is_empty() => "Nothing was given to try.".to_owned(),
+            _ if digits => format!(
+                "This is {} hex digits; a key or KID has 32, a key seed 60 or more. Paste all of it.",
+                text.len()
+            ),
             Some(n) => format!(
                 "This is {n} bytes; a key or KID has 16, a key seed 30 or more. Paste all of it."
             ),

@@ -501,13 +501,13 @@ impl Inspector {
                 let probe = Probe::new(&self.movie, wanted, limits::FRAGMENT);
                 Some((Probing::Reuse(reuse), probe))
             }
-            Probing::Reuse(_) => {
+            Probing::Reuse(reuse) => {
                 if let [first, .., again] = samples {
                     let finding = self.movie.findings.iter_mut().find(|finding| {
                         matches!(finding.check.id, "iv_reused" | "counter_overlap")
                     });
                     if let Some(finding) = finding {
-                        finding.evidence = Reuse::proof(first, again);
+                        finding.evidence = reuse.proof(first, again);
                     }
                 }
                 None

@@ -26,6 +26,9 @@ impl Manifest {
         if text.trim_start().starts_with("#EXTM3U") {
             return Ok(Self::Hls(Hls::read(&text)));
         }
+        if text.trim().is_empty() {
+            return Err(Error::malformed("manifest_xml", "The manifest is empty."));
+        }
         let root = Element::parse(&text)?;
         match root.name.to_ascii_lowercase().as_str() {
             "smil" => Ok(Self::Server(Server::read(&root))),
@@ -62,6 +65,8 @@ pub fn decode_text(bytes: &[u8]) -> String {
         [0xff, 0xfe, rest @ ..] => wide(rest, u16::from_le_bytes),
         [0xfe, 0xff, rest @ ..] => wide(rest, u16::from_be_bytes),
         [0xef, 0xbb, 0xbf, rest @ ..] => String::from_utf8_lossy(rest).into_owned(),
+        [b'<', 0, ..] => wide(bytes, u16::from_le_bytes),
+        [0, b'<', ..] => wide(bytes, u16::from_be_bytes),
         _ => String::from_utf8_lossy(bytes).into_owned(),
     }
 }
@@ -237,8 +242,10 @@ pub struct ContentProtection {
     pub system: Option<SystemId>,
     /// value, such as `cenc`.
     pub value: Option<String>,
-    /// cenc:default_KID.
+    /// cenc:default_KID; the first, where there are several.
     pub default_kid: Option<Kid>,
+    /// The same, where it is no UUID.
+    pub bad_kid: Option<String>,
     /// The text of cenc:pssh.
     pub pssh: Option<String>,
     /// The text of mspr:pro.
@@ -249,6 +256,7 @@ impl ContentProtection {
     /// From its element.
     pub fn read(element: &Element) -> Self {
         let scheme = element.attribute("schemeIdUri").unwrap_or_default().trim().to_owned();
+        let kid = || element.attribute("default_KID")?.split_whitespace().next();
         let text = |name| element.all(name).next().map(|child| child.text.clone());
         Self {
             system: scheme
@@ -256,7 +264,8 @@ impl ContentProtection {
                 .filter(|s| s.eq_ignore_ascii_case("urn:uuid:"))
                 .and_then(|_| Uuid::parse(scheme.get(9..)?).ok()),
             value: element.attribute("value").map(str::to_owned),
-            default_kid: element.attribute("default_KID").and_then(|kid| Uuid::parse(kid).ok()),
+            default_kid: kid().and_then(|kid| Uuid::parse(kid).ok()),
+            bad_kid: kid().filter(|kid| Uuid::parse(kid).is_err()).map(str::to_owned),
             pssh: text("pssh"),
             pro: text("pro"),
             scheme,

@@ -64,8 +64,9 @@ impl Movie {
     pub fn runs_without_their_mdat(&self) -> impl Iterator<Item = (&Fragment, &FragmentRun)> {
         let runs = self.fragments.iter().flat_map(|f| f.runs.iter().map(move |run| (f, run)));
         runs.filter(|(fragment, run)| {
+            // Behind the moof comes the header of the mdat, at least.
             let inside =
-                run.data.at >= fragment.moof.end() && run.data.end() <= fragment.span.end();
+                run.data.at >= fragment.moof.end() + 8 && run.data.end() <= fragment.span.end();
             run.bytes > 0 && !inside
         })
     }

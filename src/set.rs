@@ -92,9 +92,12 @@ impl<'a> FileSet<'a> {
         let runs = runs.flat_map(|(file, (_, movie))| movie.ivs.iter().map(move |run| (file, run)));
         let (reuses, _) = reuses(runs, 10_000);
         let names: Vec<String> = self.files.iter().map(|(name, _)| name.clone()).collect();
-        // Within one file it was told already.
+        // Within one file it was told already, and a copy gives nothing away.
+        let copies = |a: usize, b: usize| are_copies(self.files[a].1, self.files[b].1);
         let mut told: BTreeMap<(usize, usize, Kid), usize> = BTreeMap::new();
-        for reuse in reuses.iter().filter(|reuse| reuse.first.0 != reuse.again.0) {
+        for reuse in
+            reuses.iter().filter(|r| r.first.0 != r.again.0 && !copies(r.first.0, r.again.0))
+        {
             let pair = (reuse.first.0, reuse.again.0, reuse.first.1.kid);
             if let Some(index) = told.get(&pair) {
                 let finding: &mut Finding = &mut out[*index];
@@ -102,7 +105,11 @@ impl<'a> FileSet<'a> {
                 continue;
             }
             told.insert(pair, out.len());
-            out.push(reuse.finding(&names));
+            let mut finding = reuse.finding(&names);
+            let top =
+                self.files[reuse.again.0].1.top.iter().find(|t| Some(t.span.at) == finding.at);
+            finding.length = top.map(|top| top.span.len);
+            out.push(finding);
         }
     }
 
@@ -238,6 +245,14 @@ impl<'a> FileSet<'a> {
                 out.push(found("durations_disagree", name, message));
             }
         }
+        let protected = self.members().any(|m| m.track.protection().is_some());
+        if protected && client.protection.is_empty() {
+            let message = "The files are protected, but it has no ProtectionHeader.";
+            out.push(found("manifest_header_differs", name, message));
+        } else if !protected && !client.protection.is_empty() && !self.files.is_empty() {
+            let message = "It has a ProtectionHeader, but the files are clear.";
+            out.push(found("manifest_header_differs", name, message));
+        }
         for stream in &client.streams {
             self.stream(name, stream, server, out);
         }
@@ -251,6 +266,19 @@ impl<'a> FileSet<'a> {
                 stream.times.len()
             );
             out.push(found("chunks_differ", name, message));
+        }
+        // A priming encoder's first chunk is cut at zero, and its duration is not.
+        let tolerance = stream.timescale / 20;
+        let broken = stream
+            .times
+            .windows(2)
+            .position(|p| p[0].0.saturating_add(p[0].1).abs_diff(p[1].0) > tolerance);
+        if let Some(i) = broken {
+            let message = format!(
+                "Chunk {} of the {kind} stream does not begin where the one before ends.",
+                i + 2
+            );
+            out.push(found("time_gap", name, message));
         }
         let mut seen = BTreeSet::new();
         for level in &stream.levels {
@@ -333,10 +361,19 @@ impl<'a> FileSet<'a> {
             );
         }
         let starts: Vec<i64> = member.starts();
-        let listed: Vec<i64> =
-            stream.times.iter().map(|(t, _)| i64::try_from(*t).unwrap_or(i64::MAX)).collect();
+        let scaled = |t: u64| {
+            let t =
+                u128::from(t) * u128::from(track.timescale) / u128::from(stream.timescale.max(1));
+            i64::try_from(t).unwrap_or(i64::MAX)
+        };
+        let listed: Vec<i64> = stream.times.iter().map(|(t, _)| scaled(*t)).collect();
+        let tolerance =
+            i64::from(track.timescale) / i64::try_from(stream.timescale.max(1)).unwrap_or(1);
         if !starts.is_empty() && !listed.is_empty() {
-            let differs = listed.iter().zip(&starts).position(|(a, b)| (a - b).abs() > 1);
+            let differs = listed
+                .iter()
+                .zip(&starts)
+                .position(|(a, b)| a.abs_diff(*b) > tolerance.unsigned_abs().max(1));
             match differs {
                 Some(i) => tell(
                     "chunks_differ",
@@ -416,7 +453,18 @@ impl<'a> FileSet<'a> {
                 continue;
             };
             let kids = |header: &Header| header.kids.iter().copied().collect::<BTreeSet<Kid>>();
-            let message = if kids(own) != kids(theirs) {
+            let (mine, others) = (kids(own), kids(theirs));
+            let swapped =
+                others.iter().find(|kid| !mine.contains(kid) && mine.contains(&kid.swapped()));
+            if let Some(kid) = swapped {
+                let message = format!(
+                    "Its PlayReady header has the KID {} of {file} in the wrong byte order.",
+                    kid.swapped()
+                );
+                out.push(found("kid_byte_swapped", name, message));
+                continue;
+            }
+            let message = if mine != others {
                 format!("Its PlayReady header names other KIDs than that of {file}.")
             } else if own.la_url != theirs.la_url {
                 format!("Its PlayReady header has another LA_URL than that of {file}.")
@@ -441,6 +489,21 @@ impl<'a> FileSet<'a> {
             } else {
                 self.header(name, system, &decoded, out);
             }
+            let modes: BTreeSet<bool> =
+                self.members().filter_map(|m| is_cbc(m.track.protection()?)).collect();
+            if let (Some(value), true) = (protection.value.as_deref(), protection.system.is_none())
+            {
+                let cbc = matches!(value, "cbcs" | "cbc1");
+                if !modes.is_empty() && !modes.contains(&cbc) {
+                    let message =
+                        format!("It says that the files are protected with {value}; they are not.");
+                    out.push(found("manifest_header_differs", name, message));
+                }
+            }
+            if let Some(text) = &protection.bad_kid {
+                let message = format!("cenc:default_KID \"{text}\" is not a UUID.");
+                out.push(found("kid_not_in_header", name, message));
+            }
             if let Some(kid) =
                 protection.default_kid.filter(|kid| !kids.is_empty() && !kids.contains(kid))
             {
@@ -455,8 +518,11 @@ impl<'a> FileSet<'a> {
     }
 
     fn hls(&self, name: &str, hls: &Hls, out: &mut Vec<Finding>) {
-        let playready: Vec<_> =
-            hls.keys.iter().filter(|key| key.format == "com.microsoft.playready").collect();
+        let playready: Vec<_> = hls
+            .keys
+            .iter()
+            .filter(|key| key.format.eq_ignore_ascii_case("com.microsoft.playready"))
+            .collect();
         for key in &playready {
             if let Ok(decoded) = decode::recognise(key.uri.as_bytes()) {
                 self.header(name, Some(PLAYREADY), &decoded, out);
@@ -485,6 +551,12 @@ impl<'a> FileSet<'a> {
             out.push(found("hls_session_key", name, message));
         }
     }
+}
+
+/// Whether two files are the same, as far as they were read.
+fn are_copies(a: &Movie, b: &Movie) -> bool {
+    let moofs = |movie: &Movie| movie.fragments.iter().map(|f| f.span).collect::<Vec<_>>();
+    a.size == b.size && a.ivs == b.ivs && a.moov == b.moov && moofs(a) == moofs(b)
 }
 
 fn base(name: &str) -> &str {

@@ -203,9 +203,9 @@ fn json(output: &std::process::Output) -> serde_json::Value {
 /// A protected file and one with the IVs of the first used again.
 fn protected_pair(folder: &Path) -> [String; 2] {
     let input = fixture_path("h264_aac.ismv");
-    ["a.mp4", "b.mp4"].map(|name| {
+    [("a.mp4", "dual"), ("b.mp4", "piff")].map(|(name, profile)| {
         let out = folder.join(name);
-        fs::write(&out, protect(&fs::read(&input).unwrap(), &options("dual")).unwrap()).unwrap();
+        fs::write(&out, protect(&fs::read(&input).unwrap(), &options(profile)).unwrap()).unwrap();
         path(&out).to_owned()
     })
 }
@@ -217,7 +217,7 @@ fn lint_in_every_format() {
     let one = cli(&["lint", &a]);
     assert!(one.status.success(), "{}", text(&one.stdout));
     assert!(text(&one.stdout).contains("0 errors"), "{}", text(&one.stdout));
-    // The same file twice: every IV is used twice.
+    // The same media twice: every IV is used twice.
     let two = cli(&["lint", &a, &b, "--format", "json"]);
     assert_eq!(two.status.code(), Some(1));
     let found = json(&two);
@@ -251,8 +251,16 @@ fn lint_in_every_format() {
     // A folder is a set.
     let all = cli(&["lint", path(folder.path())]);
     assert_eq!(all.status.code(), Some(1), "{}", text(&all.stdout));
-    let missing = cli(&["lint", "no-such-file.ismv"]);
+    // One that is not there does not hide what the others have.
+    let missing = cli(&["lint", "no-such-file.ismv", &a, "--format", "json"]);
     assert_eq!(missing.status.code(), Some(1));
+    let ids: Vec<String> = json(&missing)["findings"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|f| f["id"].as_str().unwrap().to_owned())
+        .collect();
+    assert!(ids.contains(&"unreadable".into()) && ids.contains(&"tfxd_negative".into()), "{ids:?}");
 }
 
 #[test]

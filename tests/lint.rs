@@ -432,6 +432,19 @@ const CASES: &[(&str, Base, Edit)] = &[
         })
     }),
     ("no_tfdt", Base::Clear, |_| {}),
+    ("tfxd_time", Base::Dual, |n| {
+        let mut count = 0;
+        typed::<Tfxd>(n, |t| {
+            count += 1;
+            t.time += if count > 2 { 5_000_000 } else { 0 };
+        });
+    }),
+    ("clear_entry_with_sinf", Base::Dual, |n| {
+        each(n, code(b"encv"), &mut |entry| entry.kind = code(b"avc1"));
+    }),
+    ("no_such_entry", Base::Clear, |n| {
+        typed::<Tfhd>(n, |t| t.sample_description_index = Some(2));
+    }),
     ("timescale_zero", Base::Clear, |n| typed::<Mdhd>(n, |m| m.timescale = 0)),
     ("timescale_not_smooth", Base::Clear, |n| typed::<Mdhd>(n, |m| m.timescale = 90_000)),
     ("brand_missing", Base::Piff, |n| {
@@ -644,6 +657,7 @@ fn every_check_has_a_file_that_trips_it() {
     // These have tests of their own.
     tripped.extend(["more_findings", "samples_in_moov_too"]); // unusual.rs
     tripped.extend(["checksum_wrong", "checksum_swapped", "decrypt_failed"]); // key.rs
+    tripped.extend(["unreadable"]); // cli.rs
     let without: Vec<&str> =
         CHECKS.iter().map(|check| check.id).filter(|id| !tripped.contains(id)).collect();
     assert_eq!(without, Vec::<&str>::new(), "checks without a case");
@@ -777,7 +791,7 @@ fn playlist(method: &str, tags: &[&str]) -> String {
 /// Sets that trip one check each: from the clear file, and the protected one.
 const SETS: &[(&str, SetCase)] = &[
     ("iv_reused", |_, dual| {
-        (vec![("a.ismv".into(), dual.to_vec()), ("b.ismv".into(), dual.to_vec())], Vec::new())
+        (vec![("a.ismv".into(), dual.to_vec()), ("b.ismv".into(), base(Base::Piff))], Vec::new())
     }),
     ("key_in_two_modes", |_, dual| {
         let mut nodes = open(dual);
@@ -807,6 +821,15 @@ const SETS: &[(&str, SetCase)] = &[
                 let level = t[from..to].to_owned();
                 t.replacen(&level, &format!("{level}{level}"), 1)
             }),
+        )
+    }),
+    ("time_gap", |clear, _| {
+        with(
+            clear,
+            "a.ismc",
+            "<SmoothStreamingMedia><StreamIndex Type=\"video\"><c t=\"0\" d=\"20000000\"/>\
+            <c t=\"30000000\" d=\"20000000\"/></StreamIndex></SmoothStreamingMedia>"
+                .into(),
         )
     }),
     ("codec_private_data", |clear, _| {

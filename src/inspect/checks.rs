@@ -152,6 +152,10 @@ fn allows_base_is_moof(brands: &[FourCc]) -> bool {
 }
 
 fn base_brand(movie: &Movie, out: &mut Vec<Finding>) {
+    // A segment has no ftyp of its own.
+    if movie.ftyp.is_none() {
+        return;
+    }
     let used = movie.fragments.iter().find(|f| f.runs.iter().any(|run| run.base_is_moof));
     if let Some(fragment) = used.filter(|_| !allows_base_is_moof(&movie.brands())) {
         let message = "Fragments use default-base-is-moof, but ftyp names no brand from iso5 on.";
@@ -203,7 +207,9 @@ fn samples_outside_mdat(movie: &Movie, out: &mut Vec<Finding>) {
         movie.top.iter().filter(|t| t.kind == BoxType::code(b"mdat")).map(|t| t.span).collect();
     for (fragment, run) in movie.runs_without_their_mdat() {
         let index = mdats.partition_point(|mdat| mdat.at <= run.data.at);
-        let inside = index > 0 && mdats[index - 1].end() >= run.data.end();
+        let inside = index > 0
+            && run.data.at >= mdats[index - 1].at + 8
+            && mdats[index - 1].end() >= run.data.end();
         let place = format!("bytes {} to {}", run.data.at, run.data.end());
         let mut finding = if inside {
             Finding::new(
@@ -252,6 +258,19 @@ fn samples_in_moov_too(movie: &Movie, out: &mut Vec<Finding>) {
 
 fn index(movie: &Movie, out: &mut Vec<Finding>) {
     let Some(mfra) = &movie.mfra else { return };
+    let listed: BTreeSet<u32> = mfra
+        .all(Tfra::KIND)
+        .filter_map(|node| Tfra::parse(node).ok())
+        .map(|t| t.track_id)
+        .collect();
+    for track in movie.tracks.iter().filter(|t| t.totals.fragments > 0 && !listed.is_empty()) {
+        // Where the index is for a track that is not there, that is told.
+        if !listed.contains(&track.id) && listed.iter().all(|id| movie.track(*id).is_some()) {
+            let message = "The index has no entries for this track.";
+            let finding = Finding::new("index_incomplete", message).of_track(track.id);
+            out.push(finding.of_box(mfra).within("mfra"));
+        }
+    }
     let runs: BTreeMap<u64, &[FragmentRun]> =
         movie.fragments.iter().map(|f| (f.moof.at, &f.runs[..])).collect();
     for node in mfra.all(Tfra::KIND) {
@@ -266,7 +285,7 @@ fn index(movie: &Movie, out: &mut Vec<Finding>) {
             let finding = Finding::new(id, message).of_track(tfra.track_id);
             out.push(finding.of_box(node).within("mfra/tfra"));
         };
-        if movie.track(tfra.track_id).is_none() {
+        if movie.moov.is_some() && movie.track(tfra.track_id).is_none() {
             let message = "The index is for a track that moov does not have.".to_owned();
             found("track_id_mismatch", message);
             continue;
@@ -276,7 +295,15 @@ fn index(movie: &Movie, out: &mut Vec<Finding>) {
             Some(runs.iter().find(|run| run.track_id == tfra.track_id))
         };
         let places: Vec<_> = tfra.entries.iter().map(|entry| (entry, own(entry))).collect();
-        let stale: Vec<_> = places.iter().filter(|(_, run)| run.is_none()).collect();
+        // A moof that could not be read is one all the same.
+        let moofs: BTreeSet<u64> = movie
+            .top
+            .iter()
+            .filter(|top| top.kind == BoxType::code(b"moof"))
+            .map(|top| top.span.at)
+            .collect();
+        let stale: Vec<_> =
+            places.iter().filter(|(entry, _)| !moofs.contains(&entry.moof_offset)).collect();
         if let Some((first, _)) = stale.first() {
             found(
                 "index_off_fragments",
@@ -307,13 +334,12 @@ fn index(movie: &Movie, out: &mut Vec<Finding>) {
             fragment.runs.iter().any(|run| run.track_id == tfra.track_id && run.samples > 0)
                 && !listed.contains(&fragment.moof.at)
         });
-        let (missing, total) = (missing.count(), movie.fragments.len());
+        let missing = missing.count();
+        let total = movie.track(tfra.track_id).map_or(0, |track| track.totals.fragments);
         if missing > 0 && stale.is_empty() {
             found(
                 "index_incomplete",
-                format!(
-                    "The index leaves out {missing} fragments of this track; the file has {total}."
-                ),
+                format!("The index leaves out {missing} of the {total} fragments of this track."),
             );
         }
         let late = places.iter().find_map(|(entry, run)| {
@@ -344,12 +370,13 @@ fn index_length(movie: &Movie, out: &mut Vec<Finding>) {
                 mfro.size,
                 mfra.size()
             );
-            out.push(Finding::new("index_length", message));
+            out.push(Finding::new("index_length", message).of_box(mfra).within("mfra/mfro"));
         }
-        Ok(None) => out.push(Finding::new(
-            "no_mfro",
-            "The index (mfra) has no mfro, so readers that look from the end miss it.",
-        )),
+        Ok(None) => {
+            let message =
+                "The index (mfra) has no mfro, so readers that look from the end miss it.";
+            out.push(Finding::new("no_mfro", message).of_box(mfra).within("mfra"));
+        }
         Err(e) => out.push(e.into()),
     }
 }
@@ -381,15 +408,44 @@ fn segment_indexes(movie: &Movie, out: &mut Vec<Finding>) {
                 continue;
             }
         };
+        let track = movie.track(sidx.reference_id);
+        if movie.moov.is_some() && track.is_none() {
+            let message = format!(
+                "The segment index is for track {}, which moov does not have.",
+                sidx.reference_id
+            );
+            out.push(Finding::new("track_id_mismatch", message).of_box(node).within("sidx"));
+        }
         let mut at = (node.at + node.size()).saturating_add(sidx.first_offset);
         let mut wrong = None;
+        let mut long = None;
         for (number, reference) in sidx.references.iter().enumerate() {
             let media = movie.top.iter().find(|top| top.span.at == at).map(|top| top.kind);
             let moof = [b"moof", b"styp", b"sidx", b"emsg", b"prft"].map(BoxType::code);
             if wrong.is_none() && !media.is_some_and(|kind| moof.contains(&kind)) {
                 wrong = Some((number + 1, at));
             }
-            at = at.saturating_add(reference.size.into());
+            let next = at.saturating_add(reference.size.into());
+            if reference.size == 0 {
+                wrong.get_or_insert((number + 1, at));
+            }
+            if let Some(track) = track.filter(|_| !reference.to_index) {
+                let inside = movie.fragments.iter().filter(|f| (at..next).contains(&f.moof.at));
+                let runs = inside.flat_map(|f| &f.runs).filter(|run| run.track_id == track.id);
+                let real = track.seconds(runs.map(|run| run.duration).sum());
+                let stated = f64::from(reference.duration) / f64::from(sidx.timescale.max(1));
+                if let Some(real) = real.filter(|real| (real - stated).abs() > 0.01) {
+                    long.get_or_insert((number + 1, stated, real));
+                }
+            }
+            at = next;
+        }
+        if let (None, Some((number, stated, real))) = (wrong, long) {
+            let message = format!(
+                "Reference {number} of the segment index (sidx) says {stated:.3} s; its fragments \
+                 last {real:.3} s."
+            );
+            out.push(Finding::new("sidx_stale", message).of_box(node).within("sidx"));
         }
         if wrong.is_none() && !sidx.references.is_empty() && !starts.contains(&at) {
             wrong = Some((sidx.references.len(), at));
@@ -436,7 +492,9 @@ fn bitrates(movie: &Movie, out: &mut Vec<Finding>) {
             crate::model::bitrate(track.totals.bytes, track.totals.duration, track.timescale);
         let Some(measured) = measured.filter(|rate| *rate > 0) else { continue };
         match track.codec().and_then(|codec| codec.declared_bitrate) {
-            Some(declared) if measured.abs_diff(declared.into()) * 10 > u64::from(declared) => {
+            Some(declared)
+                if measured.abs_diff(declared.into()).saturating_mul(10) > u64::from(declared) =>
+            {
                 let message = format!(
                     "The file declares {declared} bit/s for this track; measured are {measured}."
                 );
@@ -550,7 +608,13 @@ fn trak(moov: &Node, id: u32) -> Option<&Node> {
 }
 
 fn sample_entries(movie: &Movie, out: &mut Vec<Finding>) {
+    let mut ids = BTreeSet::new();
     for track in &movie.tracks {
+        if !ids.insert(track.id) {
+            let message = format!("Two tracks have the number {}.", track.id);
+            out.push(Finding::new("track_id_mismatch", message).of_track(track.id));
+            continue;
+        }
         let protected = track.entries.iter().position(|entry| !entry.protection.is_empty());
         if protected.is_some_and(|index| index > 0) {
             let message = "Its protected sample entry is not the first.";
@@ -571,6 +635,12 @@ fn entry_format(track: &Track, node: &Node, entry: &SampleEntry, out: &mut Vec<F
         let finding = Finding::new(id, message).of_box(node).of_track(track.id);
         out.push(finding.within("moov/trak/stsd"));
     };
+    if !entry.protection.is_empty() && !entry.coding.0.starts_with(b"enc") {
+        found(
+            "clear_entry_with_sinf",
+            format!("The sample entry is {}, but has a sinf: is it protected?", entry.coding),
+        );
+    }
     let mut sinfs = node.all(BoxType::code(b"sinf"));
     if sinfs.any(|sinf| sinf.find(BoxType::code(b"frma")).is_none()) {
         found("no_frma", format!("A sinf of {} has no frma.", entry.coding));

@@ -40,6 +40,9 @@ fn place(
         return;
     };
     if finding.length.is_none() {
-        finding.length = known.get(&at).copied();
+        // A place inside a box is about the rest of it.
+        let around = || known.range(..at).rev().find(|(from, len)| **from + **len > at);
+        let rest = || around().map(|(from, len)| from + len - at);
+        finding.length = known.get(&at).copied().or_else(rest);
     }
 }

@@ -51,16 +51,18 @@ impl ProbedSample {
         ranges
     }
 
-    /// Its first protected range.
-    pub(crate) fn first_protected(&self) -> &[u8] {
-        let range = self.protected_ranges().into_iter().next();
-        range.and_then(|range| self.bytes.get(range)).unwrap_or(&[])
-    }
-
-    /// Where that lies in the file.
-    pub(crate) fn protected_at(&self) -> u64 {
-        let first = self.protected_ranges().into_iter().next();
-        self.sample.at + first.map_or(0, |range| range.start as u64)
+    /// The bytes that a counter block encrypts, and where the first lies.
+    pub(crate) fn block(&self, counter: u128) -> Option<(u64, Vec<u8>)> {
+        let protected = self.protected.as_ref()?;
+        let iv = protected.iv.iter().fold(0, |n, b| n << 8 | u128::from(*b));
+        let iv = if protected.iv.len() == 8 { iv << 64 } else { iv };
+        let skip = usize::try_from(counter.checked_sub(iv)?).ok()?.checked_mul(16)?;
+        // Protected bytes in order; clear ones use no keystream.
+        let places = self.protected_ranges().into_iter().flatten().skip(skip).take(16);
+        let places: Vec<usize> = places.collect();
+        let first = *places.first()?;
+        let bytes = places.iter().filter_map(|i| self.bytes.get(*i).copied()).collect();
+        Some((self.sample.at + first as u64, bytes))
     }
 }
 

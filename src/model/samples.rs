@@ -49,6 +49,15 @@ impl SampleEntry {
 }
 
 impl Protection {
+    /// Whether its samples are encrypted in counter mode, whatever else.
+    pub fn uses_counters(&self) -> bool {
+        match self.scheme.map(|scheme| scheme.0).as_ref() {
+            Some(b"cenc" | b"cens") => true,
+            Some(b"piff") => self.algorithm_id != 2,
+            _ => false,
+        }
+    }
+
     /// Whether it is `piff` or `cenc` with AES-CTR and an IV a sample.
     pub fn is_counter_mode(&self) -> bool {
         matches!(self.scheme, Some(FourCc(s)) if &s == b"piff" || &s == b"cenc")
@@ -84,6 +93,10 @@ pub fn protected_samples(
     let Some(protection) = entry.and_then(SampleEntry::protection) else {
         return Ok(vec![None; count]);
     };
+    let grouped = traf.all(BoxType::code(b"sbgp")).next().is_some();
+    if protection.algorithm_id == 0 && !grouped {
+        return Ok(vec![None; count]);
+    }
     let groups = Groups::read(track, traf, protection)?;
     let infos = match traf.find(SENC).or_else(|| traf.find(PIFF_SENC)) {
         Some(node) => {

@@ -142,6 +142,10 @@ pub(crate) fn header(args: &HeaderArgs) -> Result<ExitCode, Stop> {
             let header = header.header()?;
             let mut input = Input::open(file)?;
             let movie = input.inspect()?;
+            let used = movie.tracks.iter().filter_map(|track| track.protection()?.kid);
+            for kid in used.filter(|kid| !header.keys.iter().any(|key| key.kid == *kid)) {
+                eprintln!("ismvault: warning: a track's KID {kid} is not in the new header.");
+            }
             let change = HeaderChange::new(&movie, &header)?;
             input.write(change, output)?.keep(*force)?;
             Ok(ExitCode::SUCCESS)

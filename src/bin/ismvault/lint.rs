@@ -49,10 +49,14 @@ fn extension(path: &Path) -> String {
 pub(crate) fn lint(args: &LintArgs) -> Result<ExitCode, Stop> {
     let mut paths = Vec::new();
     for path in &args.files {
-        if path.is_dir() {
-            paths.extend(folder(path)?);
-        } else {
-            paths.push(path.clone());
+        let found = if path.is_dir() { folder(path)? } else { vec![path.clone()] };
+        for path in found {
+            let known = |other: &PathBuf| {
+                other.canonicalize().ok() == path.canonicalize().ok() && path.exists()
+            };
+            if !paths.iter().any(known) {
+                paths.push(path);
+            }
         }
     }
     if paths.is_empty() {
@@ -92,7 +96,13 @@ fn findings(paths: &[PathBuf], keys: &[String]) -> Result<(Vec<Finding>, Vec<Str
     for path in paths {
         let name = path.display().to_string();
         if MANIFESTS.contains(&extension(path).as_str()) {
-            let bytes = Input::open(path)?.read_text()?;
+            let bytes = match Input::open(path).and_then(|mut input| input.read_text()) {
+                Ok(bytes) => bytes,
+                Err(stop) => {
+                    all.push(unreadable(name, &stop));
+                    continue;
+                }
+            };
             match Manifest::parse(&bytes) {
                 Ok(manifest) => set.manifests.push((name, manifest)),
                 Err(e) => {
@@ -103,8 +113,17 @@ fn findings(paths: &[PathBuf], keys: &[String]) -> Result<(Vec<Finding>, Vec<Str
             }
             continue;
         }
-        let mut input = Input::open(path)?;
-        let mut movie = input.inspect()?;
+        let opened = Input::open(path).and_then(|mut input| {
+            let movie = input.inspect()?;
+            Ok((input, movie))
+        });
+        let (mut input, mut movie) = match opened {
+            Ok(opened) => opened,
+            Err(stop) => {
+                all.push(unreadable(name, &stop));
+                continue;
+            }
+        };
         if !keys.is_empty() && movie.tracks.iter().any(|track| track.protection().is_some()) {
             let texts: Vec<&str> = keys.iter().map(String::as_str).collect();
             let mut doctor = Doctor::new(&movie, &texts).map_err(usage)?;
@@ -118,10 +137,23 @@ fn findings(paths: &[PathBuf], keys: &[String]) -> Result<(Vec<Finding>, Vec<Str
         all.append(&mut movie.findings);
         movies.push((name, movie));
     }
+    // Segments and their initialization segment are one file, in parts.
+    let header = movies.iter().any(|(_, m)| m.moov.is_some() && m.fragments.is_empty());
+    let segments = movies.iter().any(|(_, m)| m.moov.is_none() && !m.fragments.is_empty());
+    if header && segments {
+        all.retain(|f| !matches!(f.check.id, "no_moov" | "no_fragments"));
+    }
     set.files = movies.iter().map(|(name, movie)| (name.clone(), movie)).collect();
     all.extend(set.check());
     all.sort_by_key(Finding::severity);
     Ok((all, paths.iter().map(|path| path.display().to_string()).collect()))
+}
+
+/// A file that could not be looked at is a finding, so that the others are.
+fn unreadable(name: String, stop: &Stop) -> Finding {
+    let mut finding = Finding::new("unreadable", stop.0.clone());
+    finding.file = Some(name);
+    finding
 }
 
 fn count(findings: &[Finding], severity: Severity) -> u64 {
@@ -208,7 +240,7 @@ fn sarif(findings: &[Finding]) -> Value {
     let results: Vec<Value> = findings
         .iter()
         .map(|f| {
-            let uri = f.file.as_deref().unwrap_or_default().replace('\\', "/").replace(' ', "%20");
+            let uri = uri(f.file.as_deref().unwrap_or_default());
             let mut place = json!({ "artifactLocation": { "uri": uri } });
             if let Some(at) = f.at {
                 place["region"] = json!({ "byteOffset": at, "byteLength": f.length.unwrap_or(1) });
@@ -232,6 +264,13 @@ fn sarif(findings: &[Finding]) -> Value {
             "results": results,
         }],
     })
+}
+
+/// A path as a relative URI (RFC 3986).
+fn uri(path: &str) -> String {
+    let keep = |b: u8| b.is_ascii_alphanumeric() || b"/-._~:".contains(&b);
+    let bytes = path.bytes().map(|b| if b == b'\\' { b'/' } else { b });
+    bytes.map(|b| if keep(b) { char::from(b).to_string() } else { format!("%{b:02X}") }).collect()
 }
 
 /// JUnit XML: a suite for each file, a case for each finding; errors fail.

@@ -174,7 +174,7 @@ pub fn read_header(value: &[u8], problems: &mut Vec<Error>) -> Header {
         );
     }
     header.kids = header.keys.iter().filter_map(|key| key.kid).collect();
-    for key in header.keys.iter().filter(|key| key.kid.is_none()) {
+    for key in header.keys.iter().filter(|k| k.kid.is_none() && !k.guid_base64.is_empty()) {
         problem(
             "wrm_bad_kid",
             format!("The KID \"{}\" in the WRMHEADER is not 16 bytes of base64.", key.guid_base64),

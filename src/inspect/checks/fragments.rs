@@ -33,6 +33,9 @@ pub(crate) struct Past {
     sequence: Option<u32>,
     /// Where the last fragment of each track ended, in ticks.
     ends: BTreeMap<u32, i64>,
+    /// How far `tfxd` is from `tfdt` in each track. Some writers move every
+    /// `tfdt` so that none is before zero.
+    offsets: BTreeMap<u32, i64>,
     /// The counters used.
     pub(crate) ivs: Vec<IvRun>,
 }
@@ -55,6 +58,7 @@ const CHECKS: &[Check] = &[
     sync_start,
     defaults,
     no_trex,
+    no_such_entry,
 ];
 
 /// Runs every check over a fragment.
@@ -151,11 +155,24 @@ impl Traf<'_> {
 
     fn times(&self, past: &mut Past, out: &mut Vec<Finding>) {
         let Some(time) = self.fragment.decode_time() else { return };
+        if let (Some(_), Some((smooth, _))) = (self.fragment.tfdt, self.fragment.smooth_time()) {
+            let first = self.fragment.samples.first().map_or(0, |s| s.composition_offset);
+            let offset = smooth.saturating_sub(time.saturating_add(first.into()));
+            let known = *past.offsets.entry(self.track.id).or_insert(offset);
+            if known.abs_diff(offset) > 1 {
+                let message = format!(
+                    "tfxd says the fragment begins at {smooth}, tfdt at {time}: they are {} ticks \
+                     further apart than before.",
+                    known.abs_diff(offset)
+                );
+                out.push(Finding::new("tfxd_time", message).of_box(self.node).within("moof/traf"));
+            }
+        }
         let duration: u64 = self.fragment.samples.iter().map(|s| u64::from(s.duration)).sum();
         let end = time.saturating_add(i64::try_from(duration).unwrap_or(i64::MAX));
         if let Some(last) = past.ends.insert(self.track.id, end) {
             let gap = time.saturating_sub(last);
-            if gap.abs() > 1 {
+            if gap.unsigned_abs() > 1 {
                 let what = if gap > 0 { "a gap" } else { "an overlap" };
                 let message = format!(
                     "A fragment begins at {time}, but the one before ends at {last}: {what} of {} \
@@ -170,6 +187,10 @@ impl Traf<'_> {
 
     /// Takes in the counters, in runs.
     fn ivs(&self, past: &mut Past, out: &mut Vec<Finding>) {
+        // A constant IV, or one of AES-CBC, may well be the same everywhere.
+        if !self.protection.is_some_and(Protection::uses_counters) {
+            return;
+        }
         let first = past.ivs.len();
         let mut gap = None;
         for (sample, size, protected) in self.samples() {
@@ -190,22 +211,30 @@ impl Traf<'_> {
                 true => (iv, u128::from(bytes.div_ceil(16))),
                 false => (iv << 64, 1 << 64),
             };
-            let to = from.saturating_add(blocks);
+            // Only the low 64 bits count, and wrap among themselves.
+            let low = from >> 64 << 64;
+            let end = low.saturating_add(1 << 64);
+            let to = from.saturating_add(blocks).min(end);
+            let wrapped = blocks - (to - from).min(blocks);
+            let run = |from, to| IvRun {
+                kid: protected.kid,
+                from,
+                to,
+                track: self.track.id,
+                moof_at: self.moof.at,
+                sample: sample as u32,
+            };
             match past.ivs[first..].last_mut() {
                 Some(last) if last.kid == protected.kid && last.to == from => last.to = to,
                 last => {
                     if last.is_some_and(|last| last.kid == protected.kid) {
                         gap.get_or_insert(sample);
                     }
-                    past.ivs.push(IvRun {
-                        kid: protected.kid,
-                        from,
-                        to,
-                        track: self.track.id,
-                        moof_at: self.moof.at,
-                        sample: sample as u32,
-                    });
+                    past.ivs.push(run(from, to));
                 }
+            }
+            if wide && wrapped > 0 {
+                past.ivs.push(run(low, low + wrapped));
             }
         }
         if let Some(sample) = gap {
@@ -266,7 +295,7 @@ fn sample_encryption(traf: &Traf<'_>, out: &mut Vec<Finding>) {
             out.push(Finding::new(id, message).of_box(node).within("moof/traf/senc"));
         };
         let piff = node.kind == PIFF_SENC;
-        if version != 0 && piff {
+        if version != 0 {
             found("piff_version", format!("The sample encryption box has version {version}."));
         }
         let allowed = if piff { 3 } else { 2 };
@@ -531,6 +560,17 @@ fn defaults(traf: &Traf<'_>, out: &mut Vec<Finding>) {
     };
     let message = format!("Fragments give default sample {given} (tfhd).");
     out.push(Finding::new("default_size", message).of_box(traf.node).within("moof/traf/tfhd"));
+}
+
+fn no_such_entry(traf: &Traf<'_>, out: &mut Vec<Finding>) {
+    let index = traf.track.entry_of(&traf.fragment.tfhd) + 1;
+    if index > traf.track.entries.len() && !traf.track.entries.is_empty() {
+        let message = format!(
+            "The fragment uses sample entry {index}, but its track has {}.",
+            traf.track.entries.len()
+        );
+        out.push(Finding::new("no_such_entry", message).of_box(traf.node).within("moof/traf/tfhd"));
+    }
 }
 
 fn no_trex(traf: &Traf<'_>, out: &mut Vec<Finding>) {

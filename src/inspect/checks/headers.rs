@@ -3,7 +3,7 @@
 use crate::boxes::protection::PIFF_PSSH;
 use crate::drm::{COMMON, PLAYREADY};
 use crate::ids::Kid;
-use crate::model::{Finding, Movie, Protection, ProtectionHeader};
+use crate::model::{Finding, Movie, Protection, ProtectionHeader, Track};
 use std::collections::BTreeSet;
 
 /// PlayReady headers that could be read.
@@ -21,8 +21,17 @@ fn at(finding: Finding, system: &ProtectionHeader) -> Finding {
 pub(super) fn kids(movie: &Movie, out: &mut Vec<Finding>) {
     let kids: BTreeSet<Kid> =
         playready(movie).flat_map(|(system, _)| system.kids.iter().copied()).collect();
-    for track in &movie.tracks {
-        let Some(kid) = track.protection().and_then(|p| p.kid) else { continue };
+    let common: BTreeSet<Kid> = movie
+        .systems
+        .iter()
+        .filter(|system| system.system_id == COMMON)
+        .flat_map(|system| system.kids.iter().copied())
+        .collect();
+    for (track, kid) in movie.tracks.iter().flat_map(|t| used(movie, t).map(move |kid| (t, kid))) {
+        if !common.is_empty() && !common.contains(&kid) {
+            let message = format!("The W3C Common header does not list this track's KID {kid}.");
+            out.push(Finding::new("common_without_kids", message).of_track(track.id));
+        }
         if kid.0 == [0; 16] && track.seig.is_empty() {
             let message = "Its KID is all zero.";
             out.push(Finding::new("kid_zero", message).of_track(track.id));
@@ -50,6 +59,16 @@ pub(super) fn kids(movie: &Movie, out: &mut Vec<Finding>) {
             out.push(finding.of_track(track.id));
         }
     }
+}
+
+/// The KIDs of a track: those its samples use, else the one of its `tenc`.
+fn used<'m>(movie: &'m Movie, track: &'m Track) -> impl Iterator<Item = Kid> {
+    let own = movie.ivs.iter().filter(|run| run.track == track.id).map(|run| run.kid);
+    let mut kids: BTreeSet<Kid> = own.collect();
+    if kids.is_empty() {
+        kids.extend(track.protection().and_then(|p| p.kid));
+    }
+    kids.into_iter()
 }
 
 fn is_cbc(protection: &Protection) -> bool {
@@ -83,8 +102,7 @@ pub(super) fn modes(movie: &Movie, out: &mut Vec<Finding>) {
 }
 
 pub(super) fn versions(movie: &Movie, out: &mut Vec<Finding>) {
-    let kids: BTreeSet<Kid> =
-        movie.tracks.iter().filter_map(|track| track.protection()?.kid).collect();
+    let kids: BTreeSet<Kid> = movie.tracks.iter().flat_map(|track| used(movie, track)).collect();
     let all: BTreeSet<Kid> =
         playready(movie).flat_map(|(system, _)| system.kids.iter().copied()).collect();
     if kids.len() < 2 || kids.is_subset(&all) {
@@ -149,7 +167,10 @@ pub(super) fn missing(movie: &Movie, out: &mut Vec<Finding>) {
     if !protected {
         return;
     }
-    if !movie.systems.iter().any(|s| s.system_id == PLAYREADY) {
+    let unreadable = |f: &Finding| matches!(f.check.id, "pssh_data_size" | "pssh_version");
+    if !movie.systems.iter().any(|s| s.system_id == PLAYREADY)
+        && !movie.findings.iter().any(unreadable)
+    {
         out.push(Finding::new(
             "no_playready_header",
             "The file is protected but carries no PlayReady header. A PlayReady client needs it \

@@ -23,6 +23,13 @@ impl Reuse {
             || (low(self.first.1.from) == 0 && low(self.again.1.from) == 0)
     }
 
+    /// The number of the sample in its fragment, from 1. With 16-byte IVs, where
+    /// samples differ in length, that of the first in the run.
+    fn sample(&self, run: &IvRun) -> u128 {
+        let past = if self.is_whole() { (self.counter - run.from) >> 64 } else { 0 };
+        u128::from(run.sample) + 1 + past
+    }
+
     /// The IV, as it stands in `senc` if it is of eight bytes.
     fn iv(&self) -> String {
         let block = self.counter.to_be_bytes();
@@ -33,7 +40,11 @@ impl Reuse {
     pub fn finding(&self, names: &[String]) -> Finding {
         let place = |(file, run): &(usize, IvRun)| {
             let file = names.get(*file).map(|name| format!("{name}, ")).unwrap_or_default();
-            format!("{file}track {}, fragment at byte {}", run.track, run.moof_at)
+            let sample = self.sample(run);
+            format!(
+                "{file}track {}, sample {sample} of the fragment at byte {}",
+                run.track, run.moof_at
+            )
         };
         let (id, what) = match self.is_whole() {
             true => ("iv_reused", "The IV"),
@@ -53,14 +64,13 @@ impl Reuse {
         finding.of_track(self.again.1.track)
     }
 
-    /// The proof: the first protected bytes of both samples, and what their
-    /// XOR gives away.
-    pub fn proof(first: &ProbedSample, again: &ProbedSample) -> Vec<String> {
-        let shown = |sample: &ProbedSample| {
-            let bytes = sample.first_protected();
-            (sample.protected_at(), bytes[..bytes.len().min(16)].to_vec())
+    /// The proof: the bytes of both samples that the block encrypts, and what
+    /// their XOR gives away.
+    pub fn proof(&self, first: &ProbedSample, again: &ProbedSample) -> Vec<String> {
+        let shown = |sample: &ProbedSample| sample.block(self.counter);
+        let (Some((at_a, a)), Some((at_b, b))) = (shown(first), shown(again)) else {
+            return Vec::new();
         };
-        let ((at_a, a), (at_b, b)) = (shown(first), shown(again));
         let xor: Vec<u8> = a.iter().zip(&b).map(|(a, b)| a ^ b).collect();
         if xor.is_empty() {
             return Vec::new();
