@@ -567,3 +567,223 @@ fn nothing_can_be_sent_elsewhere() {
         assert_eq!(requests, json!([]), "protecting makes no request");
     });
 }
+
+/// A file protected with the key of these tests.
+fn protected(page: &Page, name: &str, profile: &str) -> PathBuf {
+    let file = common::protect(&fixture("h264_aac.ismv"), &common::options(profile)).unwrap();
+    let path = page.folder.path().join(name);
+    fs::write(&path, file).unwrap();
+    path
+}
+
+#[test]
+fn boxes_fields_and_bytes_by_hand() {
+    in_browser(|page| async move {
+        page.choose(&fixture_path("h264_aac.ismv")).await;
+        page.wait_for_text("#verdict", "Ready to protect.").await;
+        // A finding leads to its bytes.
+        page.click("#findings .warning button.link").await;
+        page.wait_for_text("#boxes .detail h4", "Fragment Absolute Time").await;
+        assert!(page.client.current_url().await.unwrap().as_str().ends_with("#/boxes"));
+        // The slash finds; the tree is walked with arrows.
+        page.script("document.activeElement.blur()").await;
+        page.client
+            .perform_actions(
+                KeyActions::new("k".into())
+                    .then(KeyAction::Down { value: '/' })
+                    .then(KeyAction::Up { value: '/' }),
+            )
+            .await
+            .unwrap();
+        page.find("#box-filter:focus").await.send_keys("trun").await.unwrap();
+        page.wait_for_text("#boxes .detail h4", "Track Fragment Run").await;
+        let fields = page.text("#boxes .fields").await;
+        assert!(
+            fields.contains("sample_count") && fields.contains("sample[0].sample_size"),
+            "{fields}"
+        );
+        // A field marks its bytes, and a byte its field.
+        page.script("[...document.querySelectorAll('#boxes .fields tr')].find((tr) => tr.textContent.includes('sample_count')).click()").await;
+        page.find("#boxes .hex .hit").await;
+        let marked = page.script("return [...document.querySelectorAll('#boxes .hex .hit')].map((e) => e.textContent).join('')").await;
+        assert_eq!(marked, "00000032");
+        page.script("document.querySelector('#boxes .hex .octets span').click()").await;
+        page.wait_for_text("#boxes .fields tr.marked", "size").await;
+        page.script("document.querySelector('#boxes .tree').focus()").await;
+        page.press(Key::Home).await;
+        page.wait_for_text("#boxes .detail h4", "File Type").await;
+        page.press(Key::Down).await;
+        page.press(Key::Right).await;
+        page.press(Key::Down).await;
+        page.wait_for_text("#boxes .detail h4", "Movie Header").await;
+        // Back leads back.
+        page.client.back().await.unwrap();
+        page.find("#view-overview:not([hidden])").await;
+    });
+}
+
+#[test]
+fn ten_thousand_fragments_scroll() {
+    in_browser(|page| async move {
+        let small = fixture("audio_only.isma");
+        let movie = inspect(&small);
+        let span = movie.fragments[0].span;
+        let mut file = small[..span.at as usize].to_vec();
+        for _ in 0..10_000 {
+            file.extend_from_slice(&small[span.at as usize..span.end() as usize]);
+        }
+        let path = page.folder.path().join("long.isma");
+        fs::write(&path, file).unwrap();
+        page.choose(&path).await;
+        page.wait_for_text("#verdict", "Ready to protect.").await;
+        page.click("#tab-boxes").await;
+        page.wait_for_text("#boxes .side [role=status]", "20,002 boxes").await;
+        // Rows are made as they come into view.
+        let rows = page.script("return document.querySelectorAll('#boxes .branch').length").await;
+        assert!(rows.as_u64().unwrap() < 100, "{rows}");
+        page.script("document.querySelector('#boxes .tree').focus()").await;
+        page.press(Key::End).await;
+        page.wait_for_text("#boxes .branch.selected", "mdat").await;
+        page.click("#tab-samples").await;
+        page.find("#samples svg path.rate").await;
+        page.wait_for_text("#samples", "10,000 fragments").await;
+    });
+}
+
+#[test]
+fn samples_are_drawn_and_readable() {
+    in_browser(|page| async move {
+        let file = protected(&page, "a.mp4", "dual");
+        page.choose(&file).await;
+        page.wait_for_text("#verdict", "Protected: PlayReady").await;
+        page.click("#tab-samples").await;
+        page.wait_for_text("#samples .samples", "1122334455667788").await;
+        let map = page
+            .script("return document.querySelector('#samples .map').getAttribute('aria-label')")
+            .await;
+        assert!(map.as_str().unwrap().contains("protected"), "{map}");
+        page.click("#samples figure summary").await;
+        page.wait_for_text("#samples figure table", "2.000").await;
+    });
+}
+
+#[test]
+fn the_key_doctor_answers() {
+    in_browser(|page| async move {
+        let file = protected(&page, "a.mp4", "dual");
+        page.choose(&file).await;
+        page.wait_for_text("#verdict", "Protected: PlayReady").await;
+        page.click("#tab-key").await;
+        let text = page.find("#key-text").await;
+        text.send_keys("ffeeddccbbaa99887766554433221100").await.unwrap();
+        page.click("#key form button.primary").await;
+        page.wait_for_text("#key .results", "This is not the key.").await;
+        page.find("#key-text").await.clear().await.unwrap();
+        let swapped = ismvault::ids::Uuid::parse(KEY).unwrap().swapped();
+        page.find("#key-text").await.send_keys(&swapped.to_string()).await.unwrap();
+        page.click("#key form button.primary").await;
+        page.wait_for_text("#key .results", "The key fits.").await;
+        assert!(page.text("#key .results").await.contains("swapped"));
+        // It is in no place it could be left in.
+        let left = page.script("return location.href + JSON.stringify(localStorage) + document.querySelector('#key .results').innerHTML").await;
+        assert!(!left.as_str().unwrap().contains(&swapped.to_string()[..8]));
+    });
+}
+
+#[test]
+fn a_header_is_pasted_made_and_put_into_a_file() {
+    in_browser(|page| async move {
+        // Without a file.
+        let pssh = common::cli(&[
+            "header",
+            "new",
+            "--kid",
+            KID,
+            "--la-url",
+            "https://l.example/a",
+            "--form",
+            "pssh",
+        ]);
+        let pssh = common::text(&pssh.stdout);
+        page.find("#start-text").await.send_keys(pssh.trim()).await.unwrap();
+        page.click("#start-paste button").await;
+        page.wait_for_text("#paste .results", "https://l.example/a").await;
+        assert!(
+            page.text("#paste .results").await.contains("0267e309-338f-6c43-a5dd-60ffe6671e70")
+        );
+        page.find("#paste-text").await.clear().await.unwrap();
+        page.find("#paste-text").await.send_keys("no header at all").await.unwrap();
+        page.click("#paste form button.primary").await;
+        page.wait_for_text("#paste .results", "not a protection header").await;
+        // With one: the workshop begins with what it has.
+        let file = protected(&page, "a.mp4", "dual");
+        page.choose(&file).await;
+        page.wait_for_text("#verdict", "Protected: PlayReady").await;
+        page.click("#tab-header").await;
+        page.wait_for_text("#header .versions", "Version 4.3").await;
+        page.find("#header [name=laUrl]").await.clear().await.unwrap();
+        page.find("#header [name=laUrl]").await.send_keys("https://new.example/").await.unwrap();
+        page.wait_for_text("#header .versions", "https://new.example/").await;
+        page.click("#header .versions article button:not(.copy)").await;
+        let out = fs::read(page.downloaded("a-header.mp4").await).unwrap();
+        let movie = inspect(&out);
+        let header = movie.systems.iter().find_map(|s| s.playready.as_ref()).unwrap();
+        assert_eq!(header.la_url.as_deref(), Some("https://new.example/"));
+        assert_eq!(samples(&out, 1), samples(&fs::read(&file).unwrap(), 1));
+    });
+}
+
+#[test]
+fn files_and_manifests_together() {
+    in_browser(|page| async move {
+        let (a, b) = (protected(&page, "a.mp4", "dual"), protected(&page, "b.mp4", "piff"));
+        let ism = page.folder.path().join("a.ism");
+        fs::write(&ism, "<smil><body><switch><video src=\"missing.ismv\" systemBitrate=\"5\"/></switch></body></smil>").unwrap();
+        for file in [&a, &b, &ism] {
+            page.choose(file).await;
+            page.wait_for_text("#name", file.file_name().unwrap().to_str().unwrap()).await;
+        }
+        page.wait_for_text("#files", "b.mp4").await;
+        page.click("#tab-compare").await;
+        page.wait_for_text("#compare", "is used twice").await;
+        page.wait_for_text("#compare", "missing.ismv").await;
+        page.wait_for_text("#compare .diff", "0x00010001").await;
+        // A report of one of them, without a script.
+        page.click("#files li button").await;
+        page.wait_for_text("#name", "a.mp4").await;
+        page.click("#reports summary").await;
+        page.click("[data-report=html]").await;
+        let html = fs::read_to_string(page.downloaded("a.mp4.html").await).unwrap();
+        assert!(html.contains(KID) && !html.contains("<script"));
+        // Closing all leads to the start.
+        for _ in 0..3 {
+            page.client.execute("(document.querySelector('#files .shut') ?? document.getElementById('shut')).click()", Vec::new()).await.unwrap();
+        }
+        page.find("#start:not([hidden])").await;
+    });
+}
+
+#[test]
+fn a_random_key_is_not_dropped_without_a_question() {
+    in_browser(|page| async move {
+        page.without_picker().await;
+        page.choose(&fixture_path("h264_aac.ismv")).await;
+        page.wait_for_text("#verdict", "Ready to protect.").await;
+        page.protect().await;
+        page.wait_for_text("#protect", "Protected.").await;
+        page.script(
+            "window.asked = []; window.confirm = (words) => { asked.push(words); return false; }",
+        )
+        .await;
+        page.script("[...document.querySelectorAll('#protect button')].find((b) => b.textContent === 'Protect again').click()").await;
+        let asked = page.script("return asked.join()").await;
+        assert!(asked.as_str().unwrap().contains("random key"), "{asked}");
+        page.wait_for_text("#protect", "Protected.").await;
+        // Kept, there is nothing to ask.
+        page.click("#protect .keys > button").await;
+        page.click("#protect a.primary").await;
+        page.script("[...document.querySelectorAll('#protect button')].find((b) => b.textContent === 'Protect again').click()").await;
+        page.find("#protect form").await;
+        assert_eq!(page.script("return asked.length").await, 1);
+    });
+}

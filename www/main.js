@@ -326,6 +326,7 @@ function set(change) {
   $('start').hidden = Boolean(entry) || alone;
   $('work').hidden = !entry && !alone;
   $('another').hidden = !entry && !alone;
+  $('shut').hidden = !alone && !(entry && files.length === 1);
   $('answer').hidden = alone;
   $('tabs').hidden = alone;
   const busy = running();
@@ -458,6 +459,13 @@ $('stop').addEventListener('click', () => {
   const entry = shown();
   if (entry) close(entry);
   set({});
+});
+$('shut').addEventListener('click', () => {
+  const entry = shown();
+  if (entry && !close(entry)) return;
+  set({ pasted: null, set: null });
+  go('overview');
+  $('choose').focus();
 });
 $('to-task').addEventListener('click', () => $('protect').scrollIntoView({ block: 'start' }));
 $('start-paste').addEventListener('submit', (event) => {

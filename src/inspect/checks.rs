@@ -434,7 +434,9 @@ fn segment_indexes(movie: &Movie, out: &mut Vec<Finding>) {
                 let runs = inside.flat_map(|f| &f.runs).filter(|run| run.track_id == track.id);
                 let real = track.seconds(runs.map(|run| run.duration).sum());
                 let stated = f64::from(reference.duration) / f64::from(sidx.timescale.max(1));
-                if let Some(real) = real.filter(|real| (real - stated).abs() > 0.01) {
+                if let Some(real) =
+                    real.filter(|real| (real - stated).abs() > (real * 0.05).max(0.1))
+                {
                     long.get_or_insert((number + 1, stated, real));
                 }
             }
