@@ -291,3 +291,84 @@ fn the_same_answer_with_one_byte_at_a_time() {
     assert_eq!(json(slow.movie()), json(&inspect(&file)));
     assert!(Node::read(b"", 0, &mut Vec::new()).is_err());
 }
+
+#[test]
+fn samples_agree_with_other_peoples_facts() {
+    let Some(path) = shared("corpus/expected_dev.json") else { return };
+    let expected: serde_json::Value = serde_json::from_slice(&fs::read(path).unwrap()).unwrap();
+    let mut tracks = 0;
+    for (name, facts) in expected["files"].as_object().unwrap() {
+        let file = fs::read(shared("corpus").unwrap().join(name)).unwrap();
+        let movie = inspect(&file);
+        if movie.fragments.is_empty() || movie.moov.is_none() {
+            continue;
+        }
+        let mut all = Vec::new();
+        for fragment in &movie.fragments {
+            let bytes = &file[fragment.moof.at as usize..fragment.moof.end() as usize];
+            all.extend(explore::samples(&movie, bytes, fragment.moof.at).unwrap());
+        }
+        for want in facts["facts"]["tracks"].as_array().unwrap() {
+            let id = want["id"].as_u64().unwrap();
+            let own: Vec<_> =
+                all.iter().filter(|t| u64::from(t.track) == id).flat_map(|t| &t.samples).collect();
+            let what = format!("{name}, track {id}");
+            let count = |n: usize| serde_json::json!(n);
+            assert_eq!(count(own.len()), want["samples"], "{what}");
+            let protected: Vec<_> = own.iter().filter(|s| s.kid.is_some()).collect();
+            assert_eq!(count(protected.len()), want["protected_samples"], "{what}");
+            let mapped = protected.iter().filter(|s| !s.subsamples.is_empty()).count();
+            assert_eq!(count(mapped), want["with_subsamples"], "{what}");
+            for (length, number) in want["iv_lengths"].as_object().unwrap() {
+                let length: usize = length.parse().unwrap();
+                let have = protected
+                    .iter()
+                    .filter(|s| s.iv.as_ref().is_some_and(|iv| iv.len() == 2 * length))
+                    .count();
+                assert_eq!(&count(have), number, "{what}");
+            }
+            let mut kids: Vec<String> = protected
+                .iter()
+                .filter_map(|s| s.kid.map(|kid| kid.to_string().replace('-', "")))
+                .collect();
+            kids.sort();
+            kids.dedup();
+            assert_eq!(serde_json::json!(kids), want["kids_used"], "{what}");
+            let offsets = own.iter().map(|s| s.composition_offset);
+            assert_eq!(serde_json::json!(offsets.clone().min()), want["min_cts"], "{what}");
+            assert_eq!(serde_json::json!(offsets.max()), want["max_cts"], "{what}");
+            tracks += 1;
+        }
+    }
+    assert!(tracks > 30, "{tracks}");
+}
+
+#[test]
+fn playready_headers_of_other_peoples_in_full() {
+    let Some(path) = shared("corpus/playready_vectors.json") else { return };
+    let vectors: serde_json::Value = serde_json::from_slice(&fs::read(path).unwrap()).unwrap();
+    for (name, vector) in vectors["pro"].as_object().unwrap() {
+        let decoded = recognise(vector["base64"].as_str().unwrap().as_bytes()).unwrap();
+        let mut headers = Vec::new();
+        decoded.walk(&mut |part| headers.extend(part.header.clone()));
+        let want: Vec<_> = vector["expect"]["records"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .filter(|record| record["type"] == 1)
+            .collect();
+        assert_eq!(headers.len(), want.len(), "{name}");
+        for (header, want) in headers.iter().zip(want) {
+            assert_eq!(header.version, want["version"], "{name}");
+            let kids: Vec<String> =
+                header.kids.iter().map(|kid| kid.to_string().replace('-', "")).collect();
+            let wanted: Vec<&str> = want["kids"]
+                .as_array()
+                .unwrap()
+                .iter()
+                .map(|k| k["kid"].as_str().unwrap())
+                .collect();
+            assert_eq!(kids, wanted, "{name}");
+        }
+    }
+}
