@@ -184,7 +184,7 @@ export const boxes = {
         problem,
         table.error && h('p', { class: 'note bad' }, table.error.message),
         table.fields.length > 0 && h('div', { class: 'fields', tabindex: '0', role: 'region', 'aria-label': 'Fields' },
-          h('table', {}, h('thead', { class: 'visually-hidden' }, h('tr', {}, ['Field', 'Value', 'Offset, bytes'].map((t) => h('th', { scope: 'col' }, t)))), lines), more),
+          h('table', { class: 'plain' }, h('thead', { class: 'visually-hidden' }, h('tr', {}, ['Field', 'Value', 'Offset, bytes'].map((t) => h('th', { scope: 'col' }, t)))), lines), more),
         caption && h('p', { class: 'small muted' }, caption),
         hex.root,
       ].filter(Boolean));

@@ -140,7 +140,7 @@ export const samples = {
         h('p', {}, h('b', {}, `Track ${track}, ${plural(list.length, 'sample')}`), h('span', { class: 'small muted legend' }, h('i', { class: 'clear' }), ' clear ', h('i', { class: 'enc' }), ' protected')),
         problem && h('p', { class: 'note bad' }, problem.message),
         h('div', { class: 'scroll', tabindex: '0', role: 'region', 'aria-label': `Samples of track ${track}` },
-          h('table', {}, h('thead', {}, h('tr', {}, heads.map((t, i) => h('th', { scope: 'col', class: i < 3 ? 'num' : null }, t)))), rows), more));
+          h('table', { class: 'plain' }, h('thead', {}, h('tr', {}, heads.map((t, i) => h('th', { scope: 'col', class: i < 3 ? 'num' : null }, t)))), rows), more));
     }
 
     function sampleRow(s, largest) {

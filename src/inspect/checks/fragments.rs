@@ -98,8 +98,15 @@ pub(crate) fn run(
         let protected = match protected_samples(track, node, fragment, at_hand) {
             Ok(protected) => protected,
             Err(e) => {
-                // The count is told with its box, below.
-                if e.code != "iv_count" {
+                // A count that is wrong is told with its box, below; what follows
+                // from it is not.
+                let samples = fragment.samples.len();
+                let miscounted = node
+                    .children()
+                    .iter()
+                    .filter(|node| [SENC, PIFF_SENC].contains(&node.kind))
+                    .any(|node| Senc::sample_count(node).is_ok_and(|n| n as usize != samples));
+                if e.code != "iv_count" && !miscounted {
                     let finding = Finding::from(e.at(node.at).within("moof/traf"));
                     out.push(finding.of_track(track.id));
                 }
