@@ -1,12 +1,16 @@
 //! Several files and manifests that belong together: what no file shows alone.
 
+use crate::bytes::limits;
 use crate::decode::{self, Decoded};
 use crate::drm::PLAYREADY;
 use crate::drm::playready::Header;
+use crate::error::Result;
 use crate::ids::{FourCc, Kid, SystemId};
-use crate::inspect::reuses;
+use crate::inspect::probe::{Pick, Probe, ProbedSample};
+use crate::inspect::{Reuse, reuses};
 use crate::manifest::{Client, Dash, Hls, Level, Manifest, Server, Stream};
-use crate::model::{Finding, Movie, Protection, Track, TrackKind, bitrate};
+use crate::model::{Finding, IvRun, Movie, Protection, Track, TrackKind, bitrate};
+use crate::{Session as _, Span, Step};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Files and manifests opened together.
@@ -16,6 +20,8 @@ pub struct FileSet<'a> {
     pub files: Vec<(String, &'a Movie)>,
     /// Manifests, by name.
     pub manifests: Vec<(String, Manifest)>,
+    /// What proves that IVs are used in two files, from [`ReuseProofs`].
+    pub proofs: Vec<(Reuse, Vec<String>)>,
 }
 
 /// A track of a file in the set.
@@ -47,6 +53,78 @@ impl Member<'_> {
             "text" | "textstream" => self.track.kind == TrackKind::Text,
             _ => false,
         }
+    }
+}
+
+/// Reads the samples that prove IVs used in two files: `while let Some((file,
+/// spans)) = step() { feed(bytes of those spans of that file) }`.
+pub struct ReuseProofs {
+    /// A use in each of two files, with what reads it.
+    queue: Vec<(Reuse, [(usize, Probe); 2])>,
+    samples: Vec<ProbedSample>,
+    done: Vec<(Reuse, Vec<String>)>,
+}
+
+/// Pairs of files that are proven; more say the same.
+const PROOFS: usize = 8;
+
+impl ReuseProofs {
+    /// For the files of a set.
+    pub fn new(set: &FileSet<'_>) -> Self {
+        let mut pairs = BTreeSet::new();
+        let mut queue = Vec::new();
+        for reuse in set.reuses() {
+            if pairs.len() < PROOFS && pairs.insert((reuse.first.0, reuse.again.0)) {
+                let probe = |(file, run): (usize, IvRun)| {
+                    let movie = set.files[file].1;
+                    let fragment = movie.fragments.iter().find(|f| f.moof.at == run.moof_at);
+                    let pick = Pick::Counter(run.track, reuse.counter);
+                    let wanted = fragment.map(|f| (f.moof, pick)).into_iter().collect();
+                    (file, Probe::new(movie, wanted, limits::FRAGMENT))
+                };
+                queue.push((reuse, [probe(reuse.again), probe(reuse.first)]));
+            }
+        }
+        Self { queue, samples: Vec::new(), done: Vec::new() }
+    }
+
+    /// The probe that wants something: of the first file, then of the second.
+    fn current(&mut self) -> Option<&mut (usize, Probe)> {
+        let (_, [again, first]) = self.queue.last_mut()?;
+        Some(if self.samples.is_empty() { first } else { again })
+    }
+
+    /// What to read next, and of which file; none when all is done.
+    pub fn step(&mut self) -> Result<Option<(usize, Vec<Span>)>> {
+        while let Some((file, probe)) = self.current() {
+            let file = *file;
+            if let Step::Read(spans) = probe.step()? {
+                return Ok(Some((file, spans)));
+            }
+            let movie = Movie::default();
+            let done = std::mem::replace(probe, Probe::new(&movie, Vec::new(), 0));
+            let sample = done.into_samples().into_iter().next();
+            match (sample, self.samples.pop()) {
+                (Some(sample), None) => self.samples.push(sample),
+                (again, first) => {
+                    let Some((reuse, _)) = self.queue.pop() else { break };
+                    if let (Some(first), Some(again)) = (first, again) {
+                        self.done.push((reuse, reuse.proof(&first, &again)));
+                    }
+                }
+            }
+        }
+        Ok(None)
+    }
+
+    /// Bytes of those spans.
+    pub fn feed(&mut self, bytes: &[u8]) -> Result<()> {
+        self.current().map_or(Ok(()), |(_, probe)| probe.feed(bytes))
+    }
+
+    /// The proofs, for [`FileSet::proofs`].
+    pub fn into_proofs(self) -> Vec<(Reuse, Vec<String>)> {
+        self.done
     }
 }
 
@@ -87,17 +165,22 @@ impl<'a> FileSet<'a> {
         })
     }
 
-    fn ivs(&self, out: &mut Vec<Finding>) {
+    /// IVs used in two files. Within one file that was told already, and a copy
+    /// of a file gives nothing away.
+    fn reuses(&self) -> Vec<Reuse> {
         let runs = self.files.iter().enumerate();
         let runs = runs.flat_map(|(file, (_, movie))| movie.ivs.iter().map(move |run| (file, run)));
-        let (reuses, _) = reuses(runs, 10_000);
-        let names: Vec<String> = self.files.iter().map(|(name, _)| name.clone()).collect();
-        // Within one file it was told already, and a copy gives nothing away.
+        let (mut found, _) = reuses(runs, 10_000);
         let copies = |a: usize, b: usize| are_copies(self.files[a].1, self.files[b].1);
+        found.retain(|r| r.first.0 != r.again.0 && !copies(r.first.0, r.again.0));
+        found
+    }
+
+    fn ivs(&self, out: &mut Vec<Finding>) {
+        let reuses = self.reuses();
+        let names: Vec<String> = self.files.iter().map(|(name, _)| name.clone()).collect();
         let mut told: BTreeMap<(usize, usize, Kid), usize> = BTreeMap::new();
-        for reuse in
-            reuses.iter().filter(|r| r.first.0 != r.again.0 && !copies(r.first.0, r.again.0))
-        {
+        for reuse in &reuses {
             let pair = (reuse.first.0, reuse.again.0, reuse.first.1.kid);
             if let Some(index) = told.get(&pair) {
                 let finding: &mut Finding = &mut out[*index];
@@ -109,6 +192,8 @@ impl<'a> FileSet<'a> {
             let top =
                 self.files[reuse.again.0].1.top.iter().find(|t| Some(t.span.at) == finding.at);
             finding.length = top.map(|top| top.span.len);
+            let proof = self.proofs.iter().find(|(known, _)| known == reuse);
+            finding.evidence = proof.map(|(_, lines)| lines.clone()).unwrap_or_default();
             out.push(finding);
         }
     }

@@ -18,7 +18,7 @@ use crate::model::Movie;
 use crate::protect::{Options, PROFILES, Plan, Profile};
 use crate::recipe::{Piece, Planner, Recipe as _};
 use crate::report::{self, Inspection};
-use crate::set::FileSet;
+use crate::set::{FileSet, ReuseProofs};
 use crate::workshop::{HeaderChange, every_version};
 use crate::{Session, Step};
 use js_sys::{Float64Array, Uint8Array, Uint16Array};
@@ -243,6 +243,14 @@ pub fn recognise(bytes: &[u8]) -> JsResult<JsValue> {
 pub struct JsSet {
     files: Vec<(String, Movie)>,
     manifests: Vec<(String, Manifest)>,
+    proofs: Option<ReuseProofs>,
+}
+
+impl JsSet {
+    fn set(&self) -> FileSet<'_> {
+        let files = self.files.iter().map(|(name, movie)| (name.clone(), movie)).collect();
+        FileSet { files, manifests: self.manifests.clone(), proofs: Vec::new() }
+    }
 }
 
 #[wasm_bindgen(js_class = FileSet)]
@@ -268,11 +276,30 @@ impl JsSet {
         Ok(kind)
     }
 
+    /// What to read next of which file, to prove IVs used twice: the number of
+    /// the file, in order of adding, then its spans; `undefined` when done.
+    pub fn step(&mut self) -> JsResult<Option<Float64Array>> {
+        if self.proofs.is_none() {
+            let proofs = ReuseProofs::new(&self.set());
+            self.proofs = Some(proofs);
+        }
+        let Some(proofs) = &mut self.proofs else { return Ok(None) };
+        Ok(proofs.step().map_err(throw)?.map(|(file, spans)| {
+            let flat = spans.iter().flat_map(|s| [s.at as f64, s.len as f64]);
+            let all: Vec<f64> = std::iter::once(file as f64).chain(flat).collect();
+            Float64Array::from(&all[..])
+        }))
+    }
+
+    /// Bytes of those spans.
+    pub fn feed(&mut self, bytes: &[u8]) -> JsResult<()> {
+        self.proofs.as_mut().map_or(Ok(()), |proofs| proofs.feed(bytes)).map_err(throw)
+    }
+
     /// What is wrong between them.
-    pub fn check(&self) -> JsResult<JsValue> {
-        let files = self.files.iter().map(|(name, movie)| (name.clone(), movie)).collect();
-        let set = FileSet { files, manifests: self.manifests.clone() };
-        to_js(&set.check())
+    pub fn check(&mut self) -> JsResult<JsValue> {
+        let proofs = self.proofs.take().map(ReuseProofs::into_proofs).unwrap_or_default();
+        to_js(&FileSet { proofs, ..self.set() }.check())
     }
 }
 

@@ -929,7 +929,7 @@ fn check_set(files: &[(String, Vec<u8>)], manifests: &[(String, String)]) -> Vec
         .map(|(name, text)| (name.clone(), Manifest::parse(text.as_bytes()).unwrap()))
         .collect();
     let files = movies.iter().map(|(name, movie)| (name.clone(), movie)).collect();
-    FileSet { files, manifests }.check()
+    FileSet { files, manifests, ..FileSet::default() }.check()
 }
 
 #[test]

@@ -213,7 +213,11 @@ const JOBS = {
   async set({ files, manifests }) {
     const set = new FileSet();
     try {
-      for (const { key, name } of files) if (open.has(key)) set.addFile(name, open.get(key).inspector);
+      const added = files.filter(({ key }) => open.has(key));
+      for (const { key, name } of added) set.addFile(name, open.get(key).inspector);
+      for (let wanted; (wanted = set.step());) {
+        set.feed(await readSpans(open.get(added[wanted[0]].key).file, wanted.subarray(1)));
+      }
       const kinds = [];
       for (const { key, name, file } of manifests) {
         try {

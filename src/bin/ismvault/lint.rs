@@ -7,7 +7,7 @@ use ismvault::doctor::Doctor;
 use ismvault::lint::{CHECKS, Severity};
 use ismvault::manifest::Manifest;
 use ismvault::model::{Finding, Movie};
-use ismvault::set::FileSet;
+use ismvault::set::{FileSet, ReuseProofs};
 use serde_json::{Value, json};
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -144,6 +144,14 @@ fn findings(paths: &[PathBuf], keys: &[String]) -> Result<(Vec<Finding>, Vec<Str
         all.retain(|f| !matches!(f.check.id, "no_moov" | "no_fragments"));
     }
     set.files = movies.iter().map(|(name, movie)| (name.clone(), movie)).collect();
+    let mut proofs = ReuseProofs::new(&set);
+    while let Some((file, spans)) = proofs.step()? {
+        let mut input = Input::open(Path::new(&movies[file].0))?;
+        for span in spans {
+            proofs.feed(&input.read_whole(span)?)?;
+        }
+    }
+    set.proofs = proofs.into_proofs();
     all.extend(set.check());
     all.sort_by_key(Finding::severity);
     Ok((all, paths.iter().map(|path| path.display().to_string()).collect()))
