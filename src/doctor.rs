@@ -426,9 +426,10 @@ impl Trial {
                 Some("its samples are protected with AES-CBC, which is not tried here".to_owned())
             }
             (_, 0) => Some("there are no samples to try it on".to_owned()),
-            (Verdict::Proven, _) => {
-                Some(format!("{} of {} samples decrypt to {codec}", self.fitting, self.tested))
-            }
+            (Verdict::Proven, _) => Some(format!(
+                "{} of {} samples tried decrypt to {codec}",
+                self.fitting, self.tested
+            )),
             _ if self.is_clear => {
                 Some(format!("its samples are not encrypted: they are {codec} as they stand"))
             }

@@ -36,6 +36,11 @@ const BATCH: usize = 256;
 const BATCH_BYTES: u64 = 8 << 20;
 /// What the first read takes: for most files, all of `ftyp` and `moov`.
 const FIRST_READ: u64 = 32 << 10;
+/// Bytes by which moofs that are alike differ at most.
+const ALIKE: u64 = 256;
+/// Fragments this near each other are read through, so many at a time.
+const SMALL_FRAGMENT: u64 = 64 << 10;
+const SMALL_BATCH: u64 = 64;
 /// Samples looked into at the end: of each protected track so many fragments,
 /// so many samples of each, and so many bytes of all.
 const PROBED_FRAGMENTS: usize = 3;
@@ -218,7 +223,15 @@ impl Inspector {
         }
         // A moof is about as long as those before; tracks take turns.
         let recent = self.movie.fragments.iter().rev().take(2).map(|f| f.moof.len).max();
+        // Where fragments are small, reading on through a few of them costs less
+        // than a read of each.
+        let last: Vec<u64> = self.movie.fragments.iter().rev().take(5).map(|f| f.moof.at).collect();
+        let apart = match last[..] {
+            [newest, .., oldest] => newest.saturating_sub(oldest) / (last.len() as u64 - 1),
+            _ => u64::MAX,
+        };
         let guess = match recent {
+            Some(_) if apart <= SMALL_FRAGMENT => (apart * SMALL_BATCH).max(SMALL_FRAGMENT),
             Some(len) => len + 2 * BoxHeader::MAX_LEN,
             None if head.at == 0 => FIRST_READ,
             None => BoxHeader::MAX_LEN,
@@ -233,6 +246,27 @@ impl Inspector {
         let size = self.movie.size;
         let head = |at: u64| Span { at, len: BoxHeader::MAX_LEN.min(size - at) };
         let batch: Vec<u64> = self.ahead.iter().copied().take(BATCH).collect();
+        // Where moofs are all about as long, one read for each is enough.
+        let recent: Vec<u64> =
+            self.movie.fragments.iter().rev().take(8).map(|f| f.moof.len).collect();
+        if let (Some(most), Some(least), true) =
+            (recent.iter().max(), recent.iter().min(), recent.len() > 3)
+            && most - least <= ALIKE
+        {
+            let len = most + BoxHeader::MAX_LEN;
+            let fits = (BATCH_BYTES / len).max(1) as usize;
+            let spans: Vec<Span> = batch
+                .iter()
+                .take(fits)
+                .map(|at| Span { at: *at, len: len.min(size - at) })
+                .filter(|span| self.source.get(*span).is_none())
+                .collect();
+            self.ahead.drain(..batch.len().min(fits));
+            if !spans.is_empty() {
+                self.source.ask(spans);
+                return;
+            }
+        }
         let unknown: Vec<Span> =
             batch.iter().map(|at| head(*at)).filter(|h| self.source.get(*h).is_none()).collect();
         if !unknown.is_empty() {
@@ -561,8 +595,7 @@ fn cut(header: &BoxHeader, room: u64) -> Error {
     Error::malformed(
         "file_cut",
         format!(
-            "The file ends inside this {}: {missing} of its {} bytes are missing. \
-             Copy or download the file again.",
+            "The file ends inside this {}: {missing} of its {} bytes are missing.",
             header.kind, header.size
         ),
     )

@@ -227,6 +227,10 @@ impl<'a> FileSet<'a> {
                 && m.track.totals.fragments > 0
         });
         let Some(first) = videos.next() else { return };
+        // A file much longer or shorter is not of the same set.
+        let lasts = |m: &Member<'_>| m.track.seconds(m.track.totals.duration).unwrap_or(0.0);
+        let whole = lasts(&first);
+        let videos = videos.filter(|m| (lasts(m) - whole).abs() <= 0.3 * whole);
         let seconds = |member: &Member<'_>| {
             let scale = f64::from(member.track.timescale);
             member.starts().iter().map(|t| *t as f64 / scale).collect::<Vec<f64>>()
@@ -245,8 +249,7 @@ impl<'a> FileSet<'a> {
                     wanted[i]
                 ),
                 None if wanted.len() != own.len() => format!(
-                    "Track {} has {} fragments; the video of {} has {}.",
-                    member.track.id,
+                    "Its video has {} fragments; that of {} has {}.",
                     own.len(),
                     first.name,
                     wanted.len()
@@ -321,7 +324,9 @@ impl<'a> FileSet<'a> {
         for (system, text) in &client.protection {
             self.header(name, *system, &decode::protection_header(*system, text, 0), out);
         }
-        let real = self.members().filter_map(|m| m.track.seconds(m.track.totals.duration));
+        let levels = client.streams.iter().flat_map(|s| s.levels.iter().map(move |l| (s, l)));
+        let own = levels.filter_map(|(stream, level)| self.of_level(stream, level, server));
+        let real = own.filter_map(|m| m.track.seconds(m.track.totals.duration));
         let real = real.max_by(f64::total_cmp).filter(|s| *s > 0.0);
         if let (Some(stated), Some(real), false) = (client.duration, real, client.live) {
             let stated = stated as f64 / client.timescale.max(1) as f64;

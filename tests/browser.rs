@@ -746,6 +746,7 @@ fn files_and_manifests_together() {
         page.wait_for_text("#files", "b.mp4").await;
         page.click("#tab-compare").await;
         page.wait_for_text("#compare", "is used twice").await;
+        page.wait_for_text("#compare .evidence", "XOR of the two").await;
         page.wait_for_text("#compare", "missing.ismv").await;
         page.wait_for_text("#compare .diff", "0x00010001").await;
         // A report of one of them, without a script.

@@ -85,6 +85,7 @@ const actions = {
     }
     set({ pasted });
     go('paste');
+    $('paste-text').focus({ preventScroll: true });
   },
 
   /** Shows the bytes at an offset. */
@@ -203,14 +204,18 @@ async function openFiles(list) {
   if (!files.length) return;
   const fresh = [];
   for (const file of files) {
-    const same = state.files.find((entry) => entry.name === file.name && entry.file.size === file.size);
+    const same = state.files.find((entry) => !fresh.includes(entry) && entry.name === file.name
+      && entry.file.size === file.size && entry.file.lastModified === file.lastModified);
     if (same && !close(same)) continue;
     const entry = { key: nextKey++, file, name: file.name, kind: MANIFEST.test(file.name) ? 'manifest' : 'media', inspection: null, reading: null, refusal: null, run: null };
     state.files.push(entry);
     fresh.push(entry);
   }
   if (!fresh.length) return;
-  if (fresh.length > 1) say(`${fresh.length} files opened.`);
+  const left = list.length - files.length;
+  const words = [fresh.length > 1 && `${fresh.length} files opened.`, left > 0 && `${left} of another kind left out.`].filter(Boolean);
+  if (words.length) say(words.join(' '));
+  $('left').textContent = left > 0 ? `${left} file${left > 1 ? 's' : ''} of another kind left out.` : '';
   const first = fresh.find((entry) => entry.kind === 'media') ?? fresh[0];
   if (state.view !== 'overview' && !(state.view === 'compare' && state.files.length > 1)) go('overview');
   set({ current: first.key });
@@ -294,10 +299,11 @@ const tabs = VIEWS.map((view) => {
   const tab = $(`tab-${view}`);
   tab.addEventListener('click', () => go(view));
   tab.addEventListener('keydown', (event) => {
-    const step = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
-    if (!step) return;
     const visible = VIEWS.filter((v) => !$(`tab-${v}`).hidden);
-    const next = visible[(visible.indexOf(view) + step + visible.length) % visible.length];
+    const at = visible.indexOf(view);
+    const to = { ArrowRight: at + 1, ArrowLeft: at - 1, Home: 0, End: -1 }[event.key];
+    if (to == null) return;
+    const next = visible.at(to % visible.length);
     go(next);
     $(`tab-${next}`).focus();
     event.preventDefault();
@@ -306,12 +312,16 @@ const tabs = VIEWS.map((view) => {
 });
 
 /** The verdict of a file, and whether it is a bad one. */
-function verdict({ refusal, reading, inspection, kind, words }) {
+function verdict({ refusal, reading, inspection, kind, words, name }) {
   if (refusal) return [refusal.message, true];
-  if (reading != null) return [`Reading … ${Math.floor(reading * 100)} %`, false];
+  if (reading != null) return ['Reading …', false];
   if (kind === 'manifest') {
-    const wrong = state.set?.filter((f) => f.severity !== 'info').length ?? 0;
-    return [`${words ?? 'Manifest'}. ${wrong ? `${wrong} finding${wrong > 1 ? 's' : ''} between it and the files: see Compare.` : 'Open its media files with it to check them against each other.'}`, false];
+    const own = state.set?.filter((f) => f.file === name) ?? [];
+    const media = state.files.some((entry) => entry.kind === 'media');
+    const grave = own.filter((f) => f.severity !== 'info').length;
+    const found = !media ? 'Open its media files with it to check them against each other.'
+      : grave ? `${grave} finding${grave > 1 ? 's' : ''} against the files opened with it.` : 'Nothing is wrong between it and the files opened with it.';
+    return [`${words ?? 'Manifest'}. ${found}`, own.some((f) => f.severity === 'error')];
   }
   return [inspection?.verdict ?? '', Boolean(inspection?.findings.some((f) => f.severity === 'error'))];
 }
@@ -319,10 +329,11 @@ function verdict({ refusal, reading, inspection, kind, words }) {
 function set(change) {
   Object.assign(state, change);
   const entry = shown();
-  const { files, pasted } = state;
+  const { files } = state;
   const media = entry?.kind === 'media';
-  const alone = !entry && Boolean(pasted);
-  const view = alone ? 'paste' : state.view;
+  const alone = !entry && state.view === 'paste';
+  const can = (own) => alone || media || ['overview', 'compare', 'paste'].includes(own);
+  const view = can(state.view) ? state.view : 'overview';
   $('start').hidden = Boolean(entry) || alone;
   $('work').hidden = !entry && !alone;
   $('another').hidden = !entry && !alone;
@@ -331,7 +342,8 @@ function set(change) {
   $('tabs').hidden = alone;
   const busy = running();
   const percent = busy ? `${Math.floor(100 * busy.run.done / busy.run.total)} % – ` : '';
-  document.title = entry ? `${percent}${entry.name} – ISMVault` : 'ISMVault';
+  const where = view === 'overview' ? '' : `${$(`tab-${view}`).textContent}, `;
+  document.title = entry ? `${percent}${where}${entry.name} – ISMVault` : 'ISMVault';
   if (entry) {
     $('name').textContent = entry.name;
     const [words, bad] = verdict(entry);
@@ -345,13 +357,14 @@ function set(change) {
   }
   for (const tab of tabs) {
     const own = tab.id.slice(4);
-    tab.hidden = !media && !['overview', 'compare', 'paste'].includes(own);
+    tab.hidden = !can(own);
     tab.setAttribute('aria-selected', String(own === view));
     tab.tabIndex = own === view ? 0 : -1;
     $(`view-${own}`).hidden = own !== view;
   }
   const whole = media && entry.reading == null && entry.inspection;
-  $('overview-body').hidden = !whole && !entry?.refusal;
+  const manifest = entry?.kind === 'manifest' && !entry.refusal;
+  $('overview-body').hidden = !whole && !entry?.refusal && !manifest;
   for (const id of ['tracks', 'protection']) $(id).hidden = !whole;
   $('protect').hidden = !whole && entry?.run == null;
   list(files);
@@ -365,19 +378,23 @@ function list(files) {
   const now = JSON.stringify([files.map((f) => [f.key, verdict(f)[1], f.reading != null, f.run?.phase]), state.current]);
   if (nav.dataset.now === now) return;
   nav.dataset.now = now;
+  const held = nav.contains(document.activeElement);
   nav.replaceChildren(h('ul', {}, files.map((entry) => {
     const [, bad] = verdict(entry);
     const mark = entry.run?.phase === 'writing' ? '…' : bad ? '■' : entry.run?.phase === 'done' ? '✓' : '';
-    const open = h('button', { type: 'button', 'aria-current': entry.key === state.current ? 'true' : null, title: entry.name }, h('span', {}, entry.name), mark && h('span', { class: bad ? 'bad' : null, 'aria-label': bad ? 'has errors' : null }, ` ${mark}`));
+    const open = h('button', { type: 'button', 'aria-current': entry.key === state.current ? 'true' : null, title: entry.name }, h('span', {}, entry.name), mark && h('span', { class: bad ? 'mark bad' : 'mark', 'aria-hidden': 'true' }, mark), mark && h('span', { class: 'visually-hidden' }, { '…': ', being protected', '■': ', has errors', '✓': ', protected' }[mark]));
     open.addEventListener('click', () => set({ current: entry.key }));
     const shut = h('button', { type: 'button', class: 'shut', 'aria-label': `Close ${entry.name}` }, '×');
     shut.addEventListener('click', () => {
       if (!close(entry)) return;
       set({});
+      if (!nav.contains(document.activeElement)) $('name').focus();
       checkSet();
     });
     return h('li', {}, open, shut);
   })));
+  // The list is made anew; who was in it still is.
+  if (held) (nav.querySelector('[aria-current]') ?? $('name')).focus();
 }
 
 /** The files of a drop, those in its folders too. */
@@ -401,10 +418,13 @@ async function filesOf(transfer) {
   return files;
 }
 
-const isFiles = (event) => event.dataTransfer?.types.includes('Files') || event.dataTransfer?.types.includes('text/plain');
+/** Files anywhere; text too, but in a field that is the field's business. */
+const isFiles = (event) => event.dataTransfer?.types.includes('Files');
+const isText = (event) => event.dataTransfer?.types.includes('text/plain') && !event.target.closest?.('input, textarea');
 let leaving; // dragover comes all the time while something is dragged
 for (const type of ['dragenter', 'dragover']) {
   addEventListener(type, (event) => {
+    if (isText(event)) event.preventDefault();
     if (!isFiles(event)) return;
     event.preventDefault();
     $('overlay').hidden = false;
@@ -413,7 +433,7 @@ for (const type of ['dragenter', 'dragover']) {
   });
 }
 addEventListener('drop', async (event) => {
-  if (!isFiles(event)) return;
+  if (!isFiles(event) && !isText(event)) return;
   event.preventDefault();
   clearTimeout(leaving);
   $('overlay').hidden = true;
@@ -437,6 +457,10 @@ addEventListener('beforeunload', (event) => {
 });
 addEventListener('keydown', (event) => {
   const typing = event.target.closest?.('input, textarea, select');
+  if (event.key === 'Escape' && $('reports').open) {
+    $('reports').open = false;
+    return $('reports').querySelector('summary').focus();
+  }
   if (event.key === 'Escape' && typing) return typing.blur();
   if (typing || event.ctrlKey || event.metaKey || event.altKey || document.querySelector('dialog[open]')) return;
   if (event.key === '/' && shown()?.inspection) {
@@ -448,10 +472,14 @@ addEventListener('keydown', (event) => {
     $('keys').showModal();
   } else if (event.key === 'Escape' && state.view !== 'overview') {
     go('overview');
+    $('tab-overview').focus();
   }
 });
 
 for (const id of ['choose', 'another']) $(id).addEventListener('click', () => $('picker').click());
+addEventListener('click', ({ target }) => {
+  if (!$('reports').contains(target)) $('reports').open = false;
+});
 $('sample').addEventListener('click', openSample);
 $('how').addEventListener('click', () => $('check').showModal());
 $('shortcuts').addEventListener('click', () => $('keys').showModal());

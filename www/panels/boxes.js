@@ -9,6 +9,8 @@ const HEX_ROW = 20;
 const WINDOW = 64 << 10;
 /** Boxes at the top that are not looked into. */
 const OPAQUE = new Set(['mdat', 'free', 'skip']);
+/** Fragments that one search looks into. */
+const LOOKED = 2000;
 /** Those that hold boxes. */
 const PARENTS = new Set(['moov', 'moof', 'mfra', 'meta']);
 const opens = (row) => (row.children ? row.children.length > 0 : row.loadable);
@@ -56,9 +58,12 @@ export const boxes = {
     let key = null;
     let file = null;
     let rows = [];
+    /** Boxes at the top. */
+    let tops = 0;
     let selected = 0;
     let field = null;
     let epoch = 0;
+    let search = 0;
 
     const filter = h('input', { type: 'search', 'aria-label': 'Find a box', placeholder: 'Find a box, or go to an offset ( / )', spellcheck: 'false', autocomplete: 'off', id: 'box-filter' });
     const told = h('p', { class: 'small muted', role: 'status' });
@@ -75,6 +80,7 @@ export const boxes = {
         class: `branch${i === selected ? ' selected' : ''}`, role: 'treeitem', id: `box-${i}`,
         'aria-level': String(row.depth + 1), 'aria-selected': String(i === selected),
         'aria-expanded': opens(row) ? String(Boolean(row.open)) : null,
+        'aria-setsize': String(row.parent?.children.length ?? tops), 'aria-posinset': String((row.parent ? row.parent.children.indexOf(row) : row.number) + 1),
       },
       h('span', { class: 'twisty', 'aria-hidden': 'true' }, twisty),
       h('code', {}, short(row.kind)), h('span', { class: 'what' }, row.name ?? 'unknown box'),
@@ -90,8 +96,15 @@ export const boxes = {
 
     function redraw() {
       tree.draw(rows.length);
-      list.setAttribute('aria-activedescendant', `box-${selected}`);
+      active();
     }
+
+    /** Names the selected row, where it is in view. */
+    function active() {
+      if (document.getElementById(`box-${selected}`)) list.setAttribute('aria-activedescendant', `box-${selected}`);
+      else list.removeAttribute('aria-activedescendant');
+    }
+    list.addEventListener('scroll', active, { passive: true });
 
     async function load(i) {
       const row = rows[i];
@@ -158,9 +171,17 @@ export const boxes = {
       const lines = h('tbody');
       const caption = table.total > table.fields.length ? `${count(table.fields.length)} of ${count(table.total)} fields` : null;
       const line = (f) => {
-        const tr = h('tr', { tabindex: '0' }, h('th', { scope: 'row' }, f.name), h('td', {}, h('code', {}, f.value)), h('td', { class: 'num where' }, `${count(f.at)}, ${f.len}`));
+        const tr = h('tr', { tabindex: lines.childElementCount ? '-1' : '0' }, h('th', { scope: 'row' }, f.name), h('td', {}, h('code', {}, f.value)), h('td', { class: 'num where' }, `${count(f.at)}, ${f.len}`));
         tr.addEventListener('click', () => mark(f));
-        tr.addEventListener('keydown', (event) => event.key === 'Enter' && mark(f));
+        tr.addEventListener('keydown', (event) => {
+          const next = { ArrowDown: tr.nextElementSibling, ArrowUp: tr.previousElementSibling }[event.key];
+          if (next) {
+            [tr.tabIndex, next.tabIndex] = [-1, 0];
+            next.focus();
+          } else if (event.key === 'Enter' || event.key === ' ') mark(f);
+          else return;
+          event.preventDefault();
+        });
         f.row = tr;
         return tr;
       };
@@ -265,17 +286,25 @@ export const boxes = {
       event.preventDefault();
     });
 
-    /** Goes to the next box whose code or name has this text, or to the box at an offset. */
-    async function find(text) {
+    /**
+     * Goes to the first box from `from` on whose code or name has this text,
+     * or, on Enter, to the box at an offset.
+     */
+    async function find(text, from, entered) {
       const wanted = text.trim().toLowerCase();
+      const mine = ++search;
+      told.textContent = '';
       if (!wanted || !rows.length) return;
       const offset = /^(0x[0-9a-f]+|\d[\d,]*)$/.test(wanted) ? Number(wanted.replaceAll(',', '')) : null;
-      if (offset != null) return reveal(offset);
-      told.textContent = 'Looking …';
-      const mine = ++epoch;
+      if (offset != null) {
+        if (entered) return reveal(offset);
+        told.textContent = 'Enter goes to this offset.';
+        return;
+      }
+      let looked = 0;
       const matches = (r) => r.kind.toLowerCase().includes(wanted) || r.name?.toLowerCase().includes(wanted);
-      for (let step = 1; step <= rows.length; step++) {
-        const i = (selected + step) % rows.length;
+      for (let step = 0; step < rows.length; step++) {
+        const i = (from + step) % rows.length;
         const row = rows[i];
         if (!row) break;
         if (matches(row)) {
@@ -283,14 +312,20 @@ export const boxes = {
           return select(i);
         }
         if (!row.open && opens(row)) {
+          if (!row.children && ++looked % 50 === 0) told.textContent = `Looking … ${count(step)} of ${count(rows.length)}`;
+          if (looked > LOOKED) {
+            told.textContent = `Not found in ${count(LOOKED)} fragments. Enter goes on from here.`;
+            select(i);
+            return;
+          }
           await load(i).catch(() => { row.children = []; });
-          if (mine !== epoch) return;
+          if (mine !== search) return;
           const inside = (r) => r.children?.some((c) => matches(c) || inside(c));
           if (inside(row)) {
             await open(row, (c) => matches(c));
             const found = rows.findIndex((r, at) => at > rows.indexOf(row) && matches(r));
             told.textContent = '';
-            if (found > 0) return select(found);
+            if (mine === search && found > 0) return select(found);
           }
         }
       }
@@ -326,17 +361,21 @@ export const boxes = {
     }
 
     let typing;
+    // While one types, the search begins where the selection was.
+    let begun = 0;
+    filter.addEventListener('focus', () => { begun = selected; });
     filter.addEventListener('input', () => {
       clearTimeout(typing);
-      typing = setTimeout(() => find(filter.value), 250);
+      typing = setTimeout(() => find(filter.value, begun, false), 250);
     });
     filter.addEventListener('keydown', (event) => {
       if (event.key === 'Enter') {
         clearTimeout(typing);
-        find(filter.value);
-      } else if (event.key === 'ArrowDown') {
+        find(filter.value, selected + 1, true);
+      } else if (event.key === 'ArrowDown' || event.key === 'Escape') {
         list.focus();
         event.preventDefault();
+        event.stopPropagation();
       }
     });
 
@@ -353,11 +392,12 @@ export const boxes = {
       detail.replaceChildren();
       redraw();
       const mine = ++epoch;
-      const tops = await actions.tops(key);
+      const columns = await actions.tops(key);
       if (mine !== epoch) return;
-      rows = Array.from(tops.at, (at, i) => {
-        const kind = tops.kinds[tops.kind[i]];
-        return { ...kind, at, size: tops.size[i], depth: 0, children: null, loadable: PARENTS.has(kind.kind) && tops.size[i] <= WHOLE };
+      tops = columns.at.length;
+      rows = Array.from(columns.at, (at, i) => {
+        const kind = columns.kinds[columns.kind[i]];
+        return { ...kind, at, number: i, size: columns.size[i], depth: 0, children: null, loadable: PARENTS.has(kind.kind) && columns.size[i] <= WHOLE };
       });
       told.textContent = `${plural(rows.length, 'box')} at the top, ${size(file.size)}`.replace('boxs', 'boxes');
       redraw();

@@ -49,6 +49,7 @@ export const compare = {
         select.replaceChildren(...media.map((f) => h('option', { value: String(f.key) }, f.name)));
         select.value = media.some((f) => String(f.key) === was) ? was : String(media[at]?.key ?? '');
       }
+      if (a.value === b.value) b.value = String(media.find((f) => String(f.key) !== a.value)?.key ?? '');
       update();
     };
   },

@@ -24,10 +24,18 @@ export function row(finding, jump) {
 export const findings = {
   mount(body, actions) {
     let shown;
-    return ({ inspection, refusal, reading }) => {
-      const now = refusal ?? (reading == null ? inspection : null);
-      if (now === shown) return;
-      shown = now;
+    let of;
+    return ({ inspection, refusal, reading, kind, set, name }) => {
+      const manifest = kind === 'manifest' && !refusal;
+      const now = manifest ? set : refusal ?? (reading == null ? inspection : null);
+      if (now === shown && name === of) return;
+      [shown, of] = [now, name];
+      if (manifest) {
+        const own = set?.filter((f) => f.file === name) ?? [];
+        body.replaceChildren(own.length ? h('ul', { class: 'findings' }, own.map((f) => row({ ...f, file: null })))
+          : h('p', { class: 'muted' }, 'Open its media files with it to check them against each other; Compare shows all files together.'));
+        return;
+      }
       if (refusal) {
         body.replaceChildren(h('ul', { class: 'findings' }, row({ severity: 'error', message: refusal.message, at: refusal.at, path: refusal.path })));
         return;

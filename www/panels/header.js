@@ -32,7 +32,8 @@ export const header = {
     let timer;
     let asked = 0;
     let entry = null;
-    let filled;
+    let filled = null;
+    const kept = new Map();
 
     const options = () => {
       const { elements } = form;
@@ -59,7 +60,7 @@ export const header = {
     }
 
     function version({ version: number, clients, forms, refusal }) {
-      const write = h('button', { type: 'button' }, 'Put into this file');
+      const write = h('button', { type: 'button' }, 'Put into a copy of this file');
       write.hidden = !entry?.inspection?.tracks.length;
       write.addEventListener('click', () => put(number, write));
       return h('article', {},
@@ -74,11 +75,18 @@ export const header = {
 
     async function put(number, button) {
       button.disabled = true;
+      const { name: file, key: mine, inspection } = entry;
+      const named = form.elements.kids.value.toLowerCase().replace(/[^0-9a-f\s,]/g, '').split(/[\s,]+/);
+      const missed = inspection.tracks.filter((t) => t.protection?.kid && !named.includes(t.protection.kid.replaceAll('-', '')));
       try {
         const blob = await actions.reheader({ ...options(), version: number });
-        const name = entry.name.replace(/(\.[^.]+)?$/, (end) => `-header${end || '.mp4'}`);
+        if (entry.key !== mine) return;
+        const name = file.replace(/(\.[^.]+)?$/, (end) => `-header${end || '.mp4'}`);
         download(blob, name);
-        result.replaceChildren(h('p', { class: 'note ok', role: 'status' }, `${name} is offered for download. Its media was copied as it is.`));
+        result.replaceChildren(
+          h('p', { class: 'note ok', role: 'status' }, `${name} is offered for download, a copy of ${file} with this header. Its media was copied as it is.`),
+          missed.length ? h('p', { class: 'note bad' }, `The header does not name the KID of track ${missed.map((t) => t.id).join(' and ')}: no client will ask for its licence.`) : '',
+          inspection.tracks.some((t) => t.protection) ? '' : h('p', { class: 'note' }, 'The file is clear; a header alone does not protect it.'));
       } catch (refusal) {
         result.replaceChildren(refused(refusal));
       } finally {
@@ -95,6 +103,8 @@ export const header = {
     return (state) => {
       entry = state;
       if (state.view !== 'header' || state.reading != null || filled === state.inspection) return;
+      // What was typed for a file is there when one comes back to it.
+      if (filled) kept.set(filled, Object.fromEntries([...new FormData(form)].filter(([name]) => name !== 'key')));
       filled = state.inspection;
       // What the file has now is where one begins.
       const known = state.inspection?.systems.find((s) => s.header)?.header;
@@ -106,6 +116,9 @@ export const header = {
       elements.dsId.value = known?.ds_id ?? '';
       elements.customAttributes.value = known?.custom_attributes ?? '';
       elements.key.value = '';
+      const typed = kept.get(filled);
+      for (const [name, value] of Object.entries(typed ?? {})) if (elements[name].type !== 'checkbox') elements[name].value = value;
+      for (const name of ['cbc', 'onDemand']) elements[name].checked = Boolean(typed?.[name]);
       result.replaceChildren();
       update();
     };

@@ -1,6 +1,6 @@
 // The key doctor: whatever may be a key, tried on the file.
 
-import { h, plural, refused } from '../dom.js';
+import { h, plural, refused, say } from '../dom.js';
 
 const SHAPE = { proven: ['●', 'Proven'], disproven: ['■', 'Disproven'], unproven: ['○', 'Unproven'] };
 
@@ -14,7 +14,8 @@ export const key = {
       eye.setAttribute('aria-pressed', String(!hidden));
     });
     const button = h('button', { class: 'primary' }, 'Try it');
-    const out = h('div', { class: 'results', 'aria-live': 'polite' });
+    const out = h('div', { class: 'results' });
+    let shown;
     const form = h('form', { autocomplete: 'off' },
       h('label', { for: 'key-text' }, 'Anything that may be the key'),
       input,
@@ -25,11 +26,14 @@ export const key = {
       if (!input.value.trim() || button.disabled) return;
       button.disabled = true;
       out.replaceChildren(h('p', { class: 'muted' }, 'Trying …'));
+      const mine = shown;
       try {
         const found = await actions.doctor(input.value);
+        if (mine !== shown) return;
         out.replaceChildren(...answer(found));
+        say(found.map((track) => track.sentence).join(' '));
       } catch (refusal) {
-        out.replaceChildren(refused(refusal));
+        if (mine === shown) out.replaceChildren(refused(refusal));
       } finally {
         button.disabled = false;
       }
@@ -37,7 +41,6 @@ export const key = {
     const none = h('p', {}, 'The file is not protected, so no key belongs to it.');
     body.append(form, none, out);
     addEventListener('pagehide', () => { input.value = ''; });
-    let shown;
     return ({ inspection, key: file }) => {
       const protectedFile = Boolean(inspection?.tracks.some((t) => t.protection));
       form.hidden = !protectedFile;

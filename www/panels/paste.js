@@ -6,7 +6,7 @@ import { decodedView } from './decoded.js';
 export const paste = {
   mount(body, actions) {
     const input = h('textarea', { id: 'paste-text', rows: 4, spellcheck: 'false', autocomplete: 'off', class: 'mono', 'aria-label': 'A header to read', placeholder: 'pssh, PlayReady Object or header XML, KID, or the part of an .ismc, MPD or playlist it stands in' });
-    const out = h('div', { class: 'results', 'aria-live': 'polite' });
+    const out = h('div', { class: 'results' });
     const button = h('button', { class: 'primary' }, 'Read it');
     const form = h('form', {}, input, h('div', { class: 'actions-row' }, button, h('span', { class: 'small muted' }, 'base64, hex, GUID or text; a small file can be dropped')));
     form.addEventListener('submit', (event) => {

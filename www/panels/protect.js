@@ -160,7 +160,10 @@ function done(run, actions) {
 export const protect = {
   mount(body, actions) {
     let form = null;
-    let formOf = null;
+    /** The form of each file, kept while it is open. */
+    const forms = new WeakMap();
+    let shownRun = null;
+    let shownKey = null;
     let timer;
     let asked = 0;
     let progress = null;
@@ -210,10 +213,13 @@ export const protect = {
     addEventListener('pagehide', blank);
 
     function showForm({ inspection, profiles }) {
-      if (formOf !== inspection) {
-        blank();
-        formOf = inspection;
+      const known = forms.get(inspection);
+      if (known && known !== form) {
+        form = known;
+        preview();
+      } else if (!known) {
         form = buildForm(inspection, profiles);
+        forms.set(inspection, form);
         form.addEventListener('input', () => {
           clearTimeout(timer);
           timer = setTimeout(preview, PREVIEW_DELAY);
@@ -233,11 +239,12 @@ export const protect = {
 
     return (state) => {
       const { inspection, reading, run, profiles } = state;
-      if (formOf && formOf !== inspection) {
-        blank();
-        formOf = null;
+      if (state.key !== shownKey || (run !== shownRun && run?.phase !== 'writing')) {
+        // Another file, or another run: nothing of the old one may stay.
+        if (state.key !== shownKey) blank();
         phase = null;
       }
+      [shownKey, shownRun] = [state.key, run];
       const now = run?.phase ?? (reading != null || !inspection ? 'waiting' : inspection.protectable.yes ? 'form' : 'refused');
       const changed = now !== phase;
       phase = now;

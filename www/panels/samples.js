@@ -119,7 +119,7 @@ export const samples = {
         if (mine !== key || chosen !== point) return;
         out.replaceChildren(h('h4', {}, `Fragment at byte ${count(point.at)}`), ...found.map(trackTable));
       } catch (refusal) {
-        out.replaceChildren(refused(refusal));
+        if (mine === key && chosen === point) out.replaceChildren(refused(refusal));
       }
     }
 
