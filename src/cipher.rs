@@ -98,6 +98,11 @@ impl ContentKey {
         Zeroizing::new(hex(&*self.0))
     }
 
+    /// Whether it is all zero, as where somebody forgot to fill it in.
+    pub fn is_zero(&self) -> bool {
+        self.0.iter().all(|byte| *byte == 0)
+    }
+
     /// Prepares the key for samples.
     pub fn cipher(&self) -> SampleCipher {
         SampleCipher(Aes128::new(&(*self.0).into()))

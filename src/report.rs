@@ -247,6 +247,9 @@ impl Inspection {
                 self.kid_words(),
             ),
         };
+        if self.fragmented && movie.fragments.is_empty() {
+            words = format!("A header without media. {words}");
+        }
         let of = |severity| self.findings.iter().filter(|f| f.severity() == severity).count();
         let counts: Vec<String> = [(Severity::Error, "error"), (Severity::Warning, "warning")]
             .into_iter()

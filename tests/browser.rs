@@ -788,3 +788,64 @@ fn a_random_key_is_not_dropped_without_a_question() {
         assert_eq!(page.script("return asked.length").await, 1);
     });
 }
+
+#[test]
+fn each_file_shows_its_own_key_and_result() {
+    in_browser(|page| async move {
+        page.script(
+            "window.showSaveFilePicker = async ({ suggestedName }) =>
+               (await navigator.storage.getDirectory()).getFileHandle(suggestedName, { create: true });",
+        )
+        .await;
+        for name in ["bframes.ismv", "slices.ismv"] {
+            page.choose(&fixture_path(name)).await;
+            page.wait_for_text("#name", name).await;
+            page.wait_for_text("#verdict", "Ready to protect.").await;
+            page.protect().await;
+            page.wait_for_text("#protect", &format!("Saved as {}", name.replace("ismv", "mp4")))
+                .await;
+            page.click("#protect .keys > button").await;
+        }
+        for (i, name) in ["bframes.mp4", "slices.mp4", "bframes.mp4"].iter().enumerate() {
+            page.script(&format!(
+                "document.querySelectorAll('#files li > button:first-child')[{}].click()",
+                i % 2
+            ))
+            .await;
+            page.wait_for_text("#protect", &format!("Saved as {name}")).await;
+            let shown = page.text("#protect .keys").await;
+            let saved = page.downloaded(&name.replace(".mp4", ".key.json")).await;
+            let saved: Value = serde_json::from_slice(&fs::read(saved).unwrap()).unwrap();
+            assert!(shown.contains(saved["kid"].as_str().unwrap()), "{name}: {shown}");
+        }
+    });
+}
+
+#[test]
+fn what_was_typed_is_there_when_one_comes_back() {
+    in_browser(|page| async move {
+        page.choose(&fixture_path("bframes.ismv")).await;
+        page.wait_for_text("#verdict", "Ready to protect.").await;
+        page.click("input[value=key]").await;
+        page.find("[name=key]").await.send_keys(KEY).await.unwrap();
+        page.find("#protect [name=laUrl]").await.send_keys("https://mine.example/").await.unwrap();
+        page.choose(&fixture_path("slices.ismv")).await;
+        page.wait_for_text("#name", "slices.ismv").await;
+        page.wait_for_text("#verdict", "Ready to protect.").await;
+        page.click("#files li button").await;
+        page.wait_for_text("#name", "bframes.ismv").await;
+        let typed = "const f = document.querySelector('#protect form').elements; return [f.laUrl.value, f.key.value]";
+        // The URL stays; the key does not.
+        assert_eq!(page.script(typed).await, json!(["https://mine.example/", ""]));
+        // An offset is typed to its end, and Enter goes there.
+        page.click("#tab-boxes").await;
+        let field = page.find("#box-filter").await;
+        field.send_keys("2").await.unwrap();
+        tokio::time::sleep(Duration::from_millis(400)).await;
+        field.send_keys("0").await.unwrap();
+        page.wait_for_text("#boxes .side [role=status]", "Enter goes to this offset").await;
+        assert_eq!(page.script("return document.activeElement.value").await, "20");
+        page.press(Key::Enter).await;
+        page.wait_for_text("#boxes .detail h4", "File Type").await;
+    });
+}

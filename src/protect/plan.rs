@@ -85,6 +85,9 @@ impl Plan {
                 "The key is the same as the KID. The KID is public; paste the content key.",
             ));
         }
+        if options.key.is_zero() {
+            return Err(Error::misuse("zero_key", "The key is all zero. Give a real one."));
+        }
         let header = NewHeader {
             version: options.header_version,
             keys: vec![NewKey {
