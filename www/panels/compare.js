@@ -1,6 +1,6 @@
 // Files opened together: what is wrong between them, and two side by side.
 
-import { h, refused } from '../dom.js';
+import { h, refused, svg } from '../dom.js';
 import { row } from './findings.js';
 
 export const compare = {
@@ -21,8 +21,9 @@ export const compare = {
       const [x, y] = [Number(a.value), Number(b.value)];
       if (!x || !y || x === y) return out.replaceChildren(x && x === y ? h('p', { class: 'muted' }, 'Choose two different files.') : '');
       try {
-        const found = await actions.compare(x, y);
-        if (mine === asked) out.replaceChildren(...result(found, a.selectedOptions[0].text, b.selectedOptions[0].text));
+        const names = [a, b].map((select) => select.selectedOptions[0].text);
+        const [found, ...lines] = await Promise.all([actions.compare(x, y), actions.timelines(x), actions.timelines(y)]);
+        if (mine === asked) out.replaceChildren(...result(found, ...names), ...alignment(lines, names));
       } catch (refusal) {
         if (mine === asked) out.replaceChildren(refused(refusal));
       }
@@ -54,6 +55,26 @@ export const compare = {
     };
   },
 };
+
+/** Whether the fragments of two files begin together, drawn one above the other. */
+function alignment(lines, names) {
+  const tracks = lines[0].map((one) => [one, lines[1].find((other) => other.track === one.track)]).filter(([, other]) => other);
+  return tracks.map((pair) => {
+    const starts = pair.map((line) => line.fragments.map((p) => p.start));
+    const end = Math.max(...pair.map((line) => line.fragments.at(-1).start + line.fragments.at(-1).duration));
+    let from = 0;
+    const together = starts[0].filter((start) => {
+      while (from < starts[1].length && starts[1][from] < start - 0.001) from += 1;
+      return Math.abs((starts[1][from] ?? Infinity) - start) <= 0.001;
+    }).length;
+    const words = `Fragments of track ${pair[0].track}: ${together} of ${starts[0].length} in ${names[0]} begin when one of ${starts[1].length} in ${names[1]} does.`;
+    const ticks = starts.map((list, row) => svg('path', {
+      class: 'ticks', 'vector-effect': 'non-scaling-stroke',
+      d: list.slice(0, 2000).map((s) => `M${(s / end * 1000).toFixed(2)} ${row * 22}v20`).join(''),
+    }));
+    return h('figure', {}, h('figcaption', {}, words), svg('svg', { viewBox: '0 0 1000 42', preserveAspectRatio: 'none', class: 'align', role: 'img', 'aria-label': words }, ...ticks));
+  });
+}
 
 function result(found, first, second) {
   const table = (title, list) => list.length > 0 && [
