@@ -383,7 +383,12 @@ impl Inspector {
                 let mut found = Vec::new();
                 let Self { movie, past, .. } = self;
                 checks::fragments::run(moof, bytes, &trafs, &movie.tracks, past, &mut found);
-                past.ivs.truncate(limits::IV_RUNS);
+                if past.ivs.len() > limits::IV_RUNS {
+                    past.ivs.truncate(limits::IV_RUNS);
+                    let message = "There are more IVs than are remembered; from here on, one used \
+                                   twice is not found.";
+                    found.push(Finding::new("iv_limit", message).of_box(moof));
+                }
                 found.into_iter().for_each(|finding| self.find(finding));
                 moov::add_fragment(&mut self.movie, Fragment::new(moof, &trafs));
             }

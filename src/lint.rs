@@ -336,6 +336,8 @@ pub const CHECKS: &[Check] = {
             "Point it into the moof."),
         row(59, "manifest_xml", E, "[MS-SSTR] §2.2.2", "The manifest is not well-formed XML.",
             "Correct the XML."),
+        row(59, "iv_limit", I, "", "Not every IV of the file is remembered.",
+            "Nothing: the file has a million IVs that do not follow each other."),
         row(59, "unreadable", E, "", "A file cannot be read.",
             "Check its name and whether you may read it."),
         row(59, "manifest_file_missing", W, "IIS Smooth Streaming", "The manifest names a file that was not opened.",
