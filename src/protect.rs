@@ -176,6 +176,16 @@ fn selected<'m>(movie: &'m Movie, wanted: Option<&[u32]>) -> Result<Vec<&'m Trac
         ));
     }
     for track in &tracks {
+        if track.timescale == 0 {
+            return Err(Error::malformed(
+                "timescale_zero",
+                format!(
+                    "Track {} has the timescale 0, so its times mean nothing. Write the file anew \
+                     with its packager, or leave the track out.",
+                    track.id
+                ),
+            ));
+        }
         if !matches!(track.kind, TrackKind::Video | TrackKind::Audio) {
             return Err(Error::unsupported(
                 "text_stays_clear",
