@@ -104,8 +104,10 @@ impl Doctor {
     /// What is wrong with the file, as a key that was given shows.
     pub fn findings(&self) -> Vec<Finding> {
         let mut found = Vec::new();
-        for track in self.movie.tracks.iter().filter(|track| track.protection().is_some()) {
-            let Some(kid) = self.kids(track)[0] else { continue };
+        let protected = self.movie.tracks.iter().filter(|track| track.protection().is_some());
+        let kids =
+            protected.flat_map(|t| self.kids(t).into_iter().flatten().map(move |kid| (t, kid)));
+        for (track, kid) in kids {
             let Some((trial, _)) = self.best(track, kid) else { continue };
             let mut tell = |id, message: String| {
                 found.push(Finding::new(id, message).of_track(track.id));

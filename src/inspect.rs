@@ -261,8 +261,8 @@ impl Inspector {
                 .map(|at| Span { at: *at, len: len.min(size - at) })
                 .filter(|span| self.source.get(*span).is_none())
                 .collect();
-            self.ahead.drain(..batch.len().min(fits));
             if !spans.is_empty() {
+                self.ahead.drain(..batch.len().min(fits));
                 self.source.ask(spans);
                 return;
             }

@@ -170,7 +170,8 @@ pub(super) fn segment_indexes(movie: &Movie, out: &mut Vec<Finding>) {
         let mut wrong = None;
         let mut long = None;
         for (number, reference) in sidx.references.iter().enumerate() {
-            let media = movie.top.iter().find(|top| top.span.at == at).map(|top| top.kind);
+            let media = movie.top.binary_search_by_key(&at, |top| top.span.at);
+            let media = media.ok().map(|index| movie.top[index].kind);
             let moof = [b"moof", b"styp", b"sidx", b"emsg", b"prft"].map(BoxType::code);
             if wrong.is_none() && !media.is_some_and(|kind| moof.contains(&kind)) {
                 wrong = Some((number + 1, at));
@@ -180,8 +181,12 @@ pub(super) fn segment_indexes(movie: &Movie, out: &mut Vec<Finding>) {
                 wrong.get_or_insert((number + 1, at));
             }
             if let Some(track) = track.filter(|_| !reference.to_index) {
-                let inside = movie.fragments.iter().filter(|f| (at..next).contains(&f.moof.at));
-                let runs = inside.flat_map(|f| &f.runs).filter(|run| run.track_id == track.id);
+                let [from, to] =
+                    [at, next].map(|at| movie.fragments.partition_point(|f| f.moof.at < at));
+                let runs = movie.fragments[from..to.max(from)]
+                    .iter()
+                    .flat_map(|f| &f.runs)
+                    .filter(|run| run.track_id == track.id);
                 let real = track.seconds(runs.map(|run| run.duration).sum());
                 let stated = f64::from(reference.duration) / f64::from(sidx.timescale.max(1));
                 if let Some(real) =
