@@ -1,4 +1,4 @@
-//! AES-128: content keys and the counter mode of samples.
+//! AES-128: content keys, and the ways samples are encrypted with them.
 //!
 //! The only module that names `aes` and `ctr`. Keys are a type that cannot be
 //! printed or cloned, and is wiped when it is dropped.
@@ -7,11 +7,14 @@ use crate::boxes::protection::Subsample;
 use crate::error::{Error, Result};
 use crate::ids::Kid;
 use aes::Aes128;
-use aes::cipher::{Block, BlockCipherEncrypt, InnerIvInit, KeyInit, StreamCipher};
+use aes::cipher::{
+    Block, BlockCipherDecrypt, BlockCipherEncrypt, InnerIvInit, KeyInit, StreamCipher,
+};
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use ctr::{Ctr64BE, CtrCore, flavors};
 use sha2::{Digest, Sha256};
+use std::ops::Range;
 use zeroize::{Zeroize, Zeroizing};
 
 /// A 128-bit content key.
@@ -160,52 +163,173 @@ impl IvCounter {
     }
 }
 
+/// How a scheme uses the cipher.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Method {
+    /// Cipher block chaining, not counters.
+    pub cbc: bool,
+    /// Whether the chain begins anew with every protected range.
+    pub restart: bool,
+    /// Whether what is left behind the last whole block of a range stays clear.
+    pub whole_blocks: bool,
+    /// Blocks to encrypt and blocks to skip, over and over, four bits each; 0
+    /// where all are encrypted.
+    pub pattern: u8,
+}
+
+impl Method {
+    /// `cenc`, and PIFF's AlgorithmID 1: counters over all protected bytes.
+    pub const CTR: Self = Self { cbc: false, restart: false, whole_blocks: false, pattern: 0 };
+    /// `cbc1`, and PIFF's AlgorithmID 2: one chain through the whole sample.
+    pub const CBC: Self = Self { cbc: true, restart: false, whole_blocks: true, pattern: 0 };
+
+    /// `cbcs`: a chain for every protected range, with a pattern.
+    pub const fn cbcs(pattern: u8) -> Self {
+        Self { cbc: true, restart: true, whole_blocks: true, pattern }
+    }
+
+    /// Whether it is [`Method::CTR`].
+    pub fn is_ctr(self) -> bool {
+        self == Self::CTR
+    }
+
+    /// The parts of a sample that are encrypted: of each protected range a
+    /// list. Without subsamples the whole sample is one range.
+    fn ranges(self, subsamples: &[Subsample], len: usize) -> Result<Vec<Vec<Range<usize>>>> {
+        if subsamples.is_empty() {
+            return Ok(vec![self.parts(0..len)]);
+        }
+        let mut at = 0_usize;
+        let mut ranges = Vec::with_capacity(subsamples.len());
+        for subsample in subsamples {
+            let from = at + subsample.clear as usize;
+            at = from.saturating_add(subsample.protected as usize);
+            if at > len {
+                return Err(Error::malformed(
+                    "subsamples_past_sample",
+                    "The subsamples are longer than their sample.",
+                ));
+            }
+            ranges.push(self.parts(from..at));
+        }
+        if at < len {
+            return Err(Error::malformed(
+                "subsamples_short_of_sample",
+                format!("The subsamples end {} bytes before their sample does.", len - at),
+            ));
+        }
+        Ok(ranges)
+    }
+
+    fn parts(self, range: Range<usize>) -> Vec<Range<usize>> {
+        let whole = |range: &Range<usize>| range.start..range.end - range.len() % BLOCK;
+        let (crypt, skip) = (usize::from(self.pattern >> 4), usize::from(self.pattern & 15));
+        match self.whole_blocks {
+            false => vec![range],
+            true if crypt == 0 || skip == 0 => vec![whole(&range)],
+            true => whole(&range)
+                .step_by((crypt + skip) * BLOCK)
+                .map(|at| at..whole(&range).end.min(at + crypt * BLOCK))
+                .collect(),
+        }
+    }
+}
+
+/// Bytes of an AES block.
+const BLOCK: usize = 16;
+
+/// Which way.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Way {
+    Encrypt,
+    Decrypt,
+}
+
 /// A key made ready: its schedule is made once.
 pub struct SampleCipher(Aes128);
 
 impl SampleCipher {
-    /// Encrypts or decrypts the protected bytes of one sample, in place.
+    /// Encrypts the protected bytes of one sample, in place.
     ///
-    /// The counter block is the IV, padded with zeros to 16 bytes; its last
-    /// eight bytes count blocks and wrap among themselves. The keystream runs
-    /// on from one protected range to the next; clear bytes use none of it.
-    /// Without subsamples the whole sample is protected.
+    /// The IV is padded with zeros to 16 bytes. As a counter block, its last
+    /// eight bytes count blocks and wrap among themselves. The keystream, or
+    /// the chain, runs on from one protected range to the next; clear bytes
+    /// use none of it. Without subsamples the whole sample is protected.
     ///
     /// # Errors
     /// If the IV is longer than 16 bytes, or the subsamples do not add up to
     /// the sample.
-    pub fn apply(&self, iv: &[u8], subsamples: &[Subsample], sample: &mut [u8]) -> Result<()> {
-        let mut counter = [0; 16];
-        counter
+    pub fn encrypt(
+        &self,
+        method: Method,
+        iv: &[u8],
+        subsamples: &[Subsample],
+        sample: &mut [u8],
+    ) -> Result<()> {
+        self.apply(Way::Encrypt, method, iv, subsamples, sample)
+    }
+
+    /// Decrypts what [`SampleCipher::encrypt`] encrypts.
+    pub fn decrypt(
+        &self,
+        method: Method,
+        iv: &[u8],
+        subsamples: &[Subsample],
+        sample: &mut [u8],
+    ) -> Result<()> {
+        self.apply(Way::Decrypt, method, iv, subsamples, sample)
+    }
+
+    fn apply(
+        &self,
+        way: Way,
+        method: Method,
+        iv: &[u8],
+        subsamples: &[Subsample],
+        sample: &mut [u8],
+    ) -> Result<()> {
+        let mut first = [0; BLOCK];
+        first
             .get_mut(..iv.len())
             .ok_or_else(|| Error::malformed("bad_iv", "The IV is longer than 16 bytes."))?
             .copy_from_slice(iv);
-        let core: CtrCore<&Aes128, flavors::Ctr64BE> =
-            CtrCore::inner_iv_init(&self.0, &counter.into());
-        let mut keystream = Ctr64BE::from_core(core);
-        if subsamples.is_empty() {
-            keystream.apply_keystream(sample);
-            return Ok(());
-        }
-        let mut rest = sample;
-        for subsample in subsamples {
-            let (clear, protected) = (subsample.clear as usize, subsample.protected as usize);
-            let range = rest.get_mut(clear..clear.saturating_add(protected)).ok_or_else(|| {
-                Error::malformed(
-                    "subsamples_past_sample",
-                    "The subsamples are longer than their sample.",
-                )
-            })?;
-            keystream.apply_keystream(range);
-            rest = &mut rest[clear + protected..];
-        }
-        if rest.is_empty() {
-            Ok(())
+        let ranges = method.ranges(subsamples, sample.len())?;
+        if method.cbc {
+            let mut chain = first;
+            for parts in ranges {
+                if method.restart {
+                    chain = first;
+                }
+                parts.into_iter().for_each(|part| self.chain(way, &mut chain, &mut sample[part]));
+            }
         } else {
-            Err(Error::malformed(
-                "subsamples_short_of_sample",
-                format!("The subsamples end {} bytes before their sample does.", rest.len()),
-            ))
+            let core: CtrCore<&Aes128, flavors::Ctr64BE> =
+                CtrCore::inner_iv_init(&self.0, &first.into());
+            let mut keystream = Ctr64BE::from_core(core);
+            ranges
+                .into_iter()
+                .flatten()
+                .for_each(|part| keystream.apply_keystream(&mut sample[part]));
+        }
+        Ok(())
+    }
+
+    /// Cipher block chaining over whole blocks (NIST SP 800-38A §6.2).
+    fn chain(&self, way: Way, chain: &mut [u8; BLOCK], bytes: &mut [u8]) {
+        let (blocks, _) = bytes.as_chunks_mut::<BLOCK>();
+        for block in blocks {
+            let stored = *block;
+            let mut work = Block::<Aes128>::from(stored);
+            if way == Way::Encrypt {
+                work.iter_mut().zip(&*chain).for_each(|(byte, before)| *byte ^= before);
+                self.0.encrypt_block(&mut work);
+                chain.copy_from_slice(&work);
+            } else {
+                self.0.decrypt_block(&mut work);
+                work.iter_mut().zip(&*chain).for_each(|(byte, before)| *byte ^= before);
+                *chain = stored;
+            }
+            block.copy_from_slice(&work);
         }
     }
 }
@@ -225,7 +349,11 @@ mod tests {
 
     fn keystream(iv: &str, len: usize) -> String {
         let mut bytes = vec![0; len];
-        ContentKey::parse(KEY).unwrap().cipher().apply(&unhex(iv), &[], &mut bytes).unwrap();
+        ContentKey::parse(KEY)
+            .unwrap()
+            .cipher()
+            .encrypt(Method::CTR, &unhex(iv), &[], &mut bytes)
+            .unwrap();
         hex(&bytes)
     }
 
@@ -254,12 +382,12 @@ mod tests {
             [Subsample { clear: 5, protected: 20 }, Subsample { clear: 3, protected: 16 }];
         let cipher = ContentKey::parse(KEY).unwrap().cipher();
         let iv = unhex("0102030405060708");
-        cipher.apply(&iv, &subsamples, &mut sample).unwrap();
+        cipher.encrypt(Method::CTR, &iv, &subsamples, &mut sample).unwrap();
         assert_eq!(
             hex(&sample),
             "00010203049f3eb2628733797921d8a1fbb469c79c17bd64d2191a1b5abdb6aa2dd15413b34c9a9443ba2473"
         );
-        cipher.apply(&iv, &subsamples, &mut sample).unwrap();
+        cipher.decrypt(Method::CTR, &iv, &subsamples, &mut sample).unwrap();
         assert_eq!(sample, (0..44).collect::<Vec<u8>>());
     }
 
@@ -267,8 +395,35 @@ mod tests {
     fn sp800_38a_f_5_1() {
         let key = ContentKey::parse("2b7e151628aed2a6abf7158809cf4f3c").unwrap();
         let mut block = unhex("6bc1bee22e409f96e93d7e117393172aae2d8a571e03ac9c9eb76fac45af8e51");
-        key.cipher().apply(&unhex("f0f1f2f3f4f5f6f7f8f9fafbfcfdfeff"), &[], &mut block).unwrap();
+        let iv = unhex("f0f1f2f3f4f5f6f7f8f9fafbfcfdfeff");
+        key.cipher().encrypt(Method::CTR, &iv, &[], &mut block).unwrap();
         assert_eq!(hex(&block), "874d6191b620e3261bef6864990db6ce9806f66b7970fdff8617187bb9fffdff");
+    }
+
+    #[test]
+    fn sp800_38a_f_2_1_and_the_chains_of_subsamples() {
+        let key = ContentKey::parse("2b7e151628aed2a6abf7158809cf4f3c").unwrap();
+        let iv = unhex("000102030405060708090a0b0c0d0e0f");
+        let plain = unhex("6bc1bee22e409f96e93d7e117393172aae2d8a571e03ac9c9eb76fac45af8e51");
+        let (one, two) = ("7649abac8119b246cee98e9b12e9197d", "5086cb9b507219ee95db113a917678b2");
+        let encrypted = |method, subsamples: &[Subsample], extra: &[u8]| {
+            let mut bytes = [&plain[..], extra].concat();
+            key.cipher().encrypt(method, &iv, subsamples, &mut bytes).unwrap();
+            let text = hex(&bytes);
+            key.cipher().decrypt(method, &iv, subsamples, &mut bytes).unwrap();
+            assert_eq!(bytes, [&plain[..], extra].concat());
+            text
+        };
+        // What is behind the last whole block stays clear.
+        assert_eq!(encrypted(Method::CBC, &[], b"\xaa"), format!("{one}{two}aa"));
+        let halves = [Subsample { clear: 0, protected: 16 }; 2];
+        assert_eq!(encrypted(Method::CBC, &halves, b""), format!("{one}{two}"));
+        // In cbcs the second range begins with the IV again.
+        let restarted = encrypted(Method::cbcs(0), &halves, b"");
+        assert!(restarted.starts_with(one) && !restarted.ends_with(two));
+        // One block in two.
+        let patterned = encrypted(Method::cbcs(0x11), &[], b"");
+        assert_eq!(patterned, format!("{one}{}", hex(&plain[16..])));
     }
 
     #[test]
@@ -276,9 +431,11 @@ mod tests {
         let cipher = ContentKey::parse(KEY).unwrap().cipher();
         let short = [Subsample { clear: 5, protected: 20 }];
         let long = [Subsample { clear: 5, protected: u32::MAX }];
-        assert!(cipher.apply(&[0; 8], &short, &mut [0; 26]).is_err());
-        assert!(cipher.apply(&[0; 8], &long, &mut [0; 26]).is_err());
-        assert!(cipher.apply(&[0; 17], &[], &mut [0; 26]).is_err());
+        for method in [Method::CTR, Method::CBC, Method::cbcs(0x19)] {
+            assert!(cipher.encrypt(method, &[0; 8], &short, &mut [0; 26]).is_err());
+            assert!(cipher.decrypt(method, &[0; 8], &long, &mut [0; 26]).is_err());
+            assert!(cipher.decrypt(method, &[0; 17], &[], &mut [0; 26]).is_err());
+        }
     }
 
     #[test]

@@ -1,11 +1,11 @@
-//! Taking protection off again: `piff` and `cenc` with AES-CTR.
+//! Taking protection off again: `piff`, `cenc`, `cens`, `cbc1` and `cbcs`.
 
 use crate::Span;
 use crate::boxes::Mp4Box as _;
 use crate::boxes::movie::{Ftyp, Tkhd};
 use crate::boxes::protection::{PIFF_PSSH, PIFF_SENC, Pssh, SENC};
 use crate::boxes::tree::Node;
-use crate::cipher::{ContentKey, SampleCipher};
+use crate::cipher::{ContentKey, SampleCipher, checksum_text};
 use crate::error::{Error, Result};
 use crate::ids::{BoxType, Kid};
 use crate::model::{
@@ -13,8 +13,6 @@ use crate::model::{
 };
 use crate::recipe::{Piece, Recipe};
 use crate::rewrite::{Rewrite, check_fragments, check_intact};
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 
 /// What a key is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -134,9 +132,7 @@ impl Decryption {
                 let Some(protected) = protected else { continue };
                 let range = unit.range(sample)?;
                 key.cipher(protected.kid)
-                    .and_then(|cipher| {
-                        cipher.apply(&protected.iv, &protected.subsamples, &mut bytes[range])
-                    })
+                    .and_then(|cipher| protected.decrypt(cipher, &mut bytes[range]))
                     .map_err(|e| e.at(sample.at).within("moof/traf/senc"))?;
             }
         }
@@ -173,7 +169,7 @@ fn entry_key(
     let id = track.id;
     let kid = entry
         .protection()
-        .filter(|protection| protection.is_counter_mode())
+        .filter(|protection| protection.method().is_some())
         .and_then(|protection| protection.kid)
         .ok_or_else(|| {
             let scheme = track.protection().and_then(|p| p.scheme);
@@ -182,31 +178,37 @@ fn entry_key(
             Error::unsupported(
                 "scheme",
                 format!(
-                    "Track {id} is protected with {scheme}; piff and cenc with AES-CTR and IVs of \
-                     8 or 16 bytes can be decrypted here."
+                    "Track {id} is protected with {scheme}; piff, cenc, cens, cbc1 and cbcs can be \
+                     decrypted here."
                 ),
             )
         })?;
     let order = [KeyFor::Track(id), KeyFor::Kid(kid), KeyFor::All];
-    let key = order
-        .iter()
-        .find_map(|target| keys.iter().find(|(t, _)| t == target))
-        .map(|(_, key)| key)
-        .ok_or_else(|| {
+    // Where keys rotate, fragments name their own, and the entry none.
+    let rotates = kid == Kid::of(0);
+    let key =
+        order.iter().find_map(|target| keys.iter().find(|(t, _)| t == target)).map(|(_, key)| key);
+    if key.is_none() && !rotates {
+        return Err({
             let swapped = keys.iter().any(|(t, _)| *t == KeyFor::Kid(kid.swapped()));
-            let hint = if swapped { " The KID you gave is this one with its bytes swapped." } else { "" };
+            let hint =
+                if swapped { " The KID you gave is this one with its bytes swapped." } else { "" };
             Error::misuse(
                 "key_missing",
-                format!("Track {id} is protected with the KID {kid}, and no key was given for it.{hint} Add --key {kid}:KEY."),
+                format!(
+                    "Track {id} is protected with the KID {kid}, and no key was given for it.{hint} Add --key {kid}:KEY."
+                ),
             )
-        })?;
-    let sum = STANDARD.encode(key.checksum(kid));
+        });
+    }
+    let sum = key.map(|key| checksum_text(key, kid));
     let headers = movie.systems.iter().filter_map(|system| system.playready.as_ref());
     let stated = headers
         .flat_map(|h| &h.keys)
         .filter(|k| k.kid == Some(kid))
-        .find_map(|k| k.checksum.as_deref().filter(|stated| stated.trim() != sum));
-    if let Some(stated) = stated {
+        .find_map(|k| k.checksum.as_deref())
+        .filter(|stated| sum.as_ref().is_some_and(|sum| sum != stated.trim()));
+    if let (Some(stated), Some(sum)) = (stated, &sum) {
         warnings.push(format!(
             "The key for track {id} does not match the CHECKSUM of the PlayReady header ({stated}; \
              the key gives {sum}). It is very likely the wrong key, and the output garbage."

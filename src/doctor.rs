@@ -4,7 +4,7 @@
 
 mod given;
 
-use crate::cipher::{ContentKey, checksum_text};
+use crate::cipher::{ContentKey, Method, checksum_text};
 use crate::codec::Rule;
 use crate::codec::plausible::{Evidence, weigh};
 use crate::error::{Error, Result};
@@ -357,7 +357,7 @@ impl Doctor {
             }
             let mut clear = sample.bytes.clone();
             let applied = cipher.as_ref().map_or(Ok(()), |cipher| {
-                cipher.apply(&protected.iv, &protected.subsamples, &mut clear)
+                cipher.decrypt(Method::CTR, &protected.iv, &protected.subsamples, &mut clear)
             });
             if applied.is_err() {
                 continue;

@@ -300,6 +300,8 @@ pub struct Protection {
     pub iv_size: u8,
     /// The IV of every sample, where `iv_size` is 0.
     pub constant_iv: Vec<u8>,
+    /// Blocks to encrypt and to skip, four bits each, in `cens` and `cbcs`.
+    pub pattern: u8,
     /// The key.
     pub kid: Option<Kid>,
 }

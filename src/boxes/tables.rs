@@ -230,6 +230,8 @@ pub struct Seig {
     pub kid: Kid,
     /// The IV of every sample, where `iv_size` is 0.
     pub constant_iv: Vec<u8>,
+    /// Blocks to encrypt and to skip, four bits each.
+    pub pattern: u8,
 }
 
 /// Sample Group Description (ISO/IEC 14496-12 §8.9.3).
@@ -278,7 +280,7 @@ impl Sgpd {
 
 fn read_seig(r: &mut Reader<'_>) -> Result<Seig> {
     r.u8("reserved")?;
-    r.bits([("crypt_byte_block", 4), ("skip_byte_block", 4)])?;
+    let [crypt, skip] = r.bits([("crypt_byte_block", 4), ("skip_byte_block", 4)])?;
     let is_protected = r.u8("isProtected")? != 0;
     let iv_size = r.u8("Per_Sample_IV_Size")?;
     let kid = r.uuid("KID")?;
@@ -287,7 +289,8 @@ fn read_seig(r: &mut Reader<'_>) -> Result<Seig> {
         let len = r.u8("constant_IV_size")?;
         constant_iv = r.bytes("constant_IV", len.into())?.to_vec();
     }
-    Ok(Seig { is_protected, iv_size, kid, constant_iv })
+    let pattern = (crypt << 4 | skip) as u8;
+    Ok(Seig { is_protected, iv_size, kid, constant_iv, pattern })
 }
 
 /// Sub-Sample Information (ISO/IEC 14496-12 §8.7.7).

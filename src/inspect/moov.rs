@@ -210,6 +210,7 @@ fn read_sinf(sinf: &Node, problems: &mut Vec<Error>) -> Result<(Option<FourCc>, 
         protection.algorithm_id = tenc.is_protected.into();
         protection.iv_size = tenc.iv_size;
         protection.constant_iv = tenc.constant_iv;
+        protection.pattern = tenc.pattern;
         protection.kid = Some(tenc.kid);
     }
     Ok((format, protection))

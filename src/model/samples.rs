@@ -7,6 +7,7 @@ use crate::boxes::protection::{PIFF_SENC, SENC, SampleInfo, Senc, Subsample};
 use crate::boxes::tables::{Sbgp, Seig, Sgpd};
 use crate::boxes::tree::Node;
 use crate::bytes::Reader;
+use crate::cipher::{Method, SampleCipher};
 use crate::error::{Error, Result};
 use crate::ids::{BoxType, FourCc, Kid};
 
@@ -19,9 +20,19 @@ pub struct Protected {
     pub iv: Vec<u8>,
     /// Empty where the whole sample is protected.
     pub subsamples: Vec<Subsample>,
+    /// How the cipher is used; none where that is not known.
+    pub method: Option<Method>,
 }
 
 impl Protected {
+    /// Decrypts the sample, in place.
+    pub fn decrypt(&self, cipher: &SampleCipher, sample: &mut [u8]) -> Result<()> {
+        let method = self.method.ok_or_else(|| {
+            Error::unsupported("scheme", "How this sample is encrypted is not known here.")
+        })?;
+        cipher.decrypt(method, &self.iv, &self.subsamples, sample)
+    }
+
     /// Protected bytes of a sample of this size.
     pub fn protected_bytes(&self, size: u32) -> u64 {
         match self.subsamples.len() {
@@ -55,6 +66,22 @@ impl Protection {
             Some(b"cenc" | b"cens") => true,
             Some(b"piff") => self.algorithm_id != 2,
             _ => false,
+        }
+    }
+
+    /// How the cipher is used, by the scheme (ISO/IEC 23001-7 §10) or PIFF's
+    /// AlgorithmID; none where that is not known.
+    pub fn method(&self) -> Option<Method> {
+        self.method_of(self.algorithm_id, self.pattern)
+    }
+
+    fn method_of(&self, algorithm_id: u32, pattern: u8) -> Option<Method> {
+        match (&self.scheme?.0, algorithm_id) {
+            (b"piff", 0 | 1) | (b"cenc", _) => Some(Method::CTR),
+            (b"piff", 2) | (b"cbc1", _) => Some(Method::CBC),
+            (b"cens", _) => Some(Method { pattern, whole_blocks: true, ..Method::CTR }),
+            (b"cbcs", _) => Some(Method { pattern, restart: true, ..Method::CBC }),
+            _ => None,
         }
     }
 
@@ -103,7 +130,8 @@ pub fn protected_samples(
             let senc = Senc::parse_with(node, |sample| groups.iv_size(sample))?;
             if let Some(o) = senc.overriding {
                 let kid = Some(o.kid).filter(|_| o.algorithm_id != 0);
-                let over = Group { kid, iv_size: o.iv_size, constant_iv: Vec::new() };
+                let method = protection.method_of(o.algorithm_id, 0);
+                let over = Group { kid, iv_size: o.iv_size, constant_iv: Vec::new(), method };
                 return match senc.samples.is_empty() {
                     true => Ok(vec![None; count]),
                     false => Groups(vec![over; count]).apply(senc.samples, count),
@@ -127,6 +155,7 @@ struct Group {
     kid: Option<Kid>,
     iv_size: u8,
     constant_iv: Vec<u8>,
+    method: Option<Method>,
 }
 
 /// One group for each sample.
@@ -138,6 +167,7 @@ impl Groups {
             kid: protection.kid.filter(|_| protection.algorithm_id != 0),
             iv_size: if protection.algorithm_id == 0 { 0 } else { protection.iv_size },
             constant_iv: protection.constant_iv.clone(),
+            method: protection.method(),
         };
         let count: usize = traf
             .all(BoxType::code(b"trun"))
@@ -174,6 +204,7 @@ impl Groups {
                         kid: Some(seig.kid).filter(|_| seig.is_protected),
                         iv_size: seig.iv_size,
                         constant_iv: seig.constant_iv.clone(),
+                        method: protection.method_of(1, seig.pattern),
                     });
                 }
                 sample = until;
@@ -217,7 +248,7 @@ impl Groups {
                     Some(info) => (group.constant_iv.clone(), info.subsamples),
                     None => (group.constant_iv.clone(), Vec::new()),
                 };
-                Some(Protected { kid, iv, subsamples })
+                Some(Protected { kid, iv, subsamples, method: group.method })
             })
             .collect())
     }

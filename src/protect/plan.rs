@@ -11,7 +11,7 @@ use crate::boxes::fragment::{Saio, Saiz, Tfdt, Tfhd};
 use crate::boxes::piff::{Tfrf, Tfxd};
 use crate::boxes::protection::{PIFF_SENC, SENC, SampleInfo, Senc};
 use crate::boxes::tree::Node;
-use crate::cipher::{IvCounter, SampleCipher};
+use crate::cipher::{IvCounter, Method, SampleCipher};
 use crate::codec::Rule;
 use crate::drm::playready::{self, NewHeader, NewKey};
 use crate::error::{Error, Result};
@@ -169,7 +169,12 @@ impl Plan {
                     if encrypt {
                         for (info, sample) in infos.iter().zip(&fragment.samples) {
                             let range = unit.range(sample)?;
-                            self.cipher.apply(&info.iv, &info.subsamples, &mut bytes[range])?;
+                            self.cipher.encrypt(
+                                Method::CTR,
+                                &info.iv,
+                                &info.subsamples,
+                                &mut bytes[range],
+                            )?;
                         }
                     }
                     Some(infos)
