@@ -140,27 +140,65 @@ pub(crate) fn decode_bytes(text: &str) -> Option<Vec<u8>> {
     STANDARD.decode(text).or_else(|_| URL_SAFE_NO_PAD.decode(unpadded)).ok()
 }
 
-/// The IVs of one file, eight bytes each: one counter from a random start,
-/// over all tracks in file order, so that none comes twice (facts §3).
+/// The IVs of one file: one counter from a random start, over all tracks in
+/// file order, so that none comes twice (facts §3).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct IvCounter(u64);
+pub struct IvCounter {
+    /// The first eight bytes of IVs of sixteen.
+    high: u64,
+    /// What counts: samples, or the blocks of sixteen-byte IVs.
+    low: u64,
+    wide: bool,
+}
 
 impl IvCounter {
-    /// From bytes the host made at random. The first bit is cleared, so that
-    /// no file is long enough to reach the end of the counter.
-    pub fn from_random(bytes: [u8; 8]) -> Self {
-        Self(u64::from_be_bytes(bytes) & (u64::MAX >> 1))
+    /// From bytes the host made at random: IVs of eight bytes that count
+    /// samples. The first bit is cleared, so that no file is long enough to
+    /// reach the end of the counter.
+    pub fn narrow(random: [u8; 16]) -> Self {
+        let [low, _] = halves(random);
+        Self { high: 0, low: low & (u64::MAX >> 1), wide: false }
     }
 
-    /// The counter `samples` samples later.
-    pub fn after(self, samples: u64) -> Self {
-        Self(self.0.wrapping_add(samples))
+    /// IVs of sixteen bytes: eight at random, then a count of blocks.
+    pub fn wide(random: [u8; 16]) -> Self {
+        let [high, _] = halves(random);
+        Self { high, low: 0, wide: true }
+    }
+
+    /// Bytes of an IV.
+    pub fn size(self) -> u8 {
+        if self.wide { 16 } else { 8 }
+    }
+
+    /// The IV of the sample behind one with so many bytes.
+    pub fn after_sample(self, bytes: u64) -> Self {
+        let step = if self.wide { bytes.div_ceil(16) } else { 1 };
+        Self { low: self.low.wrapping_add(step), ..self }
+    }
+
+    /// An IV that is surely behind those of so many samples with so many bytes
+    /// in all, whatever the size of each.
+    pub fn after(self, samples: u64, bytes: u64) -> Self {
+        let step = if self.wide { bytes / 16 + samples } else { samples };
+        Self { low: self.low.wrapping_add(step), ..self }
     }
 
     /// The IV as it stands in `senc`.
-    pub fn to_bytes(self) -> [u8; 8] {
-        self.0.to_be_bytes()
+    pub fn to_bytes(self) -> Vec<u8> {
+        let low = self.low.to_be_bytes();
+        if self.wide { [self.high.to_be_bytes(), low].concat() } else { low.to_vec() }
     }
+}
+
+/// The constant IV of a track, where the scheme has one: never the same for two.
+pub fn constant_iv(random: [u8; 16], track: u32) -> Vec<u8> {
+    u128::from_be_bytes(random).wrapping_add(track.into()).to_be_bytes().to_vec()
+}
+
+fn halves(bytes: [u8; 16]) -> [u64; 2] {
+    let all = u128::from_be_bytes(bytes);
+    [(all >> 64) as u64, all as u64]
 }
 
 /// How a scheme uses the cipher.

@@ -3,14 +3,13 @@
 use crate::Span;
 use crate::boxes::Mp4Box as _;
 use crate::boxes::movie::{Ftyp, Tkhd};
-use crate::boxes::protection::{PIFF_PSSH, PIFF_SENC, Pssh, SENC};
+use crate::boxes::protection::{PIFF_PSSH, Pssh};
 use crate::boxes::tree::Node;
 use crate::cipher::{ContentKey, SampleCipher, checksum_text};
+use crate::envelopes::is_of_protection;
 use crate::error::{Error, Result};
 use crate::ids::{BoxType, Kid};
-use crate::model::{
-    AtHand, Movie, SampleEntry, Track, TrackFragment, is_protection_aux, protected_samples,
-};
+use crate::model::{AtHand, Movie, SampleEntry, Track, TrackFragment, protected_samples};
 use crate::recipe::{Piece, Recipe};
 use crate::rewrite::{Rewrite, check_fragments, check_intact};
 
@@ -141,10 +140,7 @@ impl Decryption {
                 continue;
             }
             if let Some(children) = traf.children_mut() {
-                children.retain(|node| {
-                    let group = is_seig(node);
-                    !is_protection_aux(node) && !group && ![SENC, PIFF_SENC].contains(&node.kind)
-                });
+                children.retain(|node| !is_of_protection(node));
             }
         }
         unit.close(&bytes, false)
@@ -223,12 +219,6 @@ fn entry_key(
         by_kid: by_kid.collect(),
         other: of(KeyFor::Track(id)).or_else(|| of(KeyFor::All)),
     })
-}
-
-/// Whether a box is about groups of samples with a protection of their own.
-fn is_seig(node: &Node) -> bool {
-    [b"sbgp", b"sgpd"].iter().any(|code| node.kind == BoxType::code(code))
-        && node.body().is_ok_and(|body| body.get(4..8) == Some(b"seig"))
 }
 
 /// `moov` with the original sample entries, without protection headers.

@@ -47,6 +47,13 @@ const PROBED_FRAGMENTS: usize = 3;
 const PROBED_SAMPLES: usize = 8;
 const PROBED_BYTES: u64 = 96 << 10;
 
+/// What a `moov` says by itself, without the file it is for.
+pub(crate) fn movie_of(moov: Node) -> Movie {
+    let mut movie = Movie::default();
+    moov::read(&mut movie, moov);
+    movie
+}
+
 /// A [`Session`] that builds a [`Movie`].
 #[derive(Debug)]
 pub struct Inspector {

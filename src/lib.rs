@@ -12,34 +12,44 @@
 //! The hosts are a Web Worker (`www/worker.js`, through `src/wasm.rs`) and the
 //! command line (`src/bin/ismvault.rs`).
 
+pub mod assemble;
 pub mod boxes;
 pub mod bytes;
 pub mod cipher;
 pub mod codec;
+mod compose;
 pub mod decode;
 pub mod decrypt;
 pub mod diff;
 pub mod doctor;
 pub mod drm;
+mod entries;
+mod envelopes;
 pub mod error;
 pub mod explore;
+pub mod fragmenter;
 pub mod ids;
 pub mod inspect;
 pub mod lint;
 pub mod manifest;
 pub mod model;
+pub mod mux;
+mod profile;
 pub mod protect;
+pub mod publish;
+mod rebox;
 pub mod recipe;
 pub mod report;
 mod rewrite;
 pub mod set;
+mod times;
 #[cfg(target_family = "wasm")]
 pub mod wasm;
 pub mod workshop;
 mod xml;
 
 pub use error::{Error, Result};
-pub use recipe::{Piece, Recipe};
+pub use recipe::{Piece, Recipe, Stitched};
 
 /// A range of bytes in a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

@@ -145,6 +145,8 @@ pub struct Stream {
     pub kind: String,
     /// Its name.
     pub name: Option<String>,
+    /// Its language, of two letters or three.
+    pub language: Option<String>,
     /// How many chunks it says it has.
     pub chunks: Option<u64>,
     /// Ticks a second.
@@ -166,6 +168,20 @@ pub struct Level {
     pub private_data: Option<String>,
     /// NALUnitLengthField.
     pub nal_length: Option<u8>,
+    /// MaxWidth.
+    pub width: Option<u16>,
+    /// MaxHeight.
+    pub height: Option<u16>,
+    /// SamplingRate.
+    pub sampling_rate: Option<u32>,
+    /// Channels.
+    pub channels: Option<u16>,
+    /// BitsPerSample.
+    pub bits_per_sample: Option<u16>,
+    /// PacketSize.
+    pub packet_size: Option<u16>,
+    /// AudioTag, such as 255 for AAC.
+    pub audio_tag: Option<u32>,
 }
 
 impl Client {
@@ -193,6 +209,7 @@ impl Stream {
         let mut stream = Self {
             kind: element.attribute("Type").unwrap_or_default().to_ascii_lowercase(),
             name: element.attribute("Name").map(str::to_owned),
+            language: element.attribute("Language").map(str::to_owned),
             chunks: element.number("Chunks"),
             timescale: element.number("TimeScale").unwrap_or(timescale),
             ..Self::default()
@@ -201,9 +218,19 @@ impl Stream {
             .all("QualityLevel")
             .map(|level| Level {
                 bitrate: level.number("Bitrate"),
-                fourcc: level.attribute("FourCC").map(str::to_owned),
+                fourcc: level
+                    .attribute("FourCC")
+                    .or(element.attribute("FourCC"))
+                    .map(str::to_owned),
                 private_data: level.attribute("CodecPrivateData").map(str::to_owned),
                 nal_length: level.number("NALUnitLengthField"),
+                width: level.number("MaxWidth").or(level.number("Width")),
+                height: level.number("MaxHeight").or(level.number("Height")),
+                sampling_rate: level.number("SamplingRate"),
+                channels: level.number("Channels"),
+                bits_per_sample: level.number("BitsPerSample"),
+                packet_size: level.number("PacketSize"),
+                audio_tag: level.number("AudioTag"),
             })
             .collect();
         // A chunk begins where it says, or where the one before ends; `r` is

@@ -8,14 +8,16 @@
 //! protected in any order.
 
 mod headers;
+pub mod keyfile;
 mod plan;
+pub mod receipt;
 mod sentences;
 pub mod subsample;
-mod times;
 
-pub use plan::{Plan, Preview};
+pub use crate::profile::{PROFILES, Profile};
+pub use plan::{Plan, Preview, PreviewKey};
 
-use crate::cipher::{ContentKey, IvCounter};
+use crate::cipher::ContentKey;
 use crate::drm::playready::HeaderVersion;
 use crate::error::{Error, Result};
 use crate::ids::Kid;
@@ -23,93 +25,172 @@ use crate::model::{Movie, Track, TrackKind};
 use crate::rewrite::{check_fragments, check_intact};
 use std::collections::BTreeSet;
 
-/// Which boxes say that a file is protected, and how (facts §2.4).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Profile {
-    /// What users call it.
-    pub name: &'static str,
-    /// Who reads it.
-    pub purpose: &'static str,
-    /// What it writes, in the field's terms.
-    pub boxes: &'static str,
-    /// Of `schm`.
-    pub scheme: [u8; 4],
-    /// Of `schm`.
-    pub scheme_version: u32,
-    /// `tenc`, `senc`, `saiz`, `saio`, `pssh` and `tfdt` are written.
-    pub iso: bool,
-    /// The `uuid` forms of `tenc` and `senc` are written.
-    pub piff: bool,
-    /// Brands that `ftyp` must have.
-    pub brands: &'static [[u8; 4]],
-}
-
-/// Every profile, the default first.
-pub const PROFILES: &[Profile] = &[
-    Profile {
-        name: "dual",
-        purpose: "PIFF and Common Encryption in one file: PlayReady clients, browsers, ffmpeg and Bento4 read it",
-        boxes: "scheme cenc; tenc and senc in both their ISO and PIFF forms, saiz, saio, tfdt; pssh for PlayReady and W3C Common",
-        scheme: *b"cenc",
-        scheme_version: 0x0001_0000,
-        iso: true,
-        piff: true,
-        brands: &[*b"piff", *b"iso6"],
-    },
-    Profile {
-        name: "piff",
-        purpose: "PIFF 1.1 alone, for Smooth Streaming clients and servers",
-        boxes: "scheme piff 1.1; the uuid forms of tenc, senc and pssh",
-        scheme: *b"piff",
-        scheme_version: 0x0001_0001,
-        iso: false,
-        piff: true,
-        brands: &[*b"piff"],
-    },
-    Profile {
-        name: "cenc",
-        purpose: "ISO Common Encryption alone, for DASH packagers and browsers",
-        boxes: "scheme cenc; tenc, senc, saiz, saio, tfdt; pssh for PlayReady and W3C Common",
-        scheme: *b"cenc",
-        scheme_version: 0x0001_0000,
-        iso: true,
-        piff: false,
-        brands: &[*b"iso6"],
-    },
-];
-
-impl Profile {
-    /// The profile with this name.
-    pub fn parse(name: &str) -> Result<&'static Self> {
-        PROFILES.iter().find(|profile| profile.name == name).ok_or_else(|| {
-            Error::misuse(
-                "bad_profile",
-                format!("There is no profile \"{name}\". Choose dual, piff or cenc."),
-            )
-        })
-    }
-}
-
 /// How to protect a file.
 pub struct Options {
-    /// Names the key.
-    pub kid: Kid,
-    /// The key.
-    pub key: ContentKey,
-    /// Where IVs begin; from the host's randomness.
-    pub iv: IvCounter,
+    /// The keys, each with the tracks it is for.
+    pub keys: Vec<TrackKey>,
+    /// What IVs begin with; from the host's randomness, new for every file.
+    pub random: [u8; 16],
+    /// Bytes of an IV: 8, or 16, which PlayReady before 4.0 cannot read.
+    pub iv_size: u8,
     /// Which boxes are written.
     pub profile: &'static Profile,
-    /// Of the PlayReady header.
-    pub header_version: HeaderVersion,
+    /// Of the PlayReady header; none for the oldest that can say it.
+    pub header_version: Option<HeaderVersion>,
     /// Where licences are asked for.
     pub la_url: Option<String>,
     /// A page for people.
     pub lui_url: Option<String>,
     /// XML of the packager's own.
     pub custom_attributes: Option<String>,
+    /// Whether a Widevine header is written beside PlayReady's.
+    pub widevine: bool,
+    /// How many fragments of each track stay clear at the start.
+    pub clear_lead: u32,
     /// Which tracks; none for all video and audio.
     pub tracks: Option<Vec<u32>>,
+}
+
+/// A key, and the tracks it is for.
+pub struct TrackKey {
+    /// Which tracks.
+    pub target: Target,
+    /// Names the key.
+    pub kid: Kid,
+    /// The key.
+    pub key: ContentKey,
+}
+
+/// Which tracks a key is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Target {
+    /// Every track that has none of its own.
+    All,
+    /// The track with this number.
+    Track(u32),
+    /// Audio.
+    Audio,
+    /// Video that is in no class below.
+    Video,
+    /// Video of up to 576 lines.
+    Sd,
+    /// Video of up to 1080 lines.
+    Hd,
+    /// Video of more lines.
+    Uhd,
+}
+
+impl Target {
+    /// `all`, a track's number, `audio`, `video`, `sd`, `hd` or `uhd`.
+    pub fn parse(text: &str) -> Result<Self> {
+        Ok(match text.trim().to_ascii_lowercase().as_str() {
+            "" | "all" | "*" => Self::All,
+            "audio" => Self::Audio,
+            "video" => Self::Video,
+            "sd" => Self::Sd,
+            "hd" => Self::Hd,
+            "uhd" | "uhd1" | "uhd2" => Self::Uhd,
+            number => Self::Track(number.parse().map_err(|_| {
+                Error::misuse(
+                    "bad_target",
+                    format!(
+                        "\"{text}\" names no tracks. Give a track's number, or all, audio, video, \
+                         sd, hd or uhd."
+                    ),
+                )
+            })?),
+        })
+    }
+
+    /// How well it fits a track, the best highest; none if it does not.
+    fn fit(self, track: &Track) -> Option<u8> {
+        let lines = track.codec().and_then(|codec| codec.dimensions).map_or(0, |(_, h)| h);
+        let class = match (track.kind, lines) {
+            (TrackKind::Audio, _) => Self::Audio,
+            (TrackKind::Video, 0..=576) => Self::Sd,
+            (TrackKind::Video, 577..=1080) => Self::Hd,
+            (TrackKind::Video, _) => Self::Uhd,
+            _ => Self::All,
+        };
+        match self {
+            Self::Track(id) if id == track.id => Some(3),
+            own if own == class => Some(2),
+            Self::Video if track.kind == TrackKind::Video => Some(1),
+            Self::All => Some(0),
+            _ => None,
+        }
+    }
+}
+
+impl Options {
+    /// The key of a track: the one that was given for it most closely.
+    fn key_of(&self, track: &Track) -> Result<&TrackKey> {
+        let fitting = self.keys.iter().filter_map(|key| Some((key.target.fit(track)?, key)));
+        // Of several that fit alike, the first.
+        let best = fitting.reduce(|best, next| if next.0 > best.0 { next } else { best });
+        best.map(|(_, key)| key).ok_or_else(|| {
+            Error::misuse(
+                "no_key_for_track",
+                format!(
+                    "No key was given for track {} ({}). Give one, or leave the track out.",
+                    track.id,
+                    track.kind.word()
+                ),
+            )
+        })
+    }
+
+    /// Refuses what cannot be right, whatever the file.
+    fn check(&self) -> Result<()> {
+        if self.keys.is_empty() {
+            return Err(Error::misuse("no_key", "No key was given."));
+        }
+        for (i, key) in self.keys.iter().enumerate() {
+            key.check()?;
+            for other in &self.keys[..i] {
+                let same = *other.key.reveal() == *key.key.reveal();
+                if other.kid == key.kid && !same {
+                    let sentence = format!("The KID {} is given with two keys.", key.kid);
+                    return Err(Error::misuse("kid_twice", sentence));
+                }
+                if other.kid != key.kid && same {
+                    let sentence = format!(
+                        "The KIDs {} and {} have the same key; who has one licence has both. Use \
+                         two keys, or one KID.",
+                        other.kid, key.kid
+                    );
+                    return Err(Error::misuse("key_twice", sentence));
+                }
+            }
+        }
+        if !matches!(self.iv_size, 8 | 16) {
+            let sentence =
+                format!("IVs of {} bytes are not defined; choose 8 or 16.", self.iv_size);
+            return Err(Error::misuse("bad_iv_size", sentence));
+        }
+        Ok(())
+    }
+}
+
+impl TrackKey {
+    fn check(&self) -> Result<()> {
+        if self.kid == Kid::of(0) {
+            return Err(Error::misuse(
+                "zero_kid",
+                "The KID is all zeros, which names no key. Choose another.",
+            ));
+        }
+        if *self.key.reveal() == crate::cipher::hex(&self.kid.0) {
+            return Err(Error::misuse(
+                "kid_as_key",
+                "The key is the same as the KID. The KID is public; paste the content key.",
+            ));
+        }
+        if self.key.is_zero() {
+            return Err(Error::misuse("zero_key", "The key is all zero. Give a real one."));
+        }
+        Ok(())
+    }
 }
 
 /// Why a file cannot be protected, whatever the options; none if it can.

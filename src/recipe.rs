@@ -19,7 +19,23 @@ pub enum Piece {
     },
 }
 
-/// How an output is made from an input.
+impl Piece {
+    /// Bytes of it in the output; of work, in the input.
+    pub fn len(&self) -> u64 {
+        match self {
+            Self::Bytes(bytes) => bytes.len() as u64,
+            Self::Copy(span) | Self::Work { span, .. } => span.len,
+        }
+    }
+
+    /// Whether it has none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}
+
+/// How an output is made from an input. Several inputs are one: they lie one
+/// behind the other, and a span counts from the start of the first.
 pub trait Recipe {
     /// The parts, in the order they are written.
     fn pieces(&self) -> &[Piece];
@@ -30,17 +46,128 @@ pub trait Recipe {
 
     /// What comes after the last piece, once the length that `work` gave for
     /// every unit is known: the index.
-    fn finish(&self, lengths: &[u64]) -> Result<Vec<u8>>;
+    fn finish(&self, _lengths: &[u64]) -> Result<Vec<u8>> {
+        Ok(Vec::new())
+    }
 
     /// The units whose lengths must be known before the first byte is written,
     /// because an index in front of them (`sidx`) has their sizes: all or none.
-    fn unmeasured(&self) -> Vec<Span>;
+    fn unmeasured(&self) -> Vec<Span> {
+        Vec::new()
+    }
 
     /// The length of what [`Recipe::work`] will make of a unit.
-    fn measure(&self, unit: usize, bytes: Vec<u8>) -> Result<u64>;
+    fn measure(&self, unit: usize, bytes: Vec<u8>) -> Result<u64> {
+        Ok(self.work(unit, bytes)?.len() as u64)
+    }
 
     /// Takes the lengths of all units, where some were [`Recipe::unmeasured`].
-    fn settle(&mut self, lengths: &[u64]) -> Result<()>;
+    fn settle(&mut self, _lengths: &[u64]) -> Result<()> {
+        Ok(())
+    }
+}
+
+/// A [`Recipe`] of bytes made already and spans of the input alone. A host can
+/// offer such an output at once, and open it like a file, without a copy.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Stitched {
+    pieces: Vec<Piece>,
+}
+
+impl Stitched {
+    pub(crate) fn bytes(&mut self, bytes: Vec<u8>) {
+        match self.pieces.last_mut() {
+            Some(Piece::Bytes(last)) => last.extend(bytes),
+            _ if bytes.is_empty() => {}
+            _ => self.pieces.push(Piece::Bytes(bytes)),
+        }
+    }
+
+    pub(crate) fn copy(&mut self, span: Span) {
+        match self.pieces.last_mut() {
+            Some(Piece::Copy(last)) if last.end() == span.at => last.len += span.len,
+            _ if span.len == 0 => {}
+            _ => self.pieces.push(Piece::Copy(span)),
+        }
+    }
+
+    /// Bytes of the output.
+    pub fn size(&self) -> u64 {
+        self.pieces.iter().map(Piece::len).sum()
+    }
+}
+
+impl Recipe for Stitched {
+    fn pieces(&self) -> &[Piece] {
+        &self.pieces
+    }
+
+    fn work(&self, unit: usize, _bytes: Vec<u8>) -> Result<Vec<u8>> {
+        Err(Error::misuse("no_such_unit", format!("There is no unit {unit}.")))
+    }
+}
+
+/// Reads spans one after the other, some in one step.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Gather {
+    spans: Vec<Span>,
+    next: usize,
+    /// Bytes of the next span that are there already.
+    buffer: Vec<u8>,
+}
+
+/// Spans asked for in one step, and bytes of them at most.
+const BATCH: usize = 256;
+const BATCH_BYTES: u64 = 8 << 20;
+
+impl Gather {
+    pub(crate) fn new(spans: Vec<Span>) -> Self {
+        Self { spans, ..Self::default() }
+    }
+
+    /// Spans read, of how many.
+    pub(crate) fn progress(&self) -> (usize, usize) {
+        (self.next, self.spans.len())
+    }
+
+    pub(crate) fn step(&self) -> Step {
+        let have = self.buffer.len() as u64;
+        let mut total = 0;
+        let mut spans = Vec::new();
+        for (i, span) in self.spans[self.next..].iter().take(BATCH).enumerate() {
+            total += span.len;
+            if i > 0 && total > BATCH_BYTES {
+                break;
+            }
+            let have = if i == 0 { have } else { 0 };
+            spans.push(Span { at: span.at + have, len: span.len - have });
+        }
+        if spans.is_empty() { Step::Done } else { Step::Read(spans) }
+    }
+
+    /// Takes bytes, and gives every span that is whole to `take`, with its
+    /// number and place.
+    pub(crate) fn feed(
+        &mut self,
+        mut bytes: &[u8],
+        mut take: impl FnMut(usize, u64, Vec<u8>) -> Result<()>,
+    ) -> Result<()> {
+        if let (true, Some(span)) = (bytes.is_empty(), self.spans.get(self.next)) {
+            return Err(Error::file_shrank(span.at + self.buffer.len() as u64));
+        }
+        while let Some(span) = self.spans.get(self.next) {
+            let missing = (span.len as usize).saturating_sub(self.buffer.len());
+            let (part, rest) = bytes.split_at(missing.min(bytes.len()));
+            self.buffer.extend_from_slice(part);
+            bytes = rest;
+            if (self.buffer.len() as u64) < span.len {
+                break;
+            }
+            take(self.next, span.at, std::mem::take(&mut self.buffer))?;
+            self.next += 1;
+        }
+        Ok(())
+    }
 }
 
 /// A [`Session`] that makes a recipe ready to be realised. It reads the file

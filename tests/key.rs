@@ -89,7 +89,7 @@ fn a_seed_and_the_public_test_seed() {
     let kid = Kid::parse(KID).unwrap();
     let key = ContentKey::from_seed(seed, kid).unwrap();
     let file =
-        protect(&fixture("h264_aac.ismv"), &common::Options { key, ..options("dual") }).unwrap();
+        protect(&fixture("h264_aac.ismv"), &with_key(key)).unwrap();
     assert_eq!(verdicts(&file, seed), [Verdict::Proven; 2]);
     let found = diagnose(&file, "00112233445566778899aabbccddeeff");
     assert!(found[0].sentence.contains("Microsoft's public test seed"), "{}", found[0].sentence);
@@ -195,4 +195,11 @@ fn keys_of_files_that_others_protected() {
         }
     }
     assert!(proven > 12, "{proven}");
+}
+
+/// The usual options with another key.
+fn with_key(key: ismvault::cipher::ContentKey) -> common::Options {
+    let mut options = options("dual");
+    options.keys[0].key = key;
+    options
 }

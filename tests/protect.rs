@@ -279,9 +279,9 @@ fn refusals_say_what_to_do() {
     assert_eq!(refused(&clear, |o| o.tracks = Some(vec![3])).code, "text_stays_clear");
     assert_eq!(refused(&clear, |o| o.tracks = Some(vec![])).code, "nothing_to_protect");
     assert_eq!(refused(&clear, |o| o.la_url = Some("x".into())).code, "bad_url");
-    assert_eq!(refused(&clear, |o| o.kid = ismvault::ids::Kid::of(0)).code, "zero_kid");
+    assert_eq!(refused(&clear, |o| o.keys[0].kid = ismvault::ids::Kid::of(0)).code, "zero_kid");
     assert_eq!(
-        refused(&clear, |o| o.kid = ismvault::ids::Uuid::parse(KEY).unwrap()).code,
+        refused(&clear, |o| o.keys[0].kid = ismvault::ids::Uuid::parse(KEY).unwrap()).code,
         "kid_as_key"
     );
     assert_eq!(refused(&clear[..clear.len() / 2], |_| {}).code, "damaged");

@@ -504,8 +504,13 @@ fn a_sample_of_many_nal_units_is_quick() {
     let nal = [&[0, 0, 0, 120, 0x41][..], &[0xaa; 119]].concat();
     let sample = nal.repeat(100_000);
     let started = std::time::Instant::now();
-    let map =
-        ismvault::protect::subsample::subsamples(&codec, &mut codec.parameter_sets(), &sample);
+    let layout = ismvault::protect::subsample::Layout { aligned: true, iv_size: 8 };
+    let map = ismvault::protect::subsample::subsamples(
+        &codec,
+        &mut codec.parameter_sets(),
+        &sample,
+        layout,
+    );
     let map = map.unwrap();
     let sum: u64 = map.iter().map(|s| u64::from(s.clear) + u64::from(s.protected)).sum();
     assert_eq!(sum, sample.len() as u64);

@@ -98,26 +98,123 @@ impl Mp4Box for Co64 {
 }
 
 /// Composition Time to Sample (ISO/IEC 14496-12 §8.6.1.3).
-pub(super) fn ctts(r: &mut Reader<'_>) -> Result<()> {
-    r.u32("version_flags")?;
-    let count = r.u32("entry_count")?;
-    for i in 0..r.rows("entry_count", count, 8)? {
-        r.row("entry", i, |r| {
-            r.u32("sample_count")?;
-            r.i32("sample_offset")
-        })?;
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Ctts {
+    /// Version and flags.
+    pub version_flags: u32,
+    /// Count of samples, and the offset of each from decoding to presentation.
+    /// Signed in version 0 too, as writers have it.
+    pub entries: Vec<(u32, i32)>,
+}
+
+impl Mp4Box for Ctts {
+    const KIND: BoxType = BoxType::code(b"ctts");
+
+    fn read(r: &mut Reader<'_>) -> Result<Self> {
+        let version_flags = r.u32("version_flags")?;
+        let count = r.u32("entry_count")?;
+        let entries = (0..r.rows("entry_count", count, 8)?)
+            .map(|i| r.row("entry", i, |r| Ok((r.u32("sample_count")?, r.i32("sample_offset")?))))
+            .collect::<Result<_>>()?;
+        Ok(Self { version_flags, entries })
     }
-    Ok(())
+
+    fn write(&self, w: &mut Writer) {
+        w.u32(self.version_flags);
+        w.u32(self.entries.len() as u32);
+        for (count, offset) in &self.entries {
+            w.u32(*count);
+            w.u32(*offset as u32);
+        }
+    }
 }
 
 /// Sync Sample (ISO/IEC 14496-12 §8.6.2).
-pub(super) fn stss(r: &mut Reader<'_>) -> Result<()> {
-    r.u32("version_flags")?;
-    let count = r.u32("entry_count")?;
-    for i in 0..r.rows("entry_count", count, 4)? {
-        r.row("entry", i, |r| r.u32("sample_number"))?;
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Stss {
+    /// Version and flags.
+    pub version_flags: u32,
+    /// Numbers of the sync samples, from 1.
+    pub samples: Vec<u32>,
+}
+
+impl Mp4Box for Stss {
+    const KIND: BoxType = BoxType::code(b"stss");
+
+    fn read(r: &mut Reader<'_>) -> Result<Self> {
+        let version_flags = r.u32("version_flags")?;
+        let count = r.u32("entry_count")?;
+        let samples = (0..r.rows("entry_count", count, 4)?)
+            .map(|i| r.row("entry", i, |r| r.u32("sample_number")))
+            .collect::<Result<_>>()?;
+        Ok(Self { version_flags, samples })
     }
-    Ok(())
+
+    fn write(&self, w: &mut Writer) {
+        w.u32(self.version_flags);
+        w.u32(self.samples.len() as u32);
+        self.samples.iter().for_each(|number| w.u32(*number));
+    }
+}
+
+/// One entry of an [`Elst`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Edit {
+    /// How long it is presented, in movie ticks.
+    pub duration: u64,
+    /// From where in the media, in media ticks; -1 for nothing (an empty edit).
+    pub media_time: i64,
+    /// How fast, 16.16.
+    pub rate: u32,
+}
+
+/// Edit List (ISO/IEC 14496-12 §8.6.6).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Elst {
+    /// 1 for 64-bit times.
+    pub version: u8,
+    /// Bit 0: repeat the edits.
+    pub flags: u32,
+    /// In order of presentation.
+    pub entries: Vec<Edit>,
+}
+
+impl Mp4Box for Elst {
+    const KIND: BoxType = BoxType::code(b"elst");
+
+    fn read(r: &mut Reader<'_>) -> Result<Self> {
+        let version = r.u8("version")?;
+        let flags = r.u24("flags")?;
+        let wide = version == 1;
+        let count = r.u32("entry_count")?;
+        let row = |r: &mut Reader<'_>| {
+            let duration = r.uint("segment_duration", wide)?;
+            let media_time = match wide {
+                true => r.u64("media_time")? as i64,
+                false => r.i32("media_time")?.into(),
+            };
+            Ok(Edit { duration, media_time, rate: r.u32("media_rate")? })
+        };
+        let entries = (0..r.rows("entry_count", count, if wide { 20 } else { 12 })?)
+            .map(|i| r.row("entry", i, row))
+            .collect::<Result<_>>()?;
+        Ok(Self { version, flags, entries })
+    }
+
+    fn write(&self, w: &mut Writer) {
+        let wide = self.version == 1;
+        w.u8(self.version);
+        w.u24(self.flags);
+        w.u32(self.entries.len() as u32);
+        for edit in &self.entries {
+            w.uint(edit.duration, wide);
+            match wide {
+                true => w.u64(edit.media_time as u64),
+                false => w.u32(edit.media_time as u32),
+            }
+            w.u32(edit.rate);
+        }
+    }
 }
 
 /// Compact Sample Size (ISO/IEC 14496-12 §8.7.3.3).
@@ -310,26 +407,6 @@ pub(super) fn subs(r: &mut Reader<'_>) -> Result<()> {
                 })?;
             }
             Ok(())
-        })?;
-    }
-    Ok(())
-}
-
-/// Edit List (ISO/IEC 14496-12 §8.6.6).
-pub(super) fn elst(r: &mut Reader<'_>) -> Result<()> {
-    let wide = r.u8("version")? == 1;
-    r.u24("flags")?;
-    let count = r.u32("entry_count")?;
-    for i in 0..r.rows("entry_count", count, if wide { 20 } else { 12 })? {
-        r.row("entry", i, |r| {
-            r.uint("segment_duration", wide)?;
-            if wide {
-                r.u64("media_time")?;
-            } else {
-                r.i32("media_time")?;
-            }
-            r.u16("media_rate_integer")?;
-            r.u16("media_rate_fraction")
         })?;
     }
     Ok(())

@@ -2,6 +2,10 @@
 
 use super::bits::Bits;
 
+/// The rates that have a number.
+pub(crate) const RATES: [u32; 13] =
+    [96000, 88200, 64000, 48000, 44100, 32000, 24000, 22050, 16000, 12000, 11025, 8000, 7350];
+
 /// What an AudioSpecificConfig says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct AudioConfig {
@@ -16,9 +20,6 @@ pub struct AudioConfig {
 impl AudioConfig {
     /// Reads it; `None` where it is too short.
     pub fn read(specific: &[u8]) -> Option<Self> {
-        const RATES: [u32; 13] = [
-            96000, 88200, 64000, 48000, 44100, 32000, 24000, 22050, 16000, 12000, 11025, 8000, 7350,
-        ];
         let mut b = Bits::plain(specific);
         let object_type = match b.u(5)? {
             31 => 32 + b.u(6)?,

@@ -388,6 +388,59 @@ fn read_sps(nal: &[u8]) -> Option<(u32, Sps)> {
     Some((id, sps))
 }
 
+/// What the head of a sequence parameter set tells the configuration box.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SpsHead {
+    /// Twelve bytes, from general_profile_space to general_level_idc.
+    pub profile_tier_level: [u8; 12],
+    /// sps_max_sub_layers_minus1, and one.
+    pub temporal_layers: u8,
+    /// sps_temporal_id_nesting_flag.
+    pub nested: bool,
+    /// chroma_format_idc.
+    pub chroma_format: u8,
+    /// bit_depth_luma_minus8.
+    pub luma_depth: u8,
+    /// bit_depth_chroma_minus8.
+    pub chroma_depth: u8,
+}
+
+impl SpsHead {
+    /// Reads a NAL unit, header included.
+    pub fn read(nal: &[u8]) -> Option<Self> {
+        let mut b = Bits::new(nal);
+        b.skip(16 + 4)?;
+        let sub_layers = b.u(3)?;
+        let nested = b.flag()?;
+        let mut general = b.clone();
+        let mut profile_tier_level = [0; 12];
+        for byte in &mut profile_tier_level {
+            *byte = general.u(8)? as u8;
+        }
+        skip_profile_tier_level(&mut b, sub_layers)?;
+        b.ue_to(15)?;
+        let chroma_format = b.ue_to(3)? as u8;
+        if chroma_format == 3 {
+            b.flag()?;
+        }
+        b.ue()?; // width
+        b.ue()?;
+        if b.flag()? {
+            for _ in 0..4 {
+                b.ue()?; // conformance window
+            }
+        }
+        Some(Self {
+            profile_tier_level,
+            temporal_layers: sub_layers as u8 + 1,
+            nested,
+            chroma_format,
+            luma_depth: b.ue_to(8)? as u8,
+            chroma_depth: b.ue_to(8)? as u8,
+        })
+    }
+}
+
 fn skip_profile_tier_level(b: &mut Bits<'_>, sub_layers: u32) -> Option<()> {
     b.skip(3)?;
     // Profiles 9 and 11 (screen content) add fields to the slice header.

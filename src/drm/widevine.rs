@@ -1,6 +1,7 @@
 //! Widevine's data in a `pssh`: a protobuf message (facts §6). What is not
 //! known is kept, with its number.
 
+use crate::boxes::protection::Pssh;
 use crate::bytes::Reader;
 use crate::cipher::hex;
 use crate::error::{Error, Result};
@@ -25,6 +26,23 @@ pub struct Message {
     pub fields: Vec<Field>,
     /// The keys it names.
     pub kids: Vec<Kid>,
+}
+
+/// A header that names these keys, for a scheme such as `cenc`.
+pub fn pssh(kids: &[Kid], scheme: FourCc) -> Pssh {
+    let mut data = Vec::new();
+    for kid in kids {
+        data.extend([2 << 3 | 2, 16]);
+        data.extend(kid.0);
+    }
+    data.push(9 << 3);
+    let mut code = u32::from_be_bytes(scheme.0);
+    while code > 0x7f {
+        data.push(code as u8 | 0x80);
+        code >>= 7;
+    }
+    data.push(code as u8);
+    Pssh { version: 0, flags: 0, system_id: super::WIDEVINE, kids: Vec::new(), data }
 }
 
 const NAMES: [(u64, &str); 15] = [
@@ -139,6 +157,8 @@ mod tests {
         for len in [1, 3, 10, data.len() - 1] {
             assert!(read(&data[..len]).is_err(), "cut at {len}");
         }
+        let made = pssh(&[Kid::of(0x09e367028f33436ca5dd60ffe6671e70)], FourCc(*b"cenc"));
+        assert_eq!(made.data, data[2..]);
         let unknown = read(b"\xf8\x06\x2a").unwrap();
         assert_eq!((unknown.fields[0].number, unknown.fields[0].name), (111, None));
     }

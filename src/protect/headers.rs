@@ -1,24 +1,55 @@
-//! `ftyp` and `moov` of the output.
+//! `moov` of the output, and the headers in it.
 
-use super::Profile;
+use super::{Options, TrackKey};
 use crate::boxes::Mp4Box as _;
-use crate::boxes::movie::{Ftyp, Tkhd};
-use crate::boxes::protection::{Frma, PIFF_PSSH, PIFF_TENC, Pssh, Schm, Tenc};
+use crate::boxes::movie::Tkhd;
+use crate::boxes::protection::{PIFF_PSSH, Pssh, Tenc};
 use crate::boxes::tree::Node;
-use crate::drm::{COMMON, PLAYREADY, common_pssh};
+use crate::drm::playready::{HeaderVersion, NewHeader, NewKey};
+use crate::drm::{COMMON, PLAYREADY, WIDEVINE, common_pssh, widevine};
+use crate::envelopes::{headers, insert_headers, sinf};
 use crate::error::{Error, Result};
 use crate::ids::{BoxType, FourCc, Kid};
-use crate::model::{Track, TrackKind};
+use crate::model::TrackKind;
+use crate::profile::Profile;
 
-/// `ftyp` with the brands of the profile.
-pub(super) fn with_brands(ftyp: Option<&Ftyp>, profile: &Profile) -> Ftyp {
-    let mut ftyp = ftyp.cloned().unwrap_or_else(Ftyp::missing);
-    for brand in profile.brands.iter().map(|brand| FourCc(*brand)) {
-        if !ftyp.compatible.contains(&brand) {
-            ftyp.compatible.push(brand);
-        }
+/// The PlayReady header: of the version asked for, else of the oldest that can
+/// say it, which most clients read.
+pub(super) fn playready_header(options: &Options, keys: &[&TrackKey]) -> NewHeader {
+    let oldest = match (options.profile.cbc, keys.len()) {
+        (true, _) => HeaderVersion::V4_3,
+        (false, 0 | 1) => HeaderVersion::V4_0,
+        (false, _) => HeaderVersion::V4_2,
+    };
+    let checksum = |key: &TrackKey| Some(key.key.checksum(key.kid));
+    NewHeader {
+        version: options.header_version.unwrap_or(oldest),
+        keys: keys.iter().map(|key| NewKey { kid: key.kid, checksum: checksum(key) }).collect(),
+        cbc: options.profile.cbc,
+        la_url: options.la_url.clone(),
+        lui_url: options.lui_url.clone(),
+        custom_attributes: options.custom_attributes.clone(),
+        ..NewHeader::default()
     }
-    ftyp
+}
+
+/// The headers of all systems, PlayReady's first.
+pub(super) fn systems(options: &Options, playready: Pssh, kids: Vec<Kid>) -> Vec<Pssh> {
+    let mut systems = vec![playready];
+    if options.widevine {
+        systems.push(widevine::pssh(&kids, FourCc(options.profile.scheme)));
+    }
+    if options.profile.iso {
+        systems.push(common_pssh(kids));
+    }
+    systems
+}
+
+/// How one track is signalled.
+pub(super) struct Signal {
+    pub(super) track: u32,
+    pub(super) kind: TrackKind,
+    pub(super) tenc: Tenc,
 }
 
 /// `moov` with its protection headers behind `mvhd` and a `sinf` in every
@@ -26,56 +57,35 @@ pub(super) fn with_brands(ftyp: Option<&Ftyp>, profile: &Profile) -> Ftyp {
 /// from an earlier life of the file go.
 pub(super) fn protected_moov(
     moov: &Node,
-    tracks: &[&Track],
-    kid: Kid,
+    signals: &[Signal],
     profile: &Profile,
-    playready: &Pssh,
+    systems: &[Pssh],
 ) -> Result<Node> {
     let mut moov = moov.clone();
-    let mut headers = Vec::new();
-    if profile.iso {
-        headers.extend([playready.to_node(), common_pssh(vec![kid]).to_node()]);
-    } else {
-        headers.push(playready.to_node_as(PIFF_PSSH));
-    }
     if let Some(children) = moov.children_mut() {
         children.retain(|node| {
             let header = [Pssh::KIND, PIFF_PSSH].contains(&node.kind);
             let system = Pssh::parse(node).ok().filter(|_| header).map(|pssh| pssh.system_id);
-            !system.is_some_and(|system| [PLAYREADY, COMMON].contains(&system))
+            !system.is_some_and(|system| [PLAYREADY, COMMON, WIDEVINE].contains(&system))
         });
-        let mvhd = children.iter().position(|node| node.kind == BoxType::code(b"mvhd"));
-        let at = mvhd.map_or(0, |i| i + 1);
-        children.splice(at..at, headers);
     }
+    insert_headers(&mut moov, headers(profile, systems));
     let traks = moov.children_mut().into_iter().flatten();
     for trak in traks.filter(|node| node.kind == BoxType::code(b"trak")) {
         let id = trak.get::<Tkhd>()?.track_id;
-        let Some(track) = tracks.iter().find(|track| track.id == id) else { continue };
+        let Some(signal) = signals.iter().find(|signal| signal.track == id) else { continue };
         let stsd = trak.path_mut(&[b"mdia", b"minf", b"stbl", b"stsd"]);
         for entry in stsd.and_then(Node::children_mut).into_iter().flatten() {
-            protect_entry(entry, track.kind, kid, profile)?;
+            protect_entry(entry, signal, profile)?;
         }
     }
     Ok(moov)
 }
 
-fn protect_entry(entry: &mut Node, kind: TrackKind, kid: Kid, profile: &Profile) -> Result<()> {
+fn protect_entry(entry: &mut Node, signal: &Signal, profile: &Profile) -> Result<()> {
     let (BoxType::Code(format), at) = (entry.kind, entry.at) else { return Ok(()) };
-    let tenc = Tenc::ctr(kid);
-    let mut schi = Vec::new();
-    if profile.iso {
-        schi.push(tenc.to_node());
-    }
-    if profile.piff {
-        schi.push(tenc.to_node_as(PIFF_TENC));
-    }
-    let sinf = vec![
-        Frma { format }.to_node(),
-        Schm::new(&profile.scheme, profile.scheme_version).to_node(),
-        Node::parent(b"schi", schi),
-    ];
-    entry.kind = BoxType::code(if kind == TrackKind::Video { b"encv" } else { b"enca" });
+    let video = signal.kind == TrackKind::Video;
+    entry.kind = BoxType::code(if video { b"encv" } else { b"enca" });
     let children = entry.children_mut().ok_or_else(|| {
         Error::unsupported(
             "opaque_sample_entry",
@@ -83,6 +93,6 @@ fn protect_entry(entry: &mut Node, kind: TrackKind, kid: Kid, profile: &Profile)
         )
         .at(at)
     })?;
-    children.push(Node::parent(b"sinf", sinf));
+    children.push(sinf(profile, format, &signal.tenc));
     Ok(())
 }

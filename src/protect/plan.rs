@@ -1,24 +1,25 @@
 //! The plan: what every byte of the output will be.
 
-use super::headers::{protected_moov, with_brands};
+use super::headers::{Signal, playready_header, protected_moov, systems};
+use super::receipt::{Proof, Proving};
 use super::sentences::sentences;
-use super::subsample::subsamples;
-use super::times::decode_times;
-use super::{Options, Profile, selected};
+use super::subsample::{Layout, subsamples};
+use super::{Options, Profile, TrackKey, selected};
 use crate::Span;
 use crate::boxes::Mp4Box as _;
-use crate::boxes::fragment::{Saio, Saiz, Tfdt, Tfhd};
-use crate::boxes::piff::{Tfrf, Tfxd};
-use crate::boxes::protection::{PIFF_SENC, SENC, SampleInfo, Senc};
-use crate::boxes::tree::Node;
-use crate::cipher::{IvCounter, Method, SampleCipher};
+use crate::boxes::fragment::{Tfdt, Tfhd};
+use crate::boxes::protection::{SampleInfo, Senc, Tenc};
+use crate::cipher::{IvCounter, Method, SampleCipher, checksum_text, constant_iv};
 use crate::codec::Rule;
-use crate::drm::playready::{self, NewHeader, NewKey};
+use crate::compose::{insert_after, point_saio};
+use crate::drm::playready;
+use crate::envelopes::{add_clear_group, add_senc, with_brands};
 use crate::error::{Error, Result};
-use crate::ids::{BoxType, Kid};
+use crate::ids::Kid;
 use crate::model::{Movie, Track, TrackFragment};
 use crate::recipe::{Piece, Recipe};
-use crate::rewrite::Rewrite;
+use crate::rewrite::{Rewrite, Unit};
+use crate::times::decode_times;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde::Serialize;
@@ -28,44 +29,58 @@ use serde::Serialize;
 pub struct Preview {
     /// The plan in sentences.
     pub sentences: Vec<String>,
-    /// In the order of `tenc`.
-    pub kid: Kid,
-    /// In the order of the PlayReady header.
-    pub kid_guid: Kid,
+    /// The keys in use.
+    pub keys: Vec<PreviewKey>,
     /// The WRMHEADER.
     pub header_xml: String,
     /// The PlayReady Object, base64: for a manifest's ProtectionHeader.
     pub object_base64: String,
     /// Its `pssh` box, base64: for an MPD's `cenc:pssh`.
     pub pssh_base64: String,
-    /// Proves the key to whoever has it.
-    pub checksum: String,
     /// The tracks that are protected.
     pub tracks: Vec<u32>,
-    /// Their samples.
+    /// Their samples that are.
     pub samples: u64,
 }
 
+/// A key of a [`Preview`], by what is public of it.
+#[derive(Clone, Debug, Serialize)]
+pub struct PreviewKey {
+    /// In the order of `tenc`.
+    pub kid: Kid,
+    /// In the order of the PlayReady header.
+    pub kid_guid: Kid,
+    /// Proves the key to whoever has it.
+    pub checksum: String,
+    /// The tracks it is for.
+    pub tracks: Vec<u32>,
+}
+
 /// One protected track.
-#[derive(Clone, Debug)]
 struct TrackPlan {
     id: u32,
     /// One for each sample entry.
     rules: Vec<Rule>,
     /// The sample entry of fragments that name none, from 1.
     default_entry: u32,
+    cipher: SampleCipher,
+    method: Method,
+    /// The IV of every sample, where the scheme has one for all.
+    constant_iv: Option<Vec<u8>>,
 }
 
 /// A [`Recipe`] that protects a file.
 pub struct Plan {
     rewrite: Rewrite,
+    proving: Proving,
     profile: &'static Profile,
-    cipher: SampleCipher,
     tracks: Vec<TrackPlan>,
     /// For each unit, the IV of its first protected sample.
     ivs: Vec<IvCounter>,
     /// For each unit, the decode time of each of its `traf`s.
     decode_times: Vec<Vec<u64>>,
+    /// For each unit, which of its `traf`s are in the clear lead.
+    lead: Vec<Vec<bool>>,
     preview: Preview,
 }
 
@@ -73,83 +88,104 @@ impl Plan {
     /// Decides everything. What cannot be done is refused here.
     pub fn new(movie: &Movie, options: &Options) -> Result<Self> {
         let tracks = selected(movie, options.tracks.as_deref())?;
-        if options.kid == Kid::of(0) {
-            return Err(Error::misuse(
-                "zero_kid",
-                "The KID is all zeros, which names no key. Choose another.",
-            ));
+        options.check()?;
+        let profile = options.profile;
+        let chosen =
+            tracks.iter().map(|track| options.key_of(track)).collect::<Result<Vec<_>>>()?;
+        let mut keys: Vec<&TrackKey> = Vec::new();
+        for key in &chosen {
+            if !keys.iter().any(|known| known.kid == key.kid) {
+                keys.push(key);
+            }
         }
-        if *options.key.reveal() == crate::cipher::hex(&options.kid.0) {
-            return Err(Error::misuse(
-                "kid_as_key",
-                "The key is the same as the KID. The KID is public; paste the content key.",
-            ));
-        }
-        if options.key.is_zero() {
-            return Err(Error::misuse("zero_key", "The key is all zero. Give a real one."));
-        }
-        let header = NewHeader {
-            version: options.header_version,
-            keys: vec![NewKey {
-                kid: options.kid,
-                checksum: Some(options.key.checksum(options.kid)),
-            }],
-            la_url: options.la_url.clone(),
-            lui_url: options.lui_url.clone(),
-            custom_attributes: options.custom_attributes.clone(),
-            ..NewHeader::default()
-        };
+        let header = playready_header(options, &keys);
         let object = header.object()?;
         let playready = playready::pssh(object.clone());
-        let profile = options.profile;
+        let first_iv = match options.iv_size {
+            16 => IvCounter::wide(options.random),
+            _ => IvCounter::narrow(options.random),
+        };
+        let plans: Vec<TrackPlan> = tracks
+            .iter()
+            .zip(&chosen)
+            .map(|(track, key)| TrackPlan::new(track, key, options))
+            .collect();
+        let signals: Vec<Signal> = tracks
+            .iter()
+            .zip(&plans)
+            .zip(&chosen)
+            .map(|((track, plan), key)| Signal {
+                track: track.id,
+                kind: track.kind,
+                tenc: plan.tenc(key.kid, first_iv.size()),
+            })
+            .collect();
         let missing = || Error::malformed("no_moov", "The file has no moov box.");
         let source = movie.moov.as_ref().ok_or_else(missing)?;
-        let moov = protected_moov(source, &tracks, options.kid, profile, &playready)?;
+        let headers = systems(options, playready.clone(), keys.iter().map(|key| key.kid).collect());
+        let moov = protected_moov(source, &signals, profile, &headers)?;
         let ftyp = with_brands(movie.ftyp.as_ref(), profile);
         let rewrite = Rewrite::new(movie, &ftyp, &moov)?;
         let ids: Vec<u32> = tracks.iter().map(|track| track.id).collect();
         let (decode_times, shift) = decode_times(movie);
+        let lead = clear_lead(movie, &ids, options.clear_lead);
         let mut samples = 0;
+        let mut next = first_iv;
         let ivs = movie
             .fragments
             .iter()
-            .map(|fragment| {
-                let first = options.iv.after(samples);
-                let runs = fragment.runs.iter().filter(|run| ids.contains(&run.track_id));
-                samples += runs.map(|run| u64::from(run.samples)).sum::<u64>();
+            .zip(&lead)
+            .map(|(fragment, lead)| {
+                let first = next;
+                let runs = fragment.runs.iter().zip(lead);
+                for (run, _) in runs.filter(|(run, lead)| !**lead && ids.contains(&run.track_id)) {
+                    samples += u64::from(run.samples);
+                    next = next.after(run.samples.into(), run.bytes);
+                }
                 first
             })
             .collect();
+        let preview_key = |key: &&TrackKey| PreviewKey {
+            kid: key.kid,
+            kid_guid: key.kid.swapped(),
+            checksum: checksum_text(&key.key, key.kid),
+            tracks: tracks
+                .iter()
+                .zip(&chosen)
+                .filter(|(_, own)| own.kid == key.kid)
+                .map(|(track, _)| track.id)
+                .collect(),
+        };
         let preview = Preview {
-            sentences: sentences(movie, options, &tracks, samples, &rewrite, shift),
-            kid: options.kid,
-            kid_guid: options.kid.swapped(),
+            sentences: sentences(movie, options, &header, &tracks, &keys, samples, &rewrite, shift),
+            keys: keys.iter().map(preview_key).collect(),
             header_xml: header.xml()?,
             object_base64: STANDARD.encode(&object),
             pssh_base64: STANDARD.encode(playready.to_node().to_bytes()),
-            checksum: STANDARD.encode(options.key.checksum(options.kid)),
             tracks: ids,
             samples,
         };
-        let track_plan = |track: &&Track| TrackPlan {
-            id: track.id,
-            rules: track.entries.iter().filter_map(|entry| entry.codec.rule.clone()).collect(),
-            default_entry: track.trex.map_or(1, |trex| trex.sample_description_index),
-        };
-        Ok(Self {
-            rewrite,
-            profile,
-            cipher: options.key.cipher(),
-            tracks: tracks.iter().map(track_plan).collect(),
-            ivs,
-            decode_times,
-            preview,
-        })
+        let proving = Proving::new(&moov, options);
+        Ok(Self { rewrite, proving, profile, tracks: plans, ivs, decode_times, lead, preview })
     }
 
     /// What will be written.
     pub fn preview(&self) -> &Preview {
         &self.preview
+    }
+
+    /// The profile.
+    pub fn profile(&self) -> &'static Profile {
+        self.profile
+    }
+
+    /// Does the work of a unit, then reads it back: the bytes that go out, and
+    /// the proof that they are right.
+    pub fn work_and_prove(&self, number: usize, bytes: &[u8]) -> Result<(Vec<u8>, Proof)> {
+        let output = self.protect(number, bytes.to_vec(), true)?;
+        let unit = self.rewrite.open(number, bytes)?;
+        let proof = self.proving.prove(unit.at, &unit.fragments, bytes, &output)?;
+        Ok((output, proof))
     }
 
     /// Protects a unit; without `encrypt` only its boxes are made, to measure it.
@@ -158,39 +194,49 @@ impl Plan {
         let not_planned = || Error::misuse("no_such_unit", format!("There is no unit {number}."));
         let mut iv = *self.ivs.get(number).ok_or_else(not_planned)?;
         let times = self.decode_times.get(number).ok_or_else(not_planned)?;
+        let lead = self.lead.get(number).ok_or_else(not_planned)?;
         let chosen = |id: u32| self.tracks.iter().find(|track| track.id == id);
         unit.check_overlaps(|fragment| chosen(fragment.tfhd.track_id).is_some())?;
         let mut maps = Vec::new();
-        for fragment in &unit.fragments {
+        for (fragment, lead) in unit.fragments.iter().zip(lead) {
             maps.push(match chosen(fragment.tfhd.track_id) {
                 None => None,
+                Some(track) if *lead => Some((track, None)),
                 Some(track) => {
                     let infos = self.sample_infos(track, fragment, &unit, &bytes, &mut iv)?;
                     if encrypt {
                         for (info, sample) in infos.iter().zip(&fragment.samples) {
                             let range = unit.range(sample)?;
-                            self.cipher.encrypt(
-                                Method::CTR,
-                                &info.iv,
-                                &info.subsamples,
-                                &mut bytes[range],
-                            )?;
+                            let iv = track.constant_iv.as_ref().unwrap_or(&info.iv);
+                            let map = &info.subsamples;
+                            track.cipher.encrypt(track.method, iv, map, &mut bytes[range])?;
                         }
                     }
-                    Some(infos)
+                    Some((track, Some(infos)))
                 }
             });
         }
-        for (((traf, fragment), infos), time) in unit.trafs().zip(maps).zip(times) {
+        for (((traf, fragment), map), time) in unit.trafs().zip(maps).zip(times) {
             if self.profile.iso && fragment.tfdt.is_none() {
                 insert_after(traf, Tfhd::KIND, Tfdt::new(*time).to_node());
             }
-            if let Some(infos) = infos {
-                self.add_sample_infos(traf, infos);
+            match map {
+                None => {}
+                Some((_, None)) if self.profile.iso => {
+                    add_clear_group(traf, fragment.samples.len() as u32);
+                }
+                // PIFF has no groups: a list of no IVs says that all is clear.
+                Some((_, None)) => add_senc(traf, self.profile, &Senc::new(Vec::new())),
+                Some((track, Some(infos))) => {
+                    let senc = Senc::new(infos);
+                    if track.constant_iv.is_none() || senc.has_subsamples() {
+                        add_senc(traf, self.profile, &senc);
+                    }
+                }
             }
         }
         if self.profile.iso {
-            point_saio_at_senc(&mut unit.moof)?;
+            point_saio(&mut unit.moof, |saio| saio.at == 0)?;
         }
         unit.close(&bytes, self.profile.iso)
     }
@@ -200,7 +246,7 @@ impl Plan {
         &self,
         track: &TrackPlan,
         fragment: &TrackFragment,
-        unit: &crate::rewrite::Unit,
+        unit: &Unit,
         bytes: &[u8],
         iv: &mut IvCounter,
     ) -> Result<Vec<SampleInfo>> {
@@ -221,48 +267,76 @@ impl Plan {
             Rule::Nal(codec) => Some((codec, codec.parameter_sets())),
             Rule::Whole => None,
         };
+        let constant = track.constant_iv.is_some();
+        let iv_size = if constant { 0 } else { iv.size() };
+        let layout = Layout { aligned: !track.method.cbc, iv_size };
         let mut infos = Vec::with_capacity(fragment.samples.len());
         for sample in &fragment.samples {
             let data = &bytes[unit.range(sample)?];
             let subsamples = match &mut nal {
-                Some((codec, sets)) => subsamples(codec, sets, data).map_err(|mut error| {
-                    error.at = Some(sample.at + error.at.unwrap_or(0));
-                    error.within(format!("sample of track {}", track.id))
-                })?,
+                Some((codec, sets)) => {
+                    subsamples(codec, sets, data, layout).map_err(|mut error| {
+                        error.at = Some(sample.at + error.at.unwrap_or(0));
+                        error.within(format!("sample of track {}", track.id))
+                    })?
+                }
                 None => Vec::new(),
             };
-            infos.push(SampleInfo { iv: iv.to_bytes().to_vec(), subsamples });
-            *iv = iv.after(1);
+            let own = if constant { Vec::new() } else { iv.to_bytes() };
+            infos.push(SampleInfo { iv: own, subsamples });
+            *iv = iv.after_sample(sample.size.into());
         }
         Ok(infos)
     }
+}
 
-    /// Adds `saiz`, `saio`, `senc` and PIFF's `senc`, before the Smooth times.
-    fn add_sample_infos(&self, traf: &mut Node, infos: Vec<SampleInfo>) {
-        let senc = Senc::new(infos);
-        let sizes: Option<Vec<u8>> = senc
-            .samples
-            .iter()
-            .map(|info| info.len(senc.has_subsamples()).try_into().ok())
-            .collect();
-        let mut boxes = Vec::new();
-        if self.profile.iso {
-            // Without saiz and saio readers take senc; with a size that does
-            // not fit, there is no right saiz.
-            if let Some(sizes) = sizes {
-                boxes.extend([Saiz::new(&sizes).to_node(), Saio::new(0).to_node()]);
-            }
-            boxes.push(senc.to_node_as(SENC));
-        }
-        if self.profile.piff {
-            boxes.push(senc.to_node_as(PIFF_SENC));
-        }
-        if let Some(children) = traf.children_mut() {
-            let smooth = |node: &Node| [Tfxd::KIND, Tfrf::KIND].contains(&node.kind);
-            let at = children.iter().position(smooth).unwrap_or(children.len());
-            children.splice(at..at, boxes);
+impl TrackPlan {
+    fn new(track: &Track, key: &TrackKey, options: &Options) -> Self {
+        let rules: Vec<Rule> =
+            track.entries.iter().filter_map(|entry| entry.codec.rule.clone()).collect();
+        // One block in ten of slices; all blocks where samples are protected
+        // whole (ISO/IEC 23001-7 §10.4).
+        let pattern = if matches!(rules.first(), Some(Rule::Nal(_))) { 0x19 } else { 0 };
+        let cbc = options.profile.cbc;
+        Self {
+            id: track.id,
+            rules,
+            default_entry: track.trex.map_or(1, |trex| trex.sample_description_index),
+            cipher: key.key.cipher(),
+            method: if cbc { Method::cbcs(pattern) } else { Method::CTR },
+            constant_iv: cbc.then(|| constant_iv(options.random, track.id)),
         }
     }
+
+    fn tenc(&self, kid: Kid, iv_size: u8) -> Tenc {
+        match &self.constant_iv {
+            None => Tenc { iv_size, ..Tenc::ctr(kid) },
+            Some(iv) => Tenc {
+                version: 1,
+                pattern: self.method.pattern,
+                iv_size: 0,
+                constant_iv: iv.clone(),
+                ..Tenc::ctr(kid)
+            },
+        }
+    }
+}
+
+/// For each unit, which of its `traf`s are among the first of their track.
+fn clear_lead(movie: &Movie, tracks: &[u32], fragments: u32) -> Vec<Vec<bool>> {
+    let mut seen: Vec<(u32, u32)> = tracks.iter().map(|id| (*id, 0)).collect();
+    let mut is_lead = |id: u32, samples: u32| {
+        let Some((_, count)) = seen.iter_mut().find(|(track, _)| *track == id) else {
+            return false;
+        };
+        let lead = *count < fragments;
+        *count += u32::from(samples > 0);
+        lead
+    };
+    let lead = movie.fragments.iter().map(|fragment| {
+        fragment.runs.iter().map(|run| is_lead(run.track_id, run.samples)).collect()
+    });
+    lead.collect()
 }
 
 impl Recipe for Plan {
@@ -288,45 +362,5 @@ impl Recipe for Plan {
 
     fn settle(&mut self, lengths: &[u64]) -> Result<()> {
         self.rewrite.update_indexes(lengths)
-    }
-}
-
-/// Sets every new `saio` to the first IV of the `senc` behind it, counted from
-/// the `moof`.
-fn point_saio_at_senc(moof: &mut Node) -> Result<()> {
-    let mut offsets = Vec::new();
-    let mut at = moof.header_len();
-    for child in moof.children() {
-        let mut inner = at + child.header_len();
-        let mut found = None;
-        for node in child.children() {
-            if node.kind == SENC {
-                found = Some(inner + node.header_len() + Senc::FIRST_IV);
-            }
-            inner += node.size();
-        }
-        offsets.push(found);
-        at += child.size();
-    }
-    for (child, offset) in moof.children_mut().into_iter().flatten().zip(offsets) {
-        let has_new = child.children().iter().any(|node| node.kind == Saio::KIND && node.at == 0);
-        if let (Some(offset), true) = (offset, has_new) {
-            let offset = u32::try_from(offset)
-                .map_err(|_| Error::limit("moof_too_large", "This moof would pass 4 GiB."))?;
-            let node = Saio::new(offset).to_node();
-            for old in child.children_mut().into_iter().flatten() {
-                if old.kind == Saio::KIND && old.at == 0 {
-                    *old = node.clone();
-                }
-            }
-        }
-    }
-    Ok(())
-}
-
-fn insert_after(parent: &mut Node, kind: BoxType, new: Node) {
-    if let Some(children) = parent.children_mut() {
-        let at = children.iter().position(|node| node.kind == kind).map_or(0, |i| i + 1);
-        children.insert(at, new);
     }
 }

@@ -1,16 +1,20 @@
 //! What a plan will write, in words.
 
-use super::Options;
-use super::times::COMMON_SCALE;
+use super::{Options, TrackKey};
+use crate::drm::playready::NewHeader;
 use crate::drm::{COMMON, PLAYREADY};
 use crate::model::{Fragment, Movie, Track};
 use crate::rewrite::Rewrite;
+use crate::times::COMMON_SCALE;
 
 /// One sentence for each decision a user may want to see.
+#[allow(clippy::too_many_arguments)]
 pub(super) fn sentences(
     movie: &Movie,
     options: &Options,
+    header: &NewHeader,
     tracks: &[&Track],
+    keys: &[&TrackKey],
     samples: u64,
     rewrite: &Rewrite,
     shift: i64,
@@ -19,12 +23,32 @@ pub(super) fn sentences(
     let ids: Vec<u32> = tracks.iter().map(|track| track.id).collect();
     let touched = |f: &&Fragment| f.runs.iter().any(|run| ids.contains(&run.track_id));
     let fragments = movie.fragments.iter().filter(touched).count();
+    let cipher = match (options.profile.cbc, options.iv_size) {
+        (true, _) => "AES-128-CBC with a constant IV for each track".to_owned(),
+        (false, size) => {
+            format!("AES-128-CTR, {} {size}-byte IV each", if size == 8 { "an" } else { "a" })
+        }
+    };
     let mut out = vec![format!(
-        "{}: {samples} sample{} in {fragments} fragment{}, AES-128-CTR, an 8-byte IV each.",
+        "{}: {samples} sample{} in {fragments} fragment{}, {cipher}.",
         list(tracks),
         plural(samples as usize),
         plural(fragments)
     )];
+    if keys.len() > 1 {
+        out.push(format!("{} keys, each for tracks of its own.", keys.len()));
+    }
+    if !options.profile.cbc && options.iv_size == 16 {
+        out.push("IVs of 16 bytes: PlayReady before 4.0 cannot play this.".into());
+    }
+    if options.clear_lead > 0 {
+        out.push(format!(
+            "The first {} fragment{} of each track stay{} clear.",
+            options.clear_lead,
+            plural(options.clear_lead as usize),
+            if options.clear_lead == 1 { "s" } else { "" }
+        ));
+    }
     let clear: Vec<&Track> = movie.tracks.iter().filter(|track| !ids.contains(&track.id)).collect();
     if !clear.is_empty() {
         out.push(format!(
@@ -34,16 +58,17 @@ pub(super) fn sentences(
         ));
     }
     let profile = options.profile;
-    out.push(format!("Boxes: {}.", profile.boxes));
+    let widevine = if options.widevine { ", and for Widevine" } else { "" };
+    out.push(format!("Boxes: {}{widevine}.", profile.boxes));
     out.push(match &options.la_url {
         Some(url) if !url.trim().is_empty() => format!(
             "PlayReady header {} with the licence URL {}.",
-            options.header_version.text(),
+            header.version.text(),
             url.trim()
         ),
         _ => format!(
             "PlayReady header {} without a licence URL: the player must know it.",
-            options.header_version.text()
+            header.version.text()
         ),
     });
     let runs = || movie.fragments.iter().flat_map(|fragment| &fragment.runs);

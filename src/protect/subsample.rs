@@ -11,9 +11,24 @@ use crate::codec::{NalCodec, ParameterSets};
 use crate::error::{Error, Result};
 use std::cmp::Reverse;
 
-/// Entries a sample may have, so that its information (an IV of 8 bytes, a
-/// count of 2, 6 for each entry) fits the 8 bits `saiz` has for its size.
-pub const MAX_ENTRIES: usize = (u8::MAX as usize - 8 - 2) / 6;
+/// What a subsample map must keep to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Layout {
+    /// Whether protected runs are whole blocks, as `cenc` asks; `cbcs` leaves
+    /// what is behind the last block clear by itself.
+    pub aligned: bool,
+    /// Bytes of IV that stand in front of the map.
+    pub iv_size: u8,
+}
+
+impl Layout {
+    /// Entries a sample may have, so that its information (the IV, a count of
+    /// 2, 6 for each entry) fits the 8 bits `saiz` has for its size.
+    pub fn max_entries(self) -> usize {
+        (usize::from(u8::MAX) - usize::from(self.iv_size) - 2) / 6
+    }
+}
+
 /// What stays clear of a slice whose header cannot be parsed, its length field
 /// included.
 const CLEAR_WITHOUT_HEADER: usize = 96;
@@ -36,6 +51,7 @@ pub fn subsamples(
     codec: &NalCodec,
     sets: &mut ParameterSets,
     sample: &[u8],
+    layout: Layout,
 ) -> Result<Vec<Subsample>> {
     let length_size = codec.length_size();
     let mut runs = Vec::new();
@@ -75,7 +91,7 @@ pub fn subsamples(
                     }
                     None => whole.saturating_sub(CLEAR_WITHOUT_HEADER),
                 };
-                free / BLOCK * BLOCK
+                if layout.aligned || free < BLOCK { free / BLOCK * BLOCK } else { free }
             }
             _ => 0,
         };
@@ -89,22 +105,22 @@ pub fn subsamples(
     if clear > 0 {
         runs.push(Run { clear, protected: 0 });
     }
-    Ok(entries(fit(runs)))
+    Ok(entries(fit(runs, layout.max_entries())))
 }
 
 /// Leaves the smallest protected runs clear until `saiz` can count the rest.
-fn fit(runs: Vec<Run>) -> Vec<Run> {
+fn fit(runs: Vec<Run>, most: usize) -> Vec<Run> {
     let count = |runs: &[Run]| runs.iter().map(|run| entry_count(*run)).sum::<usize>();
-    if count(&runs) <= MAX_ENTRIES {
+    if count(&runs) <= most {
         return runs;
     }
     let mut largest: Vec<usize> = (0..runs.len()).filter(|i| runs[*i].protected > 0).collect();
     largest.sort_by_key(|i| (Reverse(runs[*i].protected), *i));
-    for keep in (0..MAX_ENTRIES.min(largest.len())).rev() {
+    for keep in (0..most.min(largest.len())).rev() {
         let mut kept = largest[..=keep].to_vec();
         kept.sort_unstable();
         let fitted = keep_protected(&runs, &kept);
-        if count(&fitted) <= MAX_ENTRIES {
+        if count(&fitted) <= most {
             return fitted;
         }
     }
@@ -151,6 +167,8 @@ fn entries(runs: Vec<Run>) -> Vec<Subsample> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    const LAYOUT: Layout = Layout { aligned: true, iv_size: 8 };
     use crate::boxes::codec::AvcC;
 
     fn codec(length_size: u8) -> NalCodec {
@@ -165,7 +183,7 @@ mod tests {
             sample.resize(sample.len() + len - 1, 0xaa);
         }
         let codec = codec(4);
-        let found = subsamples(&codec, &mut codec.parameter_sets(), &sample).unwrap();
+        let found = subsamples(&codec, &mut codec.parameter_sets(), &sample, LAYOUT).unwrap();
         let total: usize = found.iter().map(|s| usize::from(s.clear) + s.protected as usize).sum();
         assert_eq!(total, sample.len());
         assert!(found.iter().all(|s| s.protected % 16 == 0));
@@ -196,8 +214,8 @@ mod tests {
     fn many_slices_never_overflow_saiz() {
         let slices: Vec<(u8, usize)> = (0..100).map(|i| (0x41, 200 + i)).collect();
         let found = map(&slices);
-        assert_eq!(found.len(), MAX_ENTRIES);
-        assert_eq!(MAX_ENTRIES, 40);
+        assert_eq!(found.len(), LAYOUT.max_entries());
+        assert_eq!(LAYOUT.max_entries(), 40);
         // The largest slices are the ones that stay protected.
         assert!(found.iter().filter(|(_, protected)| *protected > 0).count() >= 39);
     }
@@ -206,7 +224,8 @@ mod tests {
     fn lengths_that_lie_are_errors() {
         let codec = codec(2);
         for sample in [&[0xff, 0xff, 0x41, 0][..], &[0, 1, 0x41, 0][..]] {
-            let error = subsamples(&codec, &mut codec.parameter_sets(), sample).unwrap_err();
+            let error =
+                subsamples(&codec, &mut codec.parameter_sets(), sample, LAYOUT).unwrap_err();
             assert!(error.at.is_some(), "{error}");
         }
     }

@@ -1,13 +1,12 @@
 //! What the integration tests share: files, and the core driven over bytes.
 #![allow(dead_code, unreachable_pub, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-use ismvault::cipher::{ContentKey, IvCounter};
-use ismvault::drm::playready::HeaderVersion;
+use ismvault::cipher::ContentKey;
 use ismvault::ids::Kid;
 use ismvault::inspect::Inspector;
 use ismvault::model::{Movie, TrackFragment, read_fragment};
 pub use ismvault::protect::Options;
-use ismvault::protect::{Plan, Profile};
+use ismvault::protect::{Plan, Profile, Target, TrackKey};
 use ismvault::recipe::{self, Planner};
 use ismvault::{Error, Recipe, Session, Span, Step};
 use std::fs;
@@ -95,14 +94,20 @@ pub fn inspect(file: &[u8]) -> Movie {
 
 pub fn options(profile: &str) -> Options {
     Options {
-        kid: Kid::parse(KID).unwrap(),
-        key: ContentKey::parse(KEY).unwrap(),
-        iv: IvCounter::from_random([0x11, 0x22, 0x33, 0x44, 0x55, 0x66, 0x77, 0x88]),
+        keys: vec![TrackKey {
+            target: Target::All,
+            kid: Kid::parse(KID).unwrap(),
+            key: ContentKey::parse(KEY).unwrap(),
+        }],
+        random: 0x1122_3344_5566_7788_99aa_bbcc_ddee_ff00_u128.to_be_bytes(),
+        iv_size: 8,
         profile: Profile::parse(profile).unwrap(),
-        header_version: HeaderVersion::V4_0,
+        header_version: None,
         la_url: Some("https://licence.example/rightsmanager.asmx".into()),
         lui_url: None,
         custom_attributes: None,
+        widevine: false,
+        clear_lead: 0,
         tracks: None,
     }
 }

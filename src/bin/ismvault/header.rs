@@ -147,7 +147,8 @@ pub(crate) fn header(args: &HeaderArgs) -> Result<ExitCode, Stop> {
                 eprintln!("ismvault: warning: a track's KID {kid} is not in the new header.");
             }
             let change = HeaderChange::new(&movie, &header)?;
-            input.write(change, output)?.keep(*force)?;
+            let change = input.ready(change)?;
+            input.write(&change, output, |_| {})?.keep(*force)?;
             Ok(ExitCode::SUCCESS)
         }
         None => read(args.input.as_deref().unwrap_or_default(), args.json),

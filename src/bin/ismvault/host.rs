@@ -3,10 +3,12 @@
 use ismvault::inspect::Inspector;
 use ismvault::model::Movie;
 use ismvault::recipe::{self, Planner};
-use ismvault::{Error, Recipe, Session, Span, Step};
+use ismvault::{Error, Piece, Recipe, Session, Span, Step, Stitched};
+use std::cell::RefCell;
 use std::fs::File;
 use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
 use std::path::{Path, PathBuf};
+use std::rc::Rc;
 
 /// What stops the command, as a sentence, and its exit status.
 #[derive(Debug)]
@@ -31,11 +33,42 @@ pub(crate) fn usage(error: Error) -> Stop {
     Stop(error.to_string(), USAGE)
 }
 
-/// A file to read spans of.
+/// Something to read spans of: a file, several one behind the other, or what a
+/// stitched recipe makes of them.
 pub(crate) struct Input {
-    file: File,
+    parts: Vec<(u64, Part)>,
     pub(crate) size: u64,
-    path: PathBuf,
+    /// Its name without folders.
+    pub(crate) name: String,
+}
+
+/// A stretch of an [`Input`].
+#[derive(Clone)]
+enum Part {
+    File { file: Rc<RefCell<File>>, path: Rc<PathBuf>, span: Span },
+    Bytes(Rc<Vec<u8>>),
+}
+
+impl Part {
+    fn len(&self) -> u64 {
+        match self {
+            Self::File { span, .. } => span.len,
+            Self::Bytes(bytes) => bytes.len() as u64,
+        }
+    }
+
+    /// A stretch of it.
+    fn cut(&self, from: u64, len: u64) -> Self {
+        match self {
+            Self::File { file, path, span } => {
+                let span = Span { at: span.at + from, len };
+                Self::File { file: file.clone(), path: path.clone(), span }
+            }
+            Self::Bytes(bytes) => {
+                Self::Bytes(Rc::new(bytes[from as usize..(from + len) as usize].to_vec()))
+            }
+        }
+    }
 }
 
 impl Input {
@@ -49,17 +82,74 @@ impl Input {
             let sentence = "is not a regular file, which can be read from any place. Save it first";
             return Err(stop(format!("{} {sentence}.", path.display())));
         }
-        let file = File::open(path).map_err(failed)?;
-        Ok(Self { file, size: meta.len(), path: path.to_owned() })
+        let file = Rc::new(RefCell::new(File::open(path).map_err(failed)?));
+        let size = meta.len();
+        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let span = Span { at: 0, len: size };
+        let part = Part::File { file, path: Rc::new(path.to_owned()), span };
+        Ok(Self { parts: vec![(0, part)], size, name })
     }
 
+    /// Inputs one behind the other, as recipes of several inputs count.
+    pub(crate) fn joined(inputs: Vec<Self>) -> Self {
+        let mut all = Self { parts: Vec::new(), size: 0, name: String::new() };
+        for input in inputs {
+            if all.name.is_empty() {
+                all.name.clone_from(&input.name);
+            }
+            input.parts.into_iter().for_each(|(_, part)| all.push(part));
+        }
+        all
+    }
+
+    /// What a recipe of copies makes of it.
+    pub(crate) fn stitched(&self, recipe: &Stitched) -> Self {
+        let mut out = Self { parts: Vec::new(), size: 0, name: self.name.clone() };
+        for piece in recipe.pieces() {
+            match piece {
+                Piece::Bytes(bytes) => out.push(Part::Bytes(Rc::new(bytes.clone()))),
+                Piece::Copy(span) => self.overlapping(*span).for_each(|part| out.push(part)),
+                Piece::Work { .. } => {}
+            }
+        }
+        out
+    }
+
+    fn push(&mut self, part: Part) {
+        let at = self.size;
+        self.size += part.len();
+        self.parts.push((at, part));
+    }
+
+    /// The parts of a span.
+    fn overlapping(&self, span: Span) -> impl Iterator<Item = Part> {
+        let first = self.parts.partition_point(|(at, part)| at + part.len() <= span.at);
+        let parts = self.parts[first..].iter().take_while(move |(at, _)| *at < span.end());
+        parts.map(move |(at, part)| {
+            let from = span.at.max(*at);
+            part.cut(from - at, span.end().min(at + part.len()) - from)
+        })
+    }
+
+    /// The bytes of a span, as far as there are any.
     pub(crate) fn read(&mut self, span: Span) -> Result<Vec<u8>, Stop> {
-        let mut bytes = Vec::with_capacity(span.len as usize);
-        let read = self
-            .file
-            .seek(SeekFrom::Start(span.at))
-            .and_then(|_| (&mut self.file).take(span.len).read_to_end(&mut bytes));
-        read.map_err(|e| stop(format!("{} cannot be read: {e}.", self.path.display())))?;
+        let mut bytes = Vec::with_capacity(span.len.min(self.size) as usize);
+        for part in self.overlapping(span) {
+            match part {
+                Part::Bytes(own) => bytes.extend_from_slice(&own),
+                Part::File { file, path, span } => {
+                    let mut file = file.borrow_mut();
+                    let read = file
+                        .seek(SeekFrom::Start(span.at))
+                        .and_then(|_| (&mut *file).take(span.len).read_to_end(&mut bytes));
+                    let read =
+                        read.map_err(|e| stop(format!("{} cannot be read: {e}.", path.display())))?;
+                    if (read as u64) < span.len {
+                        break; // it ended early
+                    }
+                }
+            }
+        }
         Ok(bytes)
     }
 
@@ -67,8 +157,7 @@ impl Input {
     pub(crate) fn read_text(&mut self) -> Result<Vec<u8>, Stop> {
         let most = ismvault::bytes::limits::TEXT as u64;
         if self.size > most {
-            let sentence =
-                format!("{} is too large for a manifest or a header", self.path.display());
+            let sentence = format!("{} is too large for a manifest or a header", self.name);
             return Err(stop(format!("{sentence}: {} bytes, at most {most} are read.", self.size)));
         }
         self.read_whole(Span { at: 0, len: self.size })
@@ -89,11 +178,21 @@ impl Input {
         Ok(inspector.into_movie())
     }
 
-    /// Realises a recipe into a temporary file beside `output`.
-    pub(crate) fn write<R: Recipe>(&mut self, recipe: R, output: &Path) -> Result<Written, Stop> {
+    /// Reads what a recipe must know first.
+    pub(crate) fn ready<R: Recipe>(&mut self, recipe: R) -> Result<R, Stop> {
         let mut planner = Planner::new(recipe);
         self.drive(&mut planner)?;
-        let recipe = planner.finish()?;
+        Ok(planner.finish()?)
+    }
+
+    /// Realises a recipe into a temporary file beside `output`. `wrote` hears of
+    /// all that is written, in order.
+    pub(crate) fn write<R: Recipe>(
+        &mut self,
+        recipe: &R,
+        output: &Path,
+        wrote: impl Fn(&[u8]),
+    ) -> Result<Written, Stop> {
         let failed = |e: io::Error| stop(format!("{} cannot be written: {e}.", output.display()));
         // Through a link to what it points at.
         let output = output.canonicalize().unwrap_or_else(|_| output.to_owned());
@@ -106,9 +205,12 @@ impl Input {
         usual_permissions(&mut builder);
         let mut file = builder.tempfile_in(folder).map_err(failed)?;
         let len = recipe::run(
-            &recipe,
+            recipe,
             |span| self.read_whole(span),
-            |bytes| file.write_all(bytes).map_err(failed),
+            |bytes| {
+                wrote(bytes);
+                file.write_all(bytes).map_err(failed)
+            },
         )?;
         file.flush().map_err(failed)?;
         Ok(Written { file, output, len })
@@ -119,7 +221,7 @@ impl Input {
         if bytes.len() as u64 == span.len {
             return Ok(bytes);
         }
-        Err(stop(format!("{} ended while it was read. Was it changed?", self.path.display())))
+        Err(stop(format!("{} ended while it was read. Was it changed?", self.name)))
     }
 }
 
@@ -127,18 +229,34 @@ impl Input {
 pub(crate) struct Written {
     file: tempfile::NamedTempFile,
     output: PathBuf,
-    len: u64,
+    pub(crate) len: u64,
 }
 
 impl Written {
     /// Gives the output its name, and says so.
-    pub(crate) fn keep(self, force: bool) -> Result<(), Stop> {
-        let Self { file, output, len } = self;
+    pub(crate) fn keep(self, force: bool) -> Result<PathBuf, Stop> {
+        let len = self.len;
+        let output = self.keep_silently(force)?;
+        eprintln!("Wrote {} ({len} bytes).", output.display());
+        Ok(output)
+    }
+
+    /// Gives the output its name.
+    pub(crate) fn keep_silently(self, force: bool) -> Result<PathBuf, Stop> {
+        let Self { file, output, .. } = self;
         let kept = if force { file.persist(&output) } else { file.persist_noclobber(&output) };
         kept.map_err(|e| stop(format!("{} cannot be written: {}.", output.display(), e.error)))?;
-        eprintln!("Wrote {} ({len} bytes).", output.display());
-        Ok(())
+        Ok(output)
     }
+}
+
+/// Writes a small file that is whole at once, such as a manifest.
+pub(crate) fn write_small(path: &Path, text: &[u8], force: bool) -> Result<(), Stop> {
+    let failed = |e: io::Error| stop(format!("{} cannot be written: {e}.", path.display()));
+    if path.exists() && !force {
+        return Err(stop(format!("{} exists. Add --force to overwrite it.", path.display())));
+    }
+    std::fs::write(path, text).map_err(failed)
 }
 
 /// A temporary file is private; this one becomes a file like any other, under

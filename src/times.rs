@@ -7,7 +7,7 @@ use crate::model::Movie;
 /// time if one begins before zero (ffmpeg's AAC priming), for `tfdt` has no
 /// sign and they must stay together; but not where some have a `tfdt` already.
 /// Also gives that time, in [`COMMON_SCALE`].
-pub(super) fn decode_times(movie: &Movie) -> (Vec<Vec<u64>>, i64) {
+pub(crate) fn decode_times(movie: &Movie) -> (Vec<Vec<u64>>, i64) {
     let mut ends: Vec<(u32, i64)> = Vec::new();
     let mut earliest = 0;
     let mut any_tfdt = false;
@@ -48,13 +48,13 @@ pub(super) fn decode_times(movie: &Movie) -> (Vec<Vec<u64>>, i64) {
 
 /// Ticks a second in which times of different tracks are compared: Smooth
 /// Streaming's own.
-pub(super) const COMMON_SCALE: u32 = 10_000_000;
+pub(crate) const COMMON_SCALE: u32 = 10_000_000;
 
 /// Seconds before zero that a track may begin. One that says more is wrong, and
 /// its times are counted from zero.
 const EARLIEST: i64 = 60;
 
-fn to_scale(time: i64, from: u32, to: u32) -> i64 {
+pub(crate) fn to_scale(time: i64, from: u32, to: u32) -> i64 {
     let scaled = i128::from(time) * i128::from(to) / i128::from(from.max(1));
     scaled.try_into().unwrap_or(if time < 0 { i64::MIN } else { i64::MAX })
 }

@@ -1,0 +1,176 @@
+//! `ismvault manifest`: manifests for files, and the files as the manifests
+//! need them.
+
+use crate::host::{Input, Stop, print, stop, to_json, write_small};
+use crate::make::stitch;
+use clap::{Args, ValueEnum};
+use ismvault::Span;
+use ismvault::model::{Movie, TrackKind};
+use ismvault::mux::{Mux, MuxInput, MuxOptions};
+use ismvault::protect::Profile;
+use ismvault::publish::{Addressing, Rendition, Written, dash, hls, segments, smooth};
+use serde::Serialize;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+#[derive(Args)]
+pub(crate) struct ManifestArgs {
+    /// The files, one for each bitrate.
+    #[arg(required = true)]
+    inputs: Vec<PathBuf>,
+    /// The folder to write to; it is made if it is not there.
+    #[arg(long)]
+    out: PathBuf,
+    /// Which manifests.
+    #[arg(long, value_enum)]
+    format: Format,
+    /// For DASH: each fragment as a file of its own, with an address like Smooth
+    /// Streaming's.
+    #[arg(long)]
+    segments: bool,
+    /// Overwrite what is there.
+    #[arg(long)]
+    force: bool,
+    /// Print the result as JSON.
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Format {
+    /// .ism and .ismc.
+    Ism,
+    /// .mpd.
+    Dash,
+    /// .m3u8.
+    Hls,
+}
+
+#[derive(Serialize)]
+struct Result_ {
+    manifests: Vec<PathBuf>,
+    media: Vec<PathBuf>,
+}
+
+/// A file as a manifest needs it.
+struct Media {
+    name: String,
+    input: Input,
+    movie: Movie,
+    /// Whether it is in the folder already.
+    there: bool,
+}
+
+pub(crate) fn manifest(args: &ManifestArgs) -> Result<ExitCode, Stop> {
+    let failed = |e| stop(format!("{} cannot be made: {e}.", args.out.display()));
+    std::fs::create_dir_all(&args.out).map_err(failed)?;
+    let mut media = Vec::new();
+    for path in &args.inputs {
+        let mut input = Input::open(path)?;
+        let movie = input.inspect()?;
+        let stem = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+        if args.format == Format::Ism {
+            media.push(as_smooth(args, path, &stem, input, movie)?);
+        } else {
+            by_track(&stem, &mut input, &movie, &mut media)?;
+        }
+    }
+    let first = args.inputs.first().and_then(|path| path.file_stem());
+    let title = first.unwrap_or_default().to_string_lossy().into_owned();
+    let renditions: Vec<Rendition<'_>> =
+        media.iter().map(|m| Rendition { file: &m.name, movie: &m.movie }).collect();
+    let written: Vec<Written> = match args.format {
+        Format::Ism => smooth(&title, &renditions)?.to_vec(),
+        Format::Dash if args.segments => vec![dash(&title, &renditions, Addressing::Templates)?],
+        Format::Dash => vec![dash(&title, &renditions, Addressing::Index)?],
+        Format::Hls => hls(&title, &renditions)?,
+    };
+    let split = match args.format == Format::Dash && args.segments {
+        true => segments(&renditions)?,
+        false => Vec::new(),
+    };
+    let mut result = Result_ { manifests: Vec::new(), media: Vec::new() };
+    // The media first: a manifest names what is there.
+    for (file, name, span) in &split {
+        let Some(from) = media.iter_mut().find(|m| m.name == *file) else { continue };
+        let path = args.out.join(name);
+        if let Some(folder) = path.parent() {
+            std::fs::create_dir_all(folder).map_err(failed)?;
+        }
+        write_small(&path, &from.input.read_whole(*span)?, args.force)?;
+        result.media.push(path);
+    }
+    for one in media.iter_mut().filter(|m| split.is_empty() && !m.there) {
+        let path = args.out.join(&one.name);
+        let whole = Whole(vec![ismvault::Piece::Copy(Span { at: 0, len: one.input.size })]);
+        if path.exists() && !args.force {
+            return Err(stop(format!("{} exists. Add --force to overwrite it.", path.display())));
+        }
+        one.input.write(&whole, &path, |_| {})?.keep_silently(args.force)?;
+        result.media.push(path);
+    }
+    for one in &written {
+        let path = args.out.join(&one.name);
+        write_small(&path, one.text.as_bytes(), args.force)?;
+        result.manifests.push(path);
+    }
+    if args.json {
+        print(&to_json(&result)?)?;
+    } else {
+        for path in result.manifests.iter().chain(&result.media) {
+            eprintln!("Wrote {}.", path.display());
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// A file as it is.
+struct Whole(Vec<ismvault::Piece>);
+
+impl ismvault::Recipe for Whole {
+    fn pieces(&self) -> &[ismvault::Piece] {
+        &self.0
+    }
+
+    fn work(&self, unit: usize, _: Vec<u8>) -> ismvault::Result<Vec<u8>> {
+        Err(ismvault::Error::misuse("no_such_unit", format!("There is no unit {unit}.")))
+    }
+}
+
+/// A Smooth Streaming server takes files called .ismv, or .isma without video.
+fn as_smooth(
+    args: &ManifestArgs,
+    path: &Path,
+    stem: &str,
+    input: Input,
+    movie: Movie,
+) -> Result<Media, Stop> {
+    let video = movie.tracks.iter().any(|track| track.kind == TrackKind::Video);
+    let name = format!("{stem}.{}", if video { "ismv" } else { "isma" });
+    let canonical = |path: &Path| path.canonicalize().ok();
+    let there = canonical(path).is_some() && canonical(path) == canonical(&args.out.join(&name));
+    Ok(Media { name, input, movie, there })
+}
+
+/// DASH and HLS take files of one track with a segment index.
+fn by_track(
+    stem: &str,
+    input: &mut Input,
+    movie: &Movie,
+    media: &mut Vec<Media>,
+) -> Result<(), Stop> {
+    for track in movie.tracks.iter().filter(|track| track.totals.samples > 0) {
+        let scheme = track.protection().and_then(|protection| protection.scheme);
+        let piff = scheme.is_some_and(|scheme| &scheme.0 == b"piff");
+        let profile = if piff { Some(Profile::parse("dual")?) } else { None };
+        let ids = [track.id];
+        let one = MuxInput { name: &input.name.clone(), movie, at: 0, tracks: Some(&ids) };
+        let options = MuxOptions { profile, sidx: true, mend: false };
+        let (recipe, _) = stitch(input, Mux::new(&[one], options)?)?;
+        let mut own = input.stitched(&recipe);
+        let movie = own.inspect()?;
+        let name = format!("{stem}_{}{}.mp4", track.kind.word(), track.id);
+        media.push(Media { name, input: own, movie, there: false });
+    }
+    Ok(())
+}

@@ -1,0 +1,710 @@
+//! Files made into one, by boxes alone: tracks of several files interleaved, a
+//! file put in order, its protection in other boxes. Samples are copied as they
+//! are, so a host can offer the result at once.
+
+use crate::Span;
+use crate::boxes::Mp4Box as _;
+use crate::boxes::fragment::{Mfhd, Saio, Saiz, Tfhd};
+use crate::boxes::movie::{Ftyp, Mvhd, Tkhd, Trex};
+use crate::boxes::piff::Tfrf;
+use crate::boxes::protection::{PIFF_PSSH, PIFF_SENC, Pssh, SENC};
+use crate::boxes::tables::Elst;
+use crate::boxes::tree::Node;
+use crate::compose::{Layout, Part};
+use crate::envelopes::add_brands;
+use crate::error::{Error, Result};
+use crate::ids::BoxType;
+use crate::model::{
+    AtHand, Fragment, FragmentRun, Movie, Track, TrackFragment, TrackKind, bitrate,
+    is_protection_aux, read_fragment,
+};
+use crate::profile::{PROFILES, Profile};
+use crate::rebox;
+use crate::recipe::{Gather, Stitched};
+use crate::rewrite::check_intact;
+use crate::set::FileSet;
+use crate::times::to_scale;
+use crate::{Session, Step};
+use serde::Serialize;
+
+/// A file that goes into the output.
+#[derive(Clone, Copy, Debug)]
+pub struct MuxInput<'a> {
+    /// Its name, for messages.
+    pub name: &'a str,
+    /// What it has.
+    pub movie: &'a Movie,
+    /// Where its first byte is; several inputs lie one behind the other.
+    pub at: u64,
+    /// Which tracks; none for all.
+    pub tracks: Option<&'a [u32]>,
+}
+
+/// Which tracks of a set go into one file.
+#[derive(Clone, Debug, Default)]
+pub struct Choice {
+    /// The file with the video; none for the best.
+    pub video: Option<String>,
+    /// Bits a second that the video may have at most.
+    pub under: Option<u64>,
+    /// Lines that the video may have at most.
+    pub height: Option<u16>,
+    /// Languages of the audio; none for one track of each language.
+    pub audio: Option<Vec<String>>,
+    /// Whether text goes in too.
+    pub text: bool,
+}
+
+/// A track of a set, as it can be chosen.
+#[derive(Clone, Debug, Serialize)]
+pub struct Candidate {
+    /// Number of its file.
+    pub file: usize,
+    /// Its own number.
+    pub track: u32,
+    /// What it is.
+    pub kind: TrackKind,
+    /// Its language.
+    pub language: String,
+    /// Bits a second, measured.
+    pub bitrate: u64,
+    /// Width and height.
+    pub dimensions: Option<(u16, u16)>,
+    /// Its codec.
+    pub codec: String,
+}
+
+/// Every track of a set that can go into one file, the best of each kind first.
+pub fn candidates(files: &[(&str, &Movie)]) -> Vec<Candidate> {
+    let mut found = Vec::new();
+    for (file, (_, movie)) in files.iter().enumerate() {
+        for track in movie.tracks.iter().filter(|track| track.totals.samples > 0) {
+            let totals = &track.totals;
+            found.push(Candidate {
+                file,
+                track: track.id,
+                kind: track.kind,
+                language: track.language.clone(),
+                bitrate: bitrate(totals.bytes, totals.duration, track.timescale).unwrap_or(0),
+                dimensions: track.codec().and_then(|codec| codec.dimensions),
+                codec: track.codec().map(|codec| codec.string.clone()).unwrap_or_default(),
+            });
+        }
+    }
+    found.sort_by_key(|c| (rank(c.kind), std::cmp::Reverse(c.bitrate), c.file, c.track));
+    found
+}
+
+fn rank(kind: TrackKind) -> u8 {
+    match kind {
+        TrackKind::Video => 0,
+        TrackKind::Audio => 1,
+        TrackKind::Text => 2,
+        TrackKind::Other => 3,
+    }
+}
+
+/// The tracks a choice means: of each file that has some, their numbers.
+pub fn choose(files: &[(&str, &Movie)], choice: &Choice) -> Result<Vec<(usize, Vec<u32>)>> {
+    let all = candidates(files);
+    let videos: Vec<&Candidate> = all.iter().filter(|c| c.kind == TrackKind::Video).collect();
+    let mut chosen = Vec::new();
+    if let Some(name) = &choice.video {
+        let video = videos.iter().find(|c| files[c.file].0.eq_ignore_ascii_case(name));
+        chosen.push(*video.ok_or_else(|| {
+            Error::misuse("no_such_file", format!("There is no video in a file called {name}."))
+        })?);
+    } else if !videos.is_empty() {
+        let fits = |c: &&&Candidate| {
+            choice.under.is_none_or(|most| c.bitrate <= most)
+                && choice.height.is_none_or(|most| c.dimensions.is_some_and(|(_, h)| h <= most))
+        };
+        chosen.push(*videos.iter().find(fits).ok_or_else(|| {
+            let have: Vec<String> = videos
+                .iter()
+                .map(|c| {
+                    let lines = c.dimensions.map_or(0, |(_, lines)| lines);
+                    format!("{} kbit/s with {lines} lines", c.bitrate / 1000)
+                })
+                .collect();
+            let sentence = format!("No video is that small; there are {}.", have.join(", "));
+            Error::misuse("no_such_bitrate", sentence)
+        })?);
+    }
+    // Audio of the video's own file comes before the same from elsewhere.
+    let home = chosen.first().map(|video| video.file);
+    let mut audio: Vec<&Candidate> = all.iter().filter(|c| c.kind == TrackKind::Audio).collect();
+    audio.sort_by_key(|c| Some(c.file) != home);
+    let wanted = |c: &Candidate| {
+        choice
+            .audio
+            .as_ref()
+            .is_none_or(|list| list.iter().any(|l| l.eq_ignore_ascii_case(&c.language)))
+    };
+    let mut languages: Vec<&str> = Vec::new();
+    for candidate in audio.iter().filter(|c| wanted(c)) {
+        if !languages.contains(&candidate.language.as_str()) {
+            languages.push(&candidate.language);
+            chosen.push(candidate);
+        }
+    }
+    for language in choice.audio.iter().flatten() {
+        if !languages.iter().any(|known| known.eq_ignore_ascii_case(language)) {
+            let have: Vec<&str> = audio.iter().map(|c| c.language.as_str()).collect();
+            let sentence = format!(
+                "There is no audio in the language {language}; there is {}.",
+                have.join(", ")
+            );
+            return Err(Error::misuse("no_such_language", sentence));
+        }
+    }
+    if choice.text {
+        chosen.extend(all.iter().filter(|c| c.kind == TrackKind::Text));
+    }
+    let mut inputs: Vec<(usize, Vec<u32>)> = Vec::new();
+    for candidate in chosen {
+        match inputs.iter_mut().find(|(file, _)| *file == candidate.file) {
+            Some((_, tracks)) => tracks.push(candidate.track),
+            None => inputs.push((candidate.file, vec![candidate.track])),
+        }
+    }
+    Ok(inputs)
+}
+
+/// Refuses a set whose manifest says other fragments than its files have.
+pub fn check_set(set: &FileSet<'_>) -> Result<()> {
+    const GRAVE: [&str; 3] = ["chunks_differ", "track_id_mismatch", "manifest_file_missing"];
+    let found = set.check();
+    let Some(finding) = found.iter().find(|finding| GRAVE.contains(&finding.check.id)) else {
+        return Ok(());
+    };
+    let file = finding.file.clone().unwrap_or_default();
+    let mut error = Error::misuse(
+        finding.check.id,
+        format!("{file}: {} They do not fit together.", finding.message),
+    );
+    (error.at, error.path) = (finding.at, finding.path.clone());
+    Err(error)
+}
+
+/// What the output is to be.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct MuxOptions {
+    /// Whose boxes of protection are written; none to keep those that are there.
+    pub profile: Option<&'static Profile>,
+    /// Whether an output of one track gets a segment index (`sidx`).
+    pub sidx: bool,
+    /// Whether a file that ends too early is taken as far as it is whole.
+    pub mend: bool,
+}
+
+/// A [`Session`] that reads the `moof`s of its inputs, and then gives the output.
+#[derive(Debug)]
+pub struct Mux {
+    layout: Layout,
+    files: Vec<File>,
+    /// For each span to be read, whose `moof` it is, and when it begins and how
+    /// long it lasts where the fragment itself does not tell.
+    of: Vec<Told>,
+    gather: Gather,
+    profile: Option<&'static Profile>,
+    sentences: Vec<String>,
+}
+
+/// The number of an input, a time, and a duration.
+type Told = (usize, Option<i64>, Option<u64>);
+
+/// What is needed of an input while its fragments are read.
+#[derive(Debug)]
+pub(crate) struct File {
+    pub(crate) name: String,
+    pub(crate) at: u64,
+    pub(crate) end: u64,
+    /// Its tracks as they are, and their numbers in the output.
+    pub(crate) tracks: Vec<(Track, u32)>,
+    pub(crate) trexes: Vec<Trex>,
+}
+
+impl Mux {
+    /// Decides everything that does not need the fragments.
+    pub fn new(inputs: &[MuxInput<'_>], options: MuxOptions) -> Result<Self> {
+        let mut sentences = Vec::new();
+        for input in inputs {
+            check_input(input, options.mend, &mut sentences).map_err(|e| named(e, input.name))?;
+        }
+        let mut files = Vec::new();
+        let mut next = 1;
+        for input in inputs {
+            let mut tracks = Vec::new();
+            for track in chosen(input)? {
+                tracks.push((track.clone(), next));
+                next += 1;
+            }
+            files.push(File {
+                name: input.name.to_owned(),
+                at: input.at,
+                end: input.at + input.movie.size,
+                tracks,
+                trexes: input.movie.tracks.iter().filter_map(|track| track.trex).collect(),
+            });
+        }
+        if let ([file], true) = (&mut files[..], inputs.len() == 1) {
+            // A file by itself keeps its numbers.
+            file.tracks.iter_mut().for_each(|(track, id)| *id = track.id);
+        }
+        check_fit(inputs, &files)?;
+        let all: Vec<&Track> = files.iter().flat_map(|f| &f.tracks).map(|(t, _)| t).collect();
+        if all.is_empty() {
+            return Err(Error::misuse("no_tracks", "No track was chosen. Name one at least."));
+        }
+        if let Some(profile) = options.profile {
+            rebox::check(&all, profile)?;
+        }
+        let renumbered: Vec<Track> = files
+            .iter()
+            .flat_map(|file| &file.tracks)
+            .map(|(track, id)| Track { id: *id, ..track.clone() })
+            .collect();
+        let mut moov = joined_moov(inputs, &files)?;
+        let mut ftyp =
+            inputs.iter().find_map(|input| input.movie.ftyp.clone()).unwrap_or_else(Ftyp::missing);
+        add_brands(&mut ftyp, &[*b"iso6"]);
+        if let Some(profile) = options.profile {
+            rebox::moov(&mut moov, &renumbered.iter().collect::<Vec<_>>(), profile)?;
+            add_brands(&mut ftyp, profile.brands);
+            if !profile.piff {
+                ftyp.compatible.retain(|brand| &brand.0 != b"piff");
+            }
+        }
+        let mut of = Vec::new();
+        let mut spans = Vec::new();
+        for (index, (input, file)) in inputs.iter().zip(&files).enumerate() {
+            let ids: Vec<u32> = file.tracks.iter().map(|(track, _)| track.id).collect();
+            for fragment in whole_fragments(input) {
+                if fragment.runs.iter().any(|run| ids.contains(&run.track_id) && run.samples > 0) {
+                    of.push((index, None, None));
+                    spans.push(Span { at: input.at + fragment.moof.at, ..fragment.moof });
+                }
+            }
+        }
+        let layout = Layout {
+            ftyp,
+            moov,
+            tracks: renumbered,
+            parts: Vec::new(),
+            tfdt: options.profile.is_none_or(|profile| profile.iso),
+            sidx: options.sidx,
+        };
+        let gather = Gather::new(spans);
+        Ok(Self { layout, files, of, gather, profile: options.profile, sentences })
+    }
+
+    /// Of fragments whose `moov` was made for them.
+    pub(crate) fn of_fragments(
+        layout: Layout,
+        files: Vec<File>,
+        of: Vec<Told>,
+        spans: Vec<Span>,
+        sentences: Vec<String>,
+    ) -> Self {
+        Self { layout, files, of, gather: Gather::new(spans), profile: None, sentences }
+    }
+
+    /// What the user may want to know before.
+    pub fn sentences(&self) -> &[String] {
+        &self.sentences
+    }
+
+    /// Fragments read, of how many.
+    pub fn progress(&self) -> (usize, usize) {
+        self.gather.progress()
+    }
+
+    /// The output; an error before [`Step::Done`] was given.
+    pub fn finish(self) -> Result<Stitched> {
+        let (done, all) = self.gather.progress();
+        if done < all {
+            return Err(Error::misuse("not_planned", "The plan is not finished."));
+        }
+        let names: Vec<(u64, String)> =
+            self.files.iter().map(|file| (file.at, file.name.clone())).collect();
+        self.layout.stitch().map_err(|mut error| {
+            // Offsets are told as the file has them.
+            let file = names.iter().rev().find(|(at, _)| error.at.is_some_and(|e| e >= *at));
+            if let (Some((at, name)), Some(place)) = (file, error.at) {
+                error.at = Some(place - at);
+                error = named(error, name);
+            }
+            error
+        })
+    }
+}
+
+impl Session for Mux {
+    fn step(&mut self) -> Result<Step> {
+        Ok(self.gather.step())
+    }
+
+    fn feed(&mut self, bytes: &[u8]) -> Result<()> {
+        let Self { gather, files, of, layout, profile, .. } = self;
+        gather.feed(bytes, |number, at, bytes| {
+            let (file, time, duration) = of[number];
+            let file = &files[file];
+            take(file, at, &bytes, *profile, (time, duration), &mut layout.parts).map_err(
+                |mut error| {
+                    error.at = error.at.map(|at| at.saturating_sub(file.at));
+                    named(error, &file.name)
+                },
+            )
+        })
+    }
+}
+
+fn named(mut error: Error, name: &str) -> Error {
+    if !name.is_empty() && !error.message.starts_with(name) {
+        error.message = format!("{name}: {}", error.message);
+    }
+    error
+}
+
+/// Takes in the `moof` of one fragment.
+fn take(
+    file: &File,
+    at: u64,
+    bytes: &[u8],
+    profile: Option<&Profile>,
+    (time, duration): (Option<i64>, Option<u64>),
+    parts: &mut Vec<Part>,
+) -> Result<()> {
+    let mut problems = Vec::new();
+    let mut moof = Node::read(bytes, at, &mut problems)?;
+    if let Some(problem) = problems.into_iter().next() {
+        return Err(problem);
+    }
+    count_from_all(&mut moof, file.at)?;
+    let trex = |id| file.trexes.iter().find(|trex| trex.track_id == id);
+    let fragments = read_fragment(&moof, trex)?;
+    let runs = Fragment::new(&moof, &fragments).runs;
+    let others = moof
+        .children()
+        .iter()
+        .filter(|node| ![Mfhd::KIND, BoxType::code(b"traf")].contains(&node.kind));
+    let mut beside: Vec<Node> = others.cloned().collect();
+    let at_hand = AtHand { at, bytes };
+    let trafs = moof.all(BoxType::code(b"traf"));
+    for ((traf, fragment), run) in trafs.zip(&fragments).zip(runs) {
+        let chosen = file.tracks.iter().find(|(track, _)| track.id == run.track_id);
+        let Some((track, id)) = chosen.filter(|_| run.samples > 0) else { continue };
+        let mut traf = traf.clone();
+        match profile {
+            Some(profile) => rebox::traf(&mut traf, track, fragment, at_hand, profile)?,
+            None => keep_infos(&mut traf, track, fragment, at_hand)?,
+        }
+        if let Some(children) = traf.children_mut() {
+            // Information about samples that is not copied with them, and what
+            // only a live stream has.
+            children.retain(|node| {
+                let aux = [Saiz::KIND, Saio::KIND].contains(&node.kind);
+                !(aux && !is_protection_aux(node)) && node.kind != Tfrf::KIND
+            });
+        }
+        let (runs, media) = media(fragment, file)?;
+        let mut run = FragmentRun { track_id: *id, ..run };
+        if run.duration == 0 {
+            let whole = run.tfxd.map(|(_, duration)| duration).or(duration).unwrap_or(0);
+            run.duration = spread(&mut traf, whole, run.samples)?;
+        }
+        run.decode_time = run.decode_time.or(time);
+        parts.push(Part { traf, run, runs, media, beside: std::mem::take(&mut beside), at });
+    }
+    Ok(())
+}
+
+/// Gives the samples of a `traf` without durations an equal part of `whole`
+/// each, and says how long they last then.
+fn spread(traf: &mut Node, whole: u64, samples: u32) -> Result<u64> {
+    let each = u32::try_from(whole / u64::from(samples.max(1))).unwrap_or(u32::MAX);
+    for node in traf.children_mut().into_iter().flatten().filter(|n| n.kind == Tfhd::KIND) {
+        *node = Tfhd { sample_duration: Some(each), ..Tfhd::parse(node)? }.to_node();
+    }
+    Ok(u64::from(each) * u64::from(samples))
+}
+
+/// Makes offsets that count from the start of a file count from the start of
+/// all inputs.
+fn count_from_all(moof: &mut Node, start: u64) -> Result<()> {
+    let trafs = moof.children_mut().into_iter().flatten();
+    for node in trafs.filter_map(Node::children_mut).flatten().filter(|n| n.kind == Tfhd::KIND) {
+        let mut tfhd = Tfhd::parse(node)?;
+        if let Some(base) = &mut tfhd.base_data_offset {
+            *base = base.saturating_add(start);
+            *node = Node { at: node.at, ..tfhd.to_node() };
+        }
+    }
+    Ok(())
+}
+
+/// Keeps IVs that `saio` finds outside of `senc`, by writing a `senc`.
+fn keep_infos(
+    traf: &mut Node,
+    track: &Track,
+    fragment: &TrackFragment,
+    at_hand: AtHand<'_>,
+) -> Result<()> {
+    let has = |kinds: &[BoxType]| traf.children().iter().any(|n| kinds.contains(&n.kind));
+    if track.protection().is_some() && !has(&[SENC, PIFF_SENC]) && has(&[Saio::KIND]) {
+        let own = PROFILES.iter().find(|profile| profile.iso && !profile.piff);
+        if let Some(profile) = own {
+            rebox::traf(traf, track, fragment, at_hand, profile)?;
+        }
+    }
+    Ok(())
+}
+
+/// Where the samples of a `traf` lie: of each run how many bytes, and the spans.
+fn media(fragment: &TrackFragment, file: &File) -> Result<(Vec<u64>, Vec<Span>)> {
+    let mut samples = fragment.samples.iter();
+    let (mut runs, mut media) = (Vec::new(), Vec::<Span>::new());
+    for (at, count) in &fragment.runs {
+        let len = samples.by_ref().take(*count).map(|sample| u64::from(sample.size)).sum();
+        runs.push(len);
+        let span = Span { at: *at, len };
+        if len == 0 {
+            continue;
+        }
+        if span.at < file.at || span.end() > file.end {
+            let sentence = "The samples of this fragment lie outside of the file.";
+            return Err(Error::malformed("data_outside", sentence).at(fragment.moof_at));
+        }
+        match media.last_mut() {
+            Some(last) if last.end() == span.at => last.len += span.len,
+            _ => media.push(span),
+        }
+    }
+    Ok((runs, media))
+}
+
+/// The fragments before the place where a file is damaged, if it is.
+fn whole_fragments<'a>(input: &MuxInput<'a>) -> impl Iterator<Item = &'a Fragment> {
+    let end = input.movie.damage.as_ref().and_then(|damage| damage.at).unwrap_or(u64::MAX);
+    input.movie.fragments.iter().filter(move |fragment| fragment.span.end() <= end)
+}
+
+fn check_input(input: &MuxInput<'_>, mend: bool, sentences: &mut Vec<String>) -> Result<()> {
+    let movie = input.movie;
+    if movie.moov.is_none() {
+        return Err(match &movie.damage {
+            Some(damage) => {
+                Error { at: damage.at, ..Error::malformed("damaged", damage.message.clone()) }
+            }
+            None => Error::malformed(
+                "no_moov",
+                "It has no moov box. Fragments alone become a file with their client manifest: \
+                 ismvault assemble.",
+            ),
+        });
+    }
+    if let (true, Some(damage)) = (mend, &movie.damage) {
+        let whole = whole_fragments(input).count();
+        let lost = movie.fragments.len() - whole;
+        sentences.push(format!(
+            "The file is damaged: {} The {whole} fragments before that are kept{}.",
+            damage.message,
+            if lost > 0 {
+                format!(", {lost} that are not whole are left out")
+            } else {
+                String::new()
+            }
+        ));
+    } else {
+        check_intact(movie, "put together")?;
+    }
+    if let Some(track) = movie.tracks.iter().find(|track| track.listed > 0) {
+        return Err(Error::unsupported(
+            "progressive",
+            format!(
+                "moov lists {} samples of track {} itself: the file is progressive, at least in \
+                 part. Fragment it first: ismvault fragment IN -o OUT.",
+                track.listed, track.id
+            ),
+        ));
+    }
+    if whole_fragments(input).next().is_none() {
+        return Err(Error::unsupported("no_fragments", "It has no whole fragment."));
+    }
+    if let Some(track) = movie.tracks.iter().find(|track| track.timescale == 0) {
+        let sentence =
+            format!("Track {} has the timescale 0, so its times mean nothing.", track.id);
+        return Err(Error::malformed("timescale_zero", sentence));
+    }
+    if let Some(track) = movie.tracks_clear_with_ivs().next() {
+        return Err(Error::unsupported(
+            "clear_track_with_ivs",
+            format!(
+                "The fragments of track {} list IVs (senc), though moov says it is clear. Join \
+                 them to the header they belong to.",
+                track.id
+            ),
+        ));
+    }
+    Ok(())
+}
+
+/// The tracks asked for, or all that have samples.
+fn chosen<'a>(input: &MuxInput<'a>) -> Result<Vec<&'a Track>> {
+    let movie = input.movie;
+    let Some(ids) = input.tracks else {
+        return Ok(movie.tracks.iter().filter(|track| track.totals.samples > 0).collect());
+    };
+    ids.iter()
+        .map(|id| {
+            movie.track(*id).ok_or_else(|| {
+                let sentence = format!("There is no track {id} in it.");
+                named(Error::misuse("no_such_track", sentence), input.name)
+            })
+        })
+        .collect()
+}
+
+/// When a track begins and ends, and its longest fragment, in seconds.
+struct Extent {
+    from: f64,
+    to: f64,
+    longest: f64,
+    last_at: u64,
+}
+
+fn extent(input: &MuxInput<'_>, track: &Track) -> Option<Extent> {
+    let runs = || {
+        let all = whole_fragments(input).flat_map(|f| f.runs.iter().map(move |run| (f, run)));
+        all.filter(|(_, run)| run.track_id == track.id && run.samples > 0)
+    };
+    let scale = f64::from(track.timescale);
+    let from = runs().next()?.1.presentation_time().unwrap_or(0) as f64 / scale;
+    let length: u64 = runs().map(|(_, run)| run.duration).sum();
+    let longest = runs().map(|(_, run)| run.duration).max()? as f64 / scale;
+    let last_at = runs().last()?.0.moof.at;
+    Some(Extent { from, to: from + length as f64 / scale, longest, last_at })
+}
+
+/// Refuses tracks of different files that do not begin and end together, as
+/// those of one title do.
+fn check_fit(inputs: &[MuxInput<'_>], files: &[File]) -> Result<()> {
+    let mut known: Vec<(&str, &Track, Extent)> = Vec::new();
+    for (input, file) in inputs.iter().zip(files) {
+        let spoken = |track: &&Track| matches!(track.kind, TrackKind::Video | TrackKind::Audio);
+        for track in file.tracks.iter().map(|(track, _)| track).filter(spoken) {
+            let Some(own) = extent(input, track) else { continue };
+            let misfit = known.iter().find(|(name, _, other)| {
+                let room = 1.0 + 2.0 * own.longest.max(other.longest);
+                let apart = (own.from - other.from).abs().max((own.to - other.to).abs());
+                *name != input.name && apart > room
+            });
+            if let Some((name, other_track, other)) = misfit {
+                return Err(Error::misuse(
+                    "do_not_fit",
+                    format!(
+                        "{}: its {} lasts from {:.3} to {:.3} s, but the {} of {name} from {:.3} to \
+                         {:.3} s. They are not of one title, or one of them is not whole.",
+                        input.name,
+                        track.kind.word(),
+                        own.from,
+                        own.to,
+                        other_track.kind.word(),
+                        other.from,
+                        other.to
+                    ),
+                )
+                .at(own.last_at));
+            }
+            known.push((input.name, track, own));
+        }
+    }
+    Ok(())
+}
+
+/// One `moov` of the tracks that were chosen: the first input's, with theirs.
+fn joined_moov(inputs: &[MuxInput<'_>], files: &[File]) -> Result<Node> {
+    let mut moov: Option<Node> = None;
+    let (mut headers, mut traks, mut trexes) = (Vec::new(), Vec::new(), Vec::new());
+    let mut timescale = 0;
+    let is_header = |node: &Node| [Pssh::KIND, PIFF_PSSH].contains(&node.kind);
+    for (input, file) in inputs.iter().zip(files) {
+        let Some(own) = &input.movie.moov else { continue };
+        let mvhd: Mvhd = own.get()?;
+        if moov.is_none() {
+            moov = Some(own.clone());
+            timescale = mvhd.timescale;
+        }
+        if file.tracks.iter().any(|(track, _)| track.protection().is_some()) {
+            for node in own.children().iter().filter(|node| is_header(node)) {
+                let known =
+                    |other: &Node| (other.kind, &other.content) == (node.kind, &node.content);
+                if !headers.iter().any(known) {
+                    headers.push(node.clone());
+                }
+            }
+        }
+        for trak in own.all(BoxType::code(b"trak")) {
+            let tkhd: Tkhd = trak.get()?;
+            let chosen = file.tracks.iter().find(|(track, _)| track.id == tkhd.track_id);
+            let Some((track, id)) = chosen else { continue };
+            traks.push(renumbered(trak, tkhd, *id, mvhd.timescale, timescale)?);
+            let trex = track.trex.unwrap_or(Trex {
+                version_flags: 0,
+                track_id: *id,
+                sample_description_index: 1,
+                sample_duration: 0,
+                sample_size: 0,
+                sample_flags: 0,
+            });
+            trexes.push(Trex { track_id: *id, ..trex }.to_node());
+        }
+    }
+    let missing = || Error::malformed("no_moov", "No input has a moov box.");
+    let mut moov = moov.ok_or_else(missing)?;
+    let next = files.iter().flat_map(|f| &f.tracks).map(|(_, id)| id + 1).max().unwrap_or(1);
+    if let Some(children) = moov.children_mut() {
+        children.retain(|node| {
+            let replaced = [BoxType::code(b"trak"), BoxType::code(b"mvex")].contains(&node.kind);
+            !replaced && !is_header(node)
+        });
+        for node in children.iter_mut().filter(|node| node.kind == Mvhd::KIND) {
+            let mut mvhd = Mvhd::parse(node)?;
+            mvhd.rest[76..].copy_from_slice(&next.to_be_bytes());
+            *node = mvhd.to_node();
+        }
+        let at = children.iter().position(|n| n.kind == Mvhd::KIND).map_or(0, |i| i + 1);
+        let own = headers.into_iter().chain(traks).chain([Node::parent(b"mvex", trexes)]);
+        children.splice(at..at, own);
+    }
+    Ok(moov)
+}
+
+/// A `trak` with another number, its times in another timescale.
+fn renumbered(trak: &Node, tkhd: Tkhd, id: u32, from: u32, to: u32) -> Result<Node> {
+    let mut trak = trak.clone();
+    let scaled = |time: u64| match time {
+        u64::MAX => time,
+        _ if time == u64::from(u32::MAX) && tkhd.version == 0 => time,
+        _ => to_scale(time.min(i64::MAX as u64) as i64, from, to) as u64,
+    };
+    let duration = scaled(tkhd.duration);
+    let wide = tkhd.version == 1 || duration > u32::MAX.into();
+    let new = Tkhd { track_id: id, duration, version: u8::from(wide), ..tkhd };
+    if let Some(children) = trak.children_mut() {
+        // References would name tracks by numbers that are no more.
+        children.retain(|node| node.kind != BoxType::code(b"tref"));
+        for node in children.iter_mut().filter(|node| node.kind == Tkhd::KIND) {
+            *node = new.to_node();
+        }
+    }
+    if let Some(edts) = trak.path_mut(&[b"edts"]).and_then(Node::children_mut) {
+        for node in edts.iter_mut().filter(|node| node.kind == Elst::KIND) {
+            let mut elst = Elst::parse(node)?;
+            elst.entries.iter_mut().for_each(|edit| edit.duration = scaled(edit.duration));
+            *node = elst.to_node();
+        }
+    }
+    Ok(trak)
+}

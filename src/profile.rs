@@ -1,0 +1,86 @@
+//! Profiles: which boxes a protected file is written with.
+
+use crate::error::{Error, Result};
+
+/// Which boxes say that a file is protected, and how (facts §2.4).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Profile {
+    /// What users call it.
+    pub name: &'static str,
+    /// Who reads it.
+    pub purpose: &'static str,
+    /// What it writes, in the field's terms.
+    pub boxes: &'static str,
+    /// Of `schm`.
+    pub scheme: [u8; 4],
+    /// Of `schm`.
+    pub scheme_version: u32,
+    /// `tenc`, `senc`, `saiz`, `saio`, `pssh` and `tfdt` are written.
+    pub iso: bool,
+    /// The `uuid` forms of `tenc` and `senc` are written.
+    pub piff: bool,
+    /// AES-CBC with a constant IV and a pattern, not AES-CTR.
+    pub cbc: bool,
+    /// Brands that `ftyp` must have.
+    pub brands: &'static [[u8; 4]],
+}
+
+/// Every profile, the default first.
+pub const PROFILES: &[Profile] = &[
+    Profile {
+        name: "dual",
+        purpose: "PIFF and Common Encryption in one file: PlayReady clients, browsers, ffmpeg and Bento4 read it",
+        boxes: "scheme cenc; tenc and senc in both their ISO and PIFF forms, saiz, saio, tfdt; pssh for PlayReady and W3C Common",
+        scheme: *b"cenc",
+        scheme_version: 0x0001_0000,
+        iso: true,
+        piff: true,
+        cbc: false,
+        brands: &[*b"piff", *b"iso6"],
+    },
+    Profile {
+        name: "piff",
+        purpose: "PIFF 1.1 alone, for Smooth Streaming clients and servers",
+        boxes: "scheme piff 1.1; the uuid forms of tenc, senc and pssh",
+        scheme: *b"piff",
+        scheme_version: 0x0001_0001,
+        iso: false,
+        piff: true,
+        cbc: false,
+        brands: &[*b"piff"],
+    },
+    Profile {
+        name: "cenc",
+        purpose: "ISO Common Encryption alone, for DASH packagers and browsers",
+        boxes: "scheme cenc; tenc, senc, saiz, saio, tfdt; pssh for PlayReady and W3C Common",
+        scheme: *b"cenc",
+        scheme_version: 0x0001_0000,
+        iso: true,
+        piff: false,
+        cbc: false,
+        brands: &[*b"iso6"],
+    },
+    Profile {
+        name: "cbcs",
+        purpose: "Common Encryption with AES-CBC and a pattern, for FairPlay, Widevine, and PlayReady 4 and later",
+        boxes: "scheme cbcs; tenc with a constant IV, senc for video, saiz, saio, tfdt; pssh for PlayReady and W3C Common",
+        scheme: *b"cbcs",
+        scheme_version: 0x0001_0000,
+        iso: true,
+        piff: false,
+        cbc: true,
+        brands: &[*b"iso6"],
+    },
+];
+
+impl Profile {
+    /// The profile with this name.
+    pub fn parse(name: &str) -> Result<&'static Self> {
+        PROFILES.iter().find(|profile| profile.name == name).ok_or_else(|| {
+            Error::misuse(
+                "bad_profile",
+                format!("There is no profile \"{name}\". Choose dual, piff, cenc or cbcs."),
+            )
+        })
+    }
+}
