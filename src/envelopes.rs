@@ -73,8 +73,9 @@ pub(crate) fn add_senc(traf: &mut Node, profile: &Profile, senc: &Senc) {
     let mut boxes = Vec::new();
     if profile.iso {
         // Without saiz and saio readers take senc; with a size that does not
-        // fit, there is no right saiz.
-        if let Some(sizes) = sizes {
+        // fit there is no right saiz, and where samples have nothing to say
+        // (a constant IV, no subsamples) none is needed.
+        if let Some(sizes) = sizes.filter(|sizes| sizes.iter().any(|size| *size > 0)) {
             boxes.extend([Saiz::new(&sizes).to_node(), Saio::new(0).to_node()]);
         }
         boxes.push(senc.to_node_as(SENC));

@@ -88,8 +88,7 @@ fn a_seed_and_the_public_test_seed() {
     let seed = "XVBovsmzhP9gRIZxWfFta3VVRPzVEWmJsazEJ46I";
     let kid = Kid::parse(KID).unwrap();
     let key = ContentKey::from_seed(seed, kid).unwrap();
-    let file =
-        protect(&fixture("h264_aac.ismv"), &with_key(key)).unwrap();
+    let file = protect(&fixture("h264_aac.ismv"), &with_key(key)).unwrap();
     assert_eq!(verdicts(&file, seed), [Verdict::Proven; 2]);
     let found = diagnose(&file, "00112233445566778899aabbccddeeff");
     assert!(found[0].sentence.contains("Microsoft's public test seed"), "{}", found[0].sentence);

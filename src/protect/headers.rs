@@ -4,7 +4,7 @@ use super::{Options, TrackKey};
 use crate::boxes::Mp4Box as _;
 use crate::boxes::movie::Tkhd;
 use crate::boxes::protection::{PIFF_PSSH, Pssh, Tenc};
-use crate::boxes::tree::Node;
+use crate::boxes::tree::{Content, Node};
 use crate::drm::playready::{HeaderVersion, NewHeader, NewKey};
 use crate::drm::{COMMON, PLAYREADY, WIDEVINE, common_pssh, widevine};
 use crate::envelopes::{headers, insert_headers, sinf};
@@ -58,9 +58,10 @@ pub(super) struct Signal {
 pub(super) fn protected_moov(
     moov: &Node,
     signals: &[Signal],
-    profile: &Profile,
+    options: &Options,
     systems: &[Pssh],
 ) -> Result<Node> {
+    let profile = options.profile;
     let mut moov = moov.clone();
     if let Some(children) = moov.children_mut() {
         children.retain(|node| {
@@ -75,8 +76,19 @@ pub(super) fn protected_moov(
         let id = trak.get::<Tkhd>()?.track_id;
         let Some(signal) = signals.iter().find(|signal| signal.track == id) else { continue };
         let stsd = trak.path_mut(&[b"mdia", b"minf", b"stbl", b"stsd"]);
-        for entry in stsd.and_then(Node::children_mut).into_iter().flatten() {
+        let Some(Content::Parent { head, children, .. }) = stsd.map(|stsd| &mut stsd.content)
+        else {
+            continue;
+        };
+        // Fragments of the clear lead use the entries as they were, behind.
+        let clear = if options.clear_lead > 0 { children.clone() } else { Vec::new() };
+        for entry in children.iter_mut() {
             protect_entry(entry, signal, profile)?;
+        }
+        children.extend(clear);
+        let count = children.len() as u32;
+        if let Some(entry_count) = head.get_mut(4..8) {
+            entry_count.copy_from_slice(&count.to_be_bytes());
         }
     }
     Ok(moov)

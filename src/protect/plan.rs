@@ -13,12 +13,12 @@ use crate::cipher::{IvCounter, Method, SampleCipher, checksum_text, constant_iv}
 use crate::codec::Rule;
 use crate::compose::{insert_after, point_saio};
 use crate::drm::playready;
-use crate::envelopes::{add_clear_group, add_senc, with_brands};
+use crate::envelopes::{add_senc, with_brands};
 use crate::error::{Error, Result};
 use crate::ids::Kid;
 use crate::model::{Movie, Track, TrackFragment};
 use crate::recipe::{Piece, Recipe};
-use crate::rewrite::{Rewrite, Unit};
+use crate::rewrite::{Rewrite, Unit, replace};
 use crate::times::decode_times;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -123,7 +123,7 @@ impl Plan {
         let missing = || Error::malformed("no_moov", "The file has no moov box.");
         let source = movie.moov.as_ref().ok_or_else(missing)?;
         let headers = systems(options, playready.clone(), keys.iter().map(|key| key.kid).collect());
-        let moov = protected_moov(source, &signals, profile, &headers)?;
+        let moov = protected_moov(source, &signals, options, &headers)?;
         let ftyp = with_brands(movie.ftyp.as_ref(), profile);
         let rewrite = Rewrite::new(movie, &ftyp, &moov)?;
         let ids: Vec<u32> = tracks.iter().map(|track| track.id).collect();
@@ -222,17 +222,12 @@ impl Plan {
             }
             match map {
                 None => {}
-                Some((_, None)) if self.profile.iso => {
-                    add_clear_group(traf, fragment.samples.len() as u32);
+                Some((track, None)) => {
+                    let entry = track.entry_of(fragment) + track.rules.len() as u32;
+                    let tfhd = Tfhd { sample_description_index: Some(entry), ..fragment.tfhd };
+                    replace(traf, &tfhd.to_node());
                 }
-                // PIFF has no groups: a list of no IVs says that all is clear.
-                Some((_, None)) => add_senc(traf, self.profile, &Senc::new(Vec::new())),
-                Some((track, Some(infos))) => {
-                    let senc = Senc::new(infos);
-                    if track.constant_iv.is_none() || senc.has_subsamples() {
-                        add_senc(traf, self.profile, &senc);
-                    }
-                }
+                Some((_, Some(infos))) => add_senc(traf, self.profile, &Senc::new(infos)),
             }
         }
         if self.profile.iso {
@@ -250,7 +245,7 @@ impl Plan {
         bytes: &[u8],
         iv: &mut IvCounter,
     ) -> Result<Vec<SampleInfo>> {
-        let entry = fragment.tfhd.sample_description_index.unwrap_or(track.default_entry).max(1);
+        let entry = track.entry_of(fragment);
         let rule = track.rules.get(entry as usize - 1).ok_or_else(|| {
             Error::malformed(
                 "no_such_sample_entry",
@@ -306,6 +301,11 @@ impl TrackPlan {
             method: if cbc { Method::cbcs(pattern) } else { Method::CTR },
             constant_iv: cbc.then(|| constant_iv(options.random, track.id)),
         }
+    }
+
+    /// The sample entry that a fragment uses, from 1.
+    fn entry_of(&self, fragment: &TrackFragment) -> u32 {
+        fragment.tfhd.sample_description_index.unwrap_or(self.default_entry).max(1)
     }
 
     fn tenc(&self, kid: Kid, iv_size: u8) -> Tenc {
