@@ -32,6 +32,14 @@ pub struct FragmentFile<'a> {
     pub size: u64,
 }
 
+/// Whether a file that begins with these bytes may be a fragment: one without
+/// a header, and without what only repeats a `moof`.
+pub fn is_fragment(name: &str, start: &[u8]) -> bool {
+    let kinds = [b"moof", b"styp", b"sidx", b"emsg", b"prft", b"free"];
+    let begins = start.get(4..8).is_some_and(|code| kinds.iter().any(|kind| code == *kind));
+    begins && !name.contains("FragmentInfo(")
+}
+
 /// What the name of a fragment tells.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 struct Named {
@@ -73,7 +81,8 @@ struct Chosen<'a> {
 /// A session that makes the file. `movie` is what an inspector found in all
 /// fragment files, one behind the other.
 pub fn assemble(manifest: &Client, movie: &Movie, files: &[FragmentFile<'_>]) -> Result<Mux> {
-    if let Some(damage) = &movie.damage {
+    // That there is no moov is why we are here.
+    if let Some(damage) = movie.damage.as_ref().filter(|damage| damage.check.id != "no_moov") {
         let at = damage.at.unwrap_or(0);
         let file = files.iter().rev().find(|file| at >= file.at);
         let name = file.map_or("", |file| file.name);
@@ -120,7 +129,8 @@ pub fn assemble(manifest: &Client, movie: &Movie, files: &[FragmentFile<'_>]) ->
         compatible: [*b"piff", *b"iso2", *b"iso6"].map(FourCc).to_vec(),
         rest: Vec::new(),
     };
-    let layout = Layout { ftyp, moov, tracks, parts: Vec::new(), tfdt: true, sidx: false };
+    let layout =
+        Layout { ftyp, moov, tracks, parts: Vec::new(), earliest: 0, tfdt: true, sidx: false };
     Ok(Mux::of_fragments(layout, inputs, of, spans, sentences))
 }
 

@@ -41,6 +41,9 @@ pub(crate) struct Layout {
     /// Its tracks, for their kinds and timescales.
     pub(crate) tracks: Vec<Track>,
     pub(crate) parts: Vec<Part>,
+    /// When the earliest track begins that is played with these, in
+    /// [`COMMON_SCALE`]; zero, or before it.
+    pub(crate) earliest: i64,
     /// Whether every `traf` gets a `tfdt`.
     pub(crate) tfdt: bool,
     /// Whether a segment index (`sidx`) is put in front; only for one track.
@@ -68,7 +71,7 @@ impl Layout {
             tracks: std::mem::take(&mut self.tracks),
             ..Movie::default()
         };
-        let (times, _) = decode_times(&movie);
+        let (times, _) = decode_times(&movie, self.earliest);
         let times: Vec<u64> = times.iter().filter_map(|times| times.first().copied()).collect();
         let order = self.order(&movie, &times)?;
         self.set_durations(&movie, &times)?;

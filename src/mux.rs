@@ -23,7 +23,7 @@ use crate::rebox;
 use crate::recipe::{Gather, Stitched};
 use crate::rewrite::check_intact;
 use crate::set::FileSet;
-use crate::times::to_scale;
+use crate::times::{decode_times, to_scale};
 use crate::{Session, Step};
 use serde::Serialize;
 
@@ -196,6 +196,15 @@ pub struct MuxOptions {
     pub sidx: bool,
     /// Whether a file that ends too early is taken as far as it is whole.
     pub mend: bool,
+    /// [`earliest`] of files that are played with this one, the least.
+    pub earliest: i64,
+}
+
+/// How long before zero a file begins that has no `tfdt` yet, in ticks of
+/// 100 ns; never more than zero. Files that are played together must be moved
+/// by the same time.
+pub fn earliest(movie: &Movie) -> i64 {
+    -decode_times(movie, 0).1
 }
 
 /// A [`Session`] that reads the `moof`s of its inputs, and then gives the output.
@@ -292,6 +301,7 @@ impl Mux {
             moov,
             tracks: renumbered,
             parts: Vec::new(),
+            earliest: inputs.iter().map(|i| earliest(i.movie)).fold(options.earliest, i64::min),
             tfdt: options.profile.is_none_or(|profile| profile.iso),
             sidx: options.sidx,
         };

@@ -66,11 +66,26 @@ impl Level<'_> {
             .filter(|(_, run)| run.track_id == self.track.id && run.samples > 0)
             .map(|(fragment, run)| {
                 let told = run.tfxd.map(|(time, _)| time).or(run.presentation_time());
-                let time = told.unwrap_or(next).max(0) as u64;
-                next = time.saturating_add(run.duration) as i64;
-                Chunk { time, duration: run.duration, span: fragment.span, sync: run.sync_start }
+                let told = told.unwrap_or(next);
+                // What is before zero is not in a manifest.
+                let duration = run.duration.saturating_sub(told.min(0).unsigned_abs());
+                let time = told.max(0) as u64;
+                next = time.saturating_add(duration) as i64;
+                Chunk { time, duration, span: fragment.span, sync: run.sync_start }
             })
             .collect()
+    }
+
+    /// Whether it is the same track in another file, by the size of every fragment.
+    fn is_copy_of(&self, other: &Self) -> bool {
+        let sizes = |level: &Self| -> Vec<(u64, u32)> {
+            let runs = level.movie.fragments.iter().flat_map(|fragment| &fragment.runs);
+            let own = runs.filter(|run| run.track_id == level.track.id);
+            own.map(|run| (run.bytes, run.samples)).collect()
+        };
+        (self.codec(), self.track.totals) == (other.codec(), other.track.totals)
+            && self.private_data() == other.private_data()
+            && sizes(self) == sizes(other)
     }
 
     fn codec(&self) -> &str {
@@ -121,6 +136,10 @@ fn groups<'a>(renditions: &[Rendition<'a>]) -> Result<Vec<Group<'a>>> {
                     &mut groups[last]
                 }
             };
+            // Sets often carry the same audio in every file.
+            if group.levels.iter().any(|known| known.is_copy_of(&level)) {
+                continue;
+            }
             // The bitrate is a name in addresses, so no two are alike.
             while group.levels.iter().any(|known| known.bitrate == level.bitrate) {
                 level.bitrate += 1;
@@ -529,6 +548,12 @@ fn init(level: &Level<'_>) -> Result<Span> {
     let missing = || Error::malformed("no_moov", "The file has no moov box.");
     let moov = moov.ok_or_else(missing)?;
     Ok(Span { at: 0, len: moov.at + moov.size() })
+}
+
+/// Whether a manifest names a file.
+pub fn names(written: &[Written], file: &str) -> bool {
+    let (plain, address) = (escape(file), address(file));
+    written.iter().any(|one| one.text.contains(&*plain) || one.text.contains(&address))
 }
 
 /// A file's name in an address.

@@ -6,10 +6,11 @@ use crate::model::Movie;
 /// where the track's last fragment ended. All tracks are moved by the same
 /// time if one begins before zero (ffmpeg's AAC priming), for `tfdt` has no
 /// sign and they must stay together; but not where some have a `tfdt` already.
-/// Also gives that time, in [`COMMON_SCALE`].
-pub(crate) fn decode_times(movie: &Movie) -> (Vec<Vec<u64>>, i64) {
+/// Also gives that time, in [`COMMON_SCALE`]. `before` is how long before zero
+/// another file begins that is to be played with this one.
+pub(crate) fn decode_times(movie: &Movie, before: i64) -> (Vec<Vec<u64>>, i64) {
     let mut ends: Vec<(u32, i64)> = Vec::new();
-    let mut earliest = 0;
+    let mut earliest = before.min(0);
     let mut any_tfdt = false;
     let times: Vec<Vec<i64>> = movie
         .fragments

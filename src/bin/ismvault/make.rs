@@ -4,7 +4,7 @@
 use crate::host::{Input, Stop, check_output, print, printable, stop, to_json, usage};
 use crate::protect::{Out, Protection, finish};
 use clap::Args;
-use ismvault::assemble::{FragmentFile, assemble as assembled};
+use ismvault::assemble::{FragmentFile, assemble as assembled, is_fragment};
 use ismvault::decrypt::{Decryption, parse_key};
 use ismvault::fragmenter::fragment as fragmented;
 use ismvault::manifest::Manifest;
@@ -12,7 +12,7 @@ use ismvault::model::Movie;
 use ismvault::mux::{Choice, Mux, MuxInput, MuxOptions, check_set, choose};
 use ismvault::protect::Profile;
 use ismvault::set::FileSet;
-use ismvault::{Recipe, Stitched};
+use ismvault::{Recipe, Span, Stitched};
 use serde::Serialize;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -304,15 +304,16 @@ pub(crate) fn assemble(args: &AssembleArgs) -> Result<ExitCode, Stop> {
     let mut paths = Vec::new();
     files_in(&args.fragments, &mut paths)?;
     let mut inputs = Vec::new();
-    let mut names = Vec::new();
+    let (mut names, mut left) = (Vec::new(), 0);
     for path in
         paths.iter().filter(|path| !has_extension(path, &MANIFESTS) && **path != args.manifest)
     {
-        let input = Input::open(path)?;
+        let mut input = Input::open(path)?;
         let base = args.fragments.iter().find_map(|folder| path.strip_prefix(folder).ok());
         let name = base.filter(|name| name.iter().next().is_some()).unwrap_or(path);
-        // What only has a moof (FragmentInfo) has no media, and belongs to none.
-        if name.to_string_lossy().contains("FragmentInfo(") || input.size == 0 {
+        let start = input.read(Span { at: 0, len: 8 })?;
+        if !is_fragment(&name.to_string_lossy(), &start) {
+            left += 1;
             continue;
         }
         names.push((name.to_string_lossy().into_owned(), input.size));
@@ -326,6 +327,9 @@ pub(crate) fn assemble(args: &AssembleArgs) -> Result<ExitCode, Stop> {
     }
     let mut joined = Input::joined(inputs);
     let movie = joined.inspect()?;
-    let (recipe, notes) = stitch(&mut joined, assembled(&manifest, &movie, &files)?)?;
+    let (recipe, mut notes) = stitch(&mut joined, assembled(&manifest, &movie, &files)?)?;
+    if left > 0 {
+        notes.push(format!("{left} files that are no fragments are left out."));
+    }
     write(&mut joined, recipe, &notes, &args.out)
 }

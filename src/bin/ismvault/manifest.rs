@@ -6,9 +6,9 @@ use crate::make::stitch;
 use clap::{Args, ValueEnum};
 use ismvault::Span;
 use ismvault::model::{Movie, TrackKind};
-use ismvault::mux::{Mux, MuxInput, MuxOptions};
+use ismvault::mux::{Mux, MuxInput, MuxOptions, earliest};
 use ismvault::protect::Profile;
-use ismvault::publish::{Addressing, Rendition, Written, dash, hls, segments, smooth};
+use ismvault::publish::{Addressing, Rendition, Written, dash, hls, names, segments, smooth};
 use serde::Serialize;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -65,14 +65,19 @@ pub(crate) fn manifest(args: &ManifestArgs) -> Result<ExitCode, Stop> {
     let failed = |e| stop(format!("{} cannot be made: {e}.", args.out.display()));
     std::fs::create_dir_all(&args.out).map_err(failed)?;
     let mut media = Vec::new();
+    let mut opened = Vec::new();
     for path in &args.inputs {
         let mut input = Input::open(path)?;
         let movie = input.inspect()?;
+        opened.push((path, input, movie));
+    }
+    let before = opened.iter().map(|(.., movie)| earliest(movie)).min().unwrap_or(0);
+    for (path, mut input, movie) in opened {
         let stem = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
         if args.format == Format::Ism {
             media.push(as_smooth(args, path, &stem, input, movie)?);
         } else {
-            by_track(&stem, &mut input, &movie, &mut media)?;
+            by_track(&stem, &mut input, &movie, before, &mut media)?;
         }
     }
     let first = args.inputs.first().and_then(|path| path.file_stem());
@@ -100,7 +105,8 @@ pub(crate) fn manifest(args: &ManifestArgs) -> Result<ExitCode, Stop> {
         write_small(&path, &from.input.read_whole(*span)?, args.force)?;
         result.media.push(path);
     }
-    for one in media.iter_mut().filter(|m| split.is_empty() && !m.there) {
+    let wanted = |m: &&mut Media| split.is_empty() && !m.there && names(&written, &m.name);
+    for one in media.iter_mut().filter(wanted) {
         let path = args.out.join(&one.name);
         let whole = Whole(vec![ismvault::Piece::Copy(Span { at: 0, len: one.input.size })]);
         if path.exists() && !args.force {
@@ -157,6 +163,7 @@ fn by_track(
     stem: &str,
     input: &mut Input,
     movie: &Movie,
+    before: i64,
     media: &mut Vec<Media>,
 ) -> Result<(), Stop> {
     for track in movie.tracks.iter().filter(|track| track.totals.samples > 0) {
@@ -165,7 +172,7 @@ fn by_track(
         let profile = if piff { Some(Profile::parse("dual")?) } else { None };
         let ids = [track.id];
         let one = MuxInput { name: &input.name.clone(), movie, at: 0, tracks: Some(&ids) };
-        let options = MuxOptions { profile, sidx: true, mend: false };
+        let options = MuxOptions { profile, sidx: true, mend: false, earliest: before };
         let (recipe, _) = stitch(input, Mux::new(&[one], options)?)?;
         let mut own = input.stitched(&recipe);
         let movie = own.inspect()?;
