@@ -415,7 +415,7 @@ fn take(
             // only a live stream has.
             children.retain(|node| {
                 let aux = [Saiz::KIND, Saio::KIND].contains(&node.kind);
-                !(aux && !is_protection_aux(node)) && node.kind != Tfrf::KIND
+                (!aux || is_protection_aux(node)) && node.kind != Tfrf::KIND
             });
         }
         let (runs, media) = media(fragment, file)?;

@@ -4,10 +4,12 @@
 
 mod csv;
 mod html;
+mod playable;
 mod timeline;
 
 pub use csv::csv;
 pub use html::html;
+pub use playable::Playable;
 pub use timeline::{Point, Timeline, timelines};
 
 use crate::boxes::protection::{PIFF_PSSH, Pssh};
@@ -64,6 +66,8 @@ pub struct Protectable {
     pub yes: bool,
     /// Why not, and what to do.
     pub reason: Option<String>,
+    /// The same as a stable code.
+    pub code: Option<&'static str>,
 }
 
 /// One track.
@@ -203,6 +207,7 @@ impl Inspection {
             verdict: String::new(),
             protectable: Protectable {
                 yes: refusal.is_none(),
+                code: refusal.as_ref().map(|error| error.code),
                 reason: refusal.map(|error| error.to_string()),
             },
             size: movie.size,

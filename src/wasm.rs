@@ -4,19 +4,19 @@
 //! arrays, facts as plain objects, and errors as `{kind, code, message, at,
 //! path}`. Randomness comes from the worker's `crypto`.
 
-use crate::cipher::{ContentKey, IvCounter};
+use crate::cipher::ContentKey;
 use crate::decode;
 use crate::diff::compare;
 use crate::doctor::Doctor;
 use crate::drm::playready::{HeaderVersion, NewHeader, NewKey};
 use crate::error::{Error, Result};
 use crate::explore;
-use crate::ids::{BoxType, Kid, Uuid};
+use crate::ids::{BoxType, Kid};
 use crate::inspect::Inspector;
 use crate::manifest::Manifest;
 use crate::model::Movie;
-use crate::protect::{Options, PROFILES, Plan, Profile};
-use crate::recipe::{Piece, Planner, Recipe as _};
+use crate::protect::PROFILES;
+use crate::recipe::{Piece, Recipe as _};
 use crate::report::{self, Inspection};
 use crate::set::{FileSet, ReuseProofs};
 use crate::workshop::{HeaderChange, every_version};
@@ -25,6 +25,9 @@ use js_sys::{Float64Array, Uint8Array, Uint16Array};
 use serde::{Deserialize, Serialize};
 use wasm_bindgen::prelude::*;
 use zeroize::Zeroizing;
+
+pub mod make;
+pub mod protect;
 
 type JsResult<T> = std::result::Result<T, JsValue>;
 
@@ -170,6 +173,11 @@ impl JsInspector {
     /// The samples of a fragment, from the bytes of its `moof`.
     pub fn samples(&self, bytes: &[u8], at: f64) -> JsResult<JsValue> {
         to_js(&explore::samples(self.0.movie(), bytes, at as u64).map_err(throw)?)
+    }
+
+    /// What is needed to play the first seconds of it in a page.
+    pub fn playable(&self, seconds: f64) -> JsResult<JsValue> {
+        to_js(&report::Playable::new(self.0.movie(), seconds))
     }
 
     /// What differs between this file and another.
@@ -392,134 +400,5 @@ fn piece(piece: &Piece) -> JsResult<JsValue> {
         Piece::Bytes(bytes) => Ok(Uint8Array::from(&bytes[..]).into()),
         Piece::Copy(span) => place(*span, None),
         Piece::Work { unit, span } => place(*span, Some(*unit)),
-    }
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-struct JsOptions {
-    kid: Option<String>,
-    key: Option<Zeroizing<String>>,
-    seed: Option<Zeroizing<String>>,
-    la_url: Option<String>,
-    lui_url: Option<String>,
-    custom_attributes: Option<String>,
-    header_version: Option<String>,
-    profile: String,
-    tracks: Vec<u32>,
-}
-
-impl JsOptions {
-    fn read(self) -> Result<Options> {
-        let given = |text: &Option<String>| text.clone().filter(|text| !text.trim().is_empty());
-        let kid = match given(&self.kid) {
-            Some(text) => Kid::parse(&text)?,
-            None => {
-                let mut bytes = random::<16>()?;
-                bytes[6] = bytes[6] & 0x0f | 0x40; // a random UUID, version 4
-                bytes[8] = bytes[8] & 0x3f | 0x80;
-                Uuid(bytes)
-            }
-        };
-        let key = match (&self.key, &self.seed) {
-            (Some(key), _) => ContentKey::parse(key)?,
-            (None, Some(seed)) => ContentKey::from_seed(seed, kid)?,
-            (None, None) => ContentKey::from_bytes(random()?),
-        };
-        Ok(Options {
-            kid,
-            key,
-            iv: IvCounter::from_random(random()?),
-            profile: Profile::parse(&self.profile)?,
-            header_version: match given(&self.header_version) {
-                Some(text) => HeaderVersion::parse(&text)?,
-                None => HeaderVersion::default(),
-            },
-            la_url: given(&self.la_url),
-            lui_url: given(&self.lui_url),
-            custom_attributes: given(&self.custom_attributes),
-            tracks: Some(self.tracks),
-        })
-    }
-}
-
-/// Protects a file: a session first, then a recipe.
-#[wasm_bindgen(js_name = Protection)]
-pub struct JsProtection {
-    planner: Option<Planner<Plan>>,
-    plan: Option<Plan>,
-    options: Options,
-}
-
-#[wasm_bindgen(js_class = Protection)]
-impl JsProtection {
-    /// Decides everything, from `{kid, key, seed, laUrl, luiUrl,
-    /// customAttributes, headerVersion, profile, tracks}`; a KID and key that
-    /// are left out are made at random. Throws what cannot be done.
-    #[wasm_bindgen(constructor)]
-    pub fn new(inspector: &JsInspector, options: JsValue) -> JsResult<Self> {
-        let options: JsOptions = serde_wasm_bindgen::from_value(options)
-            .map_err(|e| throw(Error::misuse("bad_options", e.to_string())))?;
-        let options = options.read().map_err(throw)?;
-        let plan = Plan::new(inspector.0.movie(), &options).map_err(throw)?;
-        Ok(Self { planner: Some(Planner::new(plan)), plan: None, options })
-    }
-
-    /// What will be written.
-    pub fn preview(&self) -> JsResult<JsValue> {
-        match (&self.planner, &self.plan) {
-            (Some(planner), _) => to_js(planner.recipe().preview()),
-            (None, Some(plan)) => to_js(plan.preview()),
-            (None, None) => Ok(JsValue::UNDEFINED),
-        }
-    }
-
-    /// KID and key, `{kid, key}`, to show to the person who made them.
-    pub fn secret(&self) -> JsResult<JsValue> {
-        #[derive(Serialize)]
-        struct Secret<'a> {
-            kid: Kid,
-            key: &'a str,
-        }
-        to_js(&Secret { kid: self.options.kid, key: &self.options.key.reveal() })
-    }
-
-    /// The spans to read before anything is written; `undefined` when ready.
-    pub fn step(&mut self) -> JsResult<Option<Float64Array>> {
-        let Some(planner) = &mut self.planner else { return Ok(None) };
-        let spans = step(planner)?;
-        if spans.is_none()
-            && let Some(planner) = self.planner.take()
-        {
-            self.plan = Some(planner.finish().map_err(throw)?);
-        }
-        Ok(spans)
-    }
-
-    /// Bytes of those spans.
-    pub fn feed(&mut self, bytes: &[u8]) -> JsResult<()> {
-        self.planner.as_mut().map_or(Ok(()), |planner| planner.feed(bytes)).map_err(throw)
-    }
-
-    fn plan(&self) -> JsResult<&Plan> {
-        let unready = || throw(Error::misuse("not_planned", "The plan is not finished."));
-        self.plan.as_ref().ok_or_else(unready)
-    }
-
-    /// The pieces in order, each a `Uint8Array` of bytes made already, or
-    /// `{at, length}` to copy, or `{at, length, unit}` to work on.
-    pub fn pieces(&self) -> JsResult<Vec<JsValue>> {
-        self.plan()?.pieces().iter().map(piece).collect()
-    }
-
-    /// Makes a unit of the output from its bytes of the input.
-    pub fn work(&self, unit: usize, bytes: Vec<u8>) -> JsResult<Vec<u8>> {
-        self.plan()?.work(unit, bytes).map_err(throw)
-    }
-
-    /// What comes last, from the lengths of all units.
-    pub fn finish(&self, lengths: Vec<f64>) -> JsResult<Vec<u8>> {
-        let lengths: Vec<u64> = lengths.iter().map(|len| *len as u64).collect();
-        self.plan()?.finish(&lengths).map_err(throw)
     }
 }

@@ -13,15 +13,21 @@ import { key } from './panels/key.js';
 import { header } from './panels/header.js';
 import { compare } from './panels/compare.js';
 import { paste } from './panels/paste.js';
+import { make } from './panels/make.js';
+import { made } from './panels/made.js';
+import { play } from './panels/play.js';
+import { batch } from './panels/batch.js';
 
 /**
  * Every panel: `mount(body, actions)` fills its section once and gives a
  * function of the state, with that of the file shown, that keeps it true. To
  * add one: its file in `panels/`, its section in index.html, its row here.
  */
-const PANELS = { tracks, protection, findings, protect, boxes, samples, key, header, compare, paste };
+const PANELS = { made, tracks, protection, findings, protect, boxes, samples, key, header, make, play, compare, paste, batch };
 /** What can be looked at: in the address, and as tabs. */
-const VIEWS = ['overview', 'boxes', 'samples', 'key', 'header', 'compare', 'paste'];
+const VIEWS = ['overview', 'boxes', 'samples', 'key', 'header', 'make', 'play', 'compare', 'paste', 'batch'];
+/** Those that need no file. */
+const FREE = ['paste', 'batch'];
 const MANIFEST = /\.(ismc?|mpd|m3u8)$/i;
 const MEDIA = /\.(ism[vat]|mp4|m4[sva]|cmf[vat]|mov|uv[uva])$/i;
 /** A file of another kind that may be a header. */
@@ -34,7 +40,8 @@ const state = {
   /**
    * The open files: {key, file, name, kind: 'media' | 'manifest', inspection,
    * reading: 0 to 1 while it is read, refusal, run: {phase: 'writing' | 'done'
-   * | 'failed', …} once something is protected}.
+   * | 'failed', …} once something is protected, made: {of, notes, saved} where
+   * it was made here, fragments: [{name, file}] opened with a manifest}.
    */
   files: [],
   /** The one shown. */
@@ -52,6 +59,8 @@ let nextKey = 1;
 let jumpTo = null;
 /** A destination is being chosen. */
 let starting = false;
+/** A batch is under way. */
+let batching = false;
 
 const shown = () => state.files.find((entry) => entry.key === state.current) ?? null;
 const running = () => state.files.find((entry) => entry.run?.phase === 'writing');
@@ -73,6 +82,36 @@ const actions = {
   workshop: (options) => core.call('workshop', { options }),
   reheader: (options) => core.call('reheader', { key: state.current, options }),
   compare: (a, b) => core.call('compare', { a, b }),
+  candidates: (keys, under) => core.call('candidates', { keys, under }),
+  publish: (inputs, format, title) => core.call('publish', { inputs, format, title }),
+  playable: (file, seconds, keys) => core.call('playable', { file, seconds, keys }),
+  core: (type, data, options) => core.call(type, data, options),
+  newKey: () => nextKey++,
+  busy: (is) => { batching = is; },
+
+  /** Makes another file, and opens it. False if the user thinks better of it. */
+  async make({ type, data, name, writes }, options) {
+    const of = shown().name;
+    let choice;
+    if (writes) {
+      choice = await chooseSink(name);
+      if (!choice) return false;
+    }
+    const result = await core.call(type, { ...data, choice }, options);
+    const content = result.blob ?? result.file ?? result.written;
+    const file = new File([content], result.saved ?? name, { type: 'video/mp4' });
+    const entry = newEntry(file, result.saved ?? name);
+    Object.assign(entry, { made: { of, notes: result.notes, saved: result.saved }, output: result.output });
+    state.files.push(entry);
+    if (state.view !== 'overview') go('overview');
+    set({ current: entry.key });
+    $('name').focus({ preventScroll: true });
+    say(`${entry.name} was made.`);
+    await read(entry);
+    await checkSet();
+    return true;
+  },
+  go: (view) => go(view),
 
   async recognise(text) {
     const bytes = typeof text === 'string' ? new TextEncoder().encode(text) : text;
@@ -105,8 +144,6 @@ const actions = {
     // other's file.
     const entry = shown();
     if (starting || !entry || entry.run || running()) return;
-    const other = state.files.find((e) => e !== entry && e.run?.url);
-    if (other && unkept(other) && !confirm(lost(other))) return;
     starting = true;
     const stem = entry.name.replace(/\.[^.]+$/, '');
     const name = `${stem}${/\.mp4$/i.test(entry.name) ? '-playready' : ''}.mp4`;
@@ -120,7 +157,6 @@ const actions = {
     }
     starting = false;
     if (!choice || !state.files.includes(entry) || entry.run) return;
-    if (other) forget(other); // one output at a time is kept
     const live = new AbortController();
     const { signal } = live;
     entry.live = live;
@@ -136,10 +172,10 @@ const actions = {
         entry.run = { ...entry.run, ...change, step: step ?? entry.run.step };
         set({});
       };
-      const result = await core.call('protect', { key: entry.key, options, choice, secret }, { signal, update });
+      const { file, written, output: id, ...result } = await core.call('protect', { key: entry.key, options, choice: { ...choice, from: entry.name }, secret }, { signal, update });
       if (!mine()) return;
-      const url = result.file && URL.createObjectURL(result.file);
-      entry.run = { ...entry.run, ...result, url, phase: 'done', seconds: (performance.now() - run.started) / 1000 };
+      const url = file && URL.createObjectURL(file);
+      entry.run = { ...entry.run, ...result, url, id, output: file ?? written, phase: 'done', seconds: (performance.now() - run.started) / 1000 };
       say('Done. The protected file is ready.');
     } catch (refusal) {
       if (!mine()) return;
@@ -170,10 +206,8 @@ const actions = {
 
 /** Lets go of an output that was offered. */
 function forget(entry) {
-  if (entry.run?.url) {
-    URL.revokeObjectURL(entry.run.url);
-    core.call('release').catch(() => {});
-  }
+  if (entry.run?.url) URL.revokeObjectURL(entry.run.url);
+  if (entry.run?.id) core.call('release', { output: entry.run.id }).catch(() => {});
   entry.run = null;
 }
 
@@ -185,6 +219,7 @@ function close(entry) {
   entry.live = null;
   entry.reader?.abort();
   forget(entry);
+  if (entry.output) core.call('release', { output: entry.output }).catch(() => {});
   core.call('close', { key: entry.key }).catch(() => {});
   const index = state.files.indexOf(entry);
   state.files.splice(index, 1);
@@ -192,8 +227,24 @@ function close(entry) {
   return true;
 }
 
+/** A file for the list. */
+const newEntry = (file, name) => ({ key: nextKey++, file, name, kind: MANIFEST.test(name) ? 'manifest' : 'media', inspection: null, reading: null, refusal: null, run: null, made: null, fragments: null });
+
+/** Whether a file is a fragment by itself, as its manifest names it. */
+async function isFragment(file) {
+  const code = String.fromCharCode(...new Uint8Array(await file.slice(4, 8).arrayBuffer()));
+  return ['moof', 'styp', 'sidx'].includes(code);
+}
+
 /** Opens files: media and manifests side by side; a lone small one of another kind may be a header. */
 async function openFiles(list) {
+  // With a client manifest, fragments are its, not files of their own.
+  let fragments = [];
+  if (list.length > 1 && list.some((file) => /\.ismc$/i.test(file.name))) {
+    const are = await Promise.all(list.map((file) => !MANIFEST.test(file.name) && isFragment(file)));
+    fragments = list.filter((_, i) => are[i]);
+    list = list.filter((_, i) => !are[i]);
+  }
   const known = list.filter((file) => MEDIA.test(file.name) || MANIFEST.test(file.name));
   const [only] = list;
   if (list.length === 1 && !known.length && only.size <= SMALL && !/\.ism/i.test(only.name) && !(await looksLikeMedia(only))) {
@@ -207,7 +258,8 @@ async function openFiles(list) {
     const same = state.files.find((entry) => !fresh.includes(entry) && entry.name === file.name
       && entry.file.size === file.size && entry.file.lastModified === file.lastModified);
     if (same && !close(same)) continue;
-    const entry = { key: nextKey++, file, name: file.name, kind: MANIFEST.test(file.name) ? 'manifest' : 'media', inspection: null, reading: null, refusal: null, run: null };
+    const entry = newEntry(file, file.name);
+    if (fragments.length && /\.ismc$/i.test(file.name)) entry.fragments = fragments.map((f) => ({ name: f.path ?? (f.webkitRelativePath || f.name), file: f }));
     state.files.push(entry);
     fresh.push(entry);
   }
@@ -216,7 +268,7 @@ async function openFiles(list) {
   const words = [fresh.length > 1 && `${fresh.length} files opened.`, left > 0 && `${left} of another kind left out.`].filter(Boolean);
   if (words.length) say(words.join(' '));
   $('left').textContent = left > 0 ? `${left} file${left > 1 ? 's' : ''} of another kind left out.` : '';
-  const first = fresh.find((entry) => entry.kind === 'media') ?? fresh[0];
+  const first = fresh.find((entry) => entry.fragments) ?? fresh.find((entry) => entry.kind === 'media') ?? fresh[0];
   if (state.view !== 'overview' && !(state.view === 'compare' && state.files.length > 1)) go('overview');
   set({ current: first.key });
   $('name').focus({ preventScroll: true });
@@ -321,6 +373,8 @@ function verdict({ refusal, reading, inspection, kind, words, name }) {
     const grave = own.filter((f) => f.severity !== 'info').length;
     const found = !media ? 'Open its media files with it to check them against each other.'
       : grave ? `${grave} finding${grave > 1 ? 's' : ''} against the files opened with it.` : 'Nothing is wrong between it and the files opened with it.';
+    const parts = state.files.find((entry) => entry.name === name)?.fragments;
+    if (parts && !media) return [`${words ?? 'Manifest'}, with ${parts.length} fragments. Make one file of them under Make.`, false];
     return [`${words ?? 'Manifest'}. ${found}`, own.some((f) => f.severity === 'error')];
   }
   return [inspection?.verdict ?? '', Boolean(inspection?.findings.some((f) => f.severity === 'error'))];
@@ -331,15 +385,14 @@ function set(change) {
   const entry = shown();
   const { files } = state;
   const media = entry?.kind === 'media';
-  const alone = !entry && state.view === 'paste';
-  const can = (own) => alone || media || ['overview', 'compare', 'paste'].includes(own);
+  const alone = !entry && FREE.includes(state.view);
+  const can = (own) => media || FREE.includes(own) || (!alone && ['overview', 'compare'].includes(own)) || (own === 'make' && Boolean(entry?.fragments));
   const view = can(state.view) ? state.view : 'overview';
   $('start').hidden = Boolean(entry) || alone;
   $('work').hidden = !entry && !alone;
   $('another').hidden = !entry && !alone;
   $('shut').hidden = !alone && !(entry && files.length === 1);
   $('answer').hidden = alone;
-  $('tabs').hidden = alone;
   const busy = running();
   const percent = busy ? `${Math.floor(100 * busy.run.done / busy.run.total)} % – ` : '';
   const where = view === 'overview' ? '' : `${$(`tab-${view}`).textContent}, `;
@@ -404,7 +457,8 @@ async function filesOf(transfer) {
   const files = [];
   const walk = async (entry) => {
     if (entry.isFile) {
-      files.push(await new Promise((resolve, reject) => entry.file(resolve, reject)));
+      const file = await new Promise((resolve, reject) => entry.file(resolve, reject));
+      files.push(Object.assign(file, { path: entry.fullPath }));
       return;
     }
     const reader = entry.createReader();
@@ -453,7 +507,7 @@ addEventListener('paste', (event) => {
   if (text?.trim()) actions.recognise(text);
 });
 addEventListener('beforeunload', (event) => {
-  if (running() || state.files.some(unkept)) event.preventDefault();
+  if (batching || running() || state.files.some(unkept)) event.preventDefault();
 });
 addEventListener('keydown', (event) => {
   const typing = event.target.closest?.('input, textarea, select');
@@ -477,6 +531,8 @@ addEventListener('keydown', (event) => {
 });
 
 for (const id of ['choose', 'another']) $(id).addEventListener('click', () => $('picker').click());
+$('choose-folder').addEventListener('click', () => $('folder').click());
+$('to-batch').addEventListener('click', () => go('batch'));
 addEventListener('click', ({ target }) => {
   if (!$('reports').contains(target)) $('reports').open = false;
 });
@@ -510,11 +566,13 @@ for (const button of document.querySelectorAll('[data-report]')) {
     download(await core.call('report', { key: k, form, name }), `${name}.${form}`, form === 'csv' ? 'text/csv' : 'text/html');
   });
 }
-$('picker').addEventListener('change', ({ target }) => {
-  const files = [...target.files];
-  target.value = ''; // so that the same file can be chosen again
-  if (files.length) openFiles(files);
-});
+for (const id of ['picker', 'folder']) {
+  $(id).addEventListener('change', ({ target }) => {
+    const files = [...target.files];
+    target.value = ''; // so that the same file can be chosen again
+    if (files.length) openFiles(files);
+  });
+}
 
 state.view = inAddress();
 

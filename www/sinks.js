@@ -29,16 +29,22 @@ export async function choose(name) {
 export const asksWhere = () => Boolean(globalThis.showSaveFilePicker);
 
 const SINKS = {
-  /** A file the user picked. The browser gives it its name's content on close. */
-  async picked({ handle }) {
+  /**
+   * A file the user picked, or one made in a folder they did. The browser
+   * gives it its content on close; made for this, it goes with a failure.
+   */
+  async picked({ handle, folder, fresh }) {
     const writable = await handle.createWritable();
     return {
       write: (bytes) => writable.write(bytes),
       async close() {
         await writable.close();
-        return { saved: handle.name };
+        return { saved: handle.name, written: await handle.getFile() };
       },
-      abort: () => writable.abort(),
+      async abort() {
+        await writable.abort();
+        if (fresh) await folder?.removeEntry(handle.name).catch(() => {});
+      },
     };
   },
 

@@ -3,7 +3,9 @@
 /** Messages that come before the module is ready wait for it in `ready`. */
 onmessage = ({ data }) => receive(data);
 
-import init, { Doctor, FileSet, Inspector, Protection, profiles, recognise, version, withHeader, workshop } from './pkg/ismvault.js';
+import init, {
+  assemble, Decryption, Doctor, FileSet, fragment, Inspector, isFragment, Mux, Protection, Publication, profiles, recognise, sources, version, withHeader, workshop,
+} from './pkg/ismvault.js';
 import * as sinks from './sinks.js';
 
 const ready = init();
@@ -16,8 +18,9 @@ const UPDATE_MS = 100;
 const cancelled = new Set();
 /** The files that are open, `{file, inspector}` by the page's number for each. */
 const open = new Map();
-/** The last output in storage, removed when the next one comes. */
-let dropLast = null;
+/** Outputs in storage, and how each is let go of. */
+const outputs = new Map();
+let nextOutput = 1;
 
 class Cancelled extends Error {}
 
@@ -201,12 +204,142 @@ const JOBS = {
 
   workshop: ({ options }) => workshop(options),
 
-  /** The file with another header: a blob stitched of new bytes and old ones. */
-  reheader({ key, options }) {
-    const { file, inspector } = of(key);
-    const parts = withHeader(inspector, options)
-      .map((piece) => (piece instanceof Uint8Array ? piece : file.slice(piece.at, piece.at + piece.length)));
-    return new Blob(parts, { type: 'video/mp4' });
+  /** The file with another header. */
+  reheader: ({ key, options }) => stitched(of(key).file, withHeader(of(key).inspector, options)),
+
+  /** A progressive MP4 as a fragmented one. */
+  fragment: ({ key }) => ({ blob: stitched(of(key).file, fragment(of(key).inspector)), notes: [] }),
+
+  /** The files that a server manifest names. */
+  sources: async ({ file }) => sources(new Uint8Array(await file.arrayBuffer())),
+
+  /** Every track of some files that can go into one, and which of them are best. */
+  candidates({ keys, under }) {
+    const mux = new Mux();
+    try {
+      for (const key of keys) mux.add('', of(key).inspector);
+      return { all: mux.candidates(), best: mux.choose(under) };
+    } finally {
+      mux.free();
+    }
+  },
+
+  /** One file of several, or one anew: `inputs` are {key, name, tracks}. */
+  async mux({ inputs, manifests = [], options = {} }, update, check) {
+    const mux = new Mux();
+    try {
+      for (const { key, name, tracks } of inputs) mux.add(name, of(key).inspector, tracks && Uint32Array.from(tracks));
+      for (const { name, file } of manifests) mux.addManifest(name, new Uint8Array(await file.arrayBuffer()));
+      mux.begin(options);
+      return await realise(mux, new Blob(inputs.map(({ key }) => of(key).file)), check);
+    } finally {
+      mux.free();
+    }
+  },
+
+  /** A file of a client manifest and its fragments, `files` of {name, file}. */
+  async assemble({ manifest, files }, update, check) {
+    const parts = [];
+    for (const { name, file } of files) {
+      if (isFragment(name, new Uint8Array(await file.slice(0, 8).arrayBuffer()))) parts.push({ name, file });
+    }
+    const all = new Blob(parts.map(({ file }) => file));
+    const inspector = await inspected(all, check);
+    try {
+      const mux = assemble(new Uint8Array(await manifest.arrayBuffer()), inspector, parts.map(({ name }) => name), Float64Array.from(parts, ({ file }) => file.size));
+      try {
+        return await realise(mux, all, check);
+      } finally {
+        mux.free();
+      }
+    } finally {
+      inspector.free();
+    }
+  },
+
+  /**
+   * Manifests for files, and the files as manifests need them: `texts` and
+   * `media`, each of {name, …}.
+   */
+  async publish({ inputs, format, title }, update, check) {
+    const publication = new Publication();
+    const media = [];
+    try {
+      const earliest = Math.min(0, ...inputs.map(({ key }) => Mux.earliest(of(key).inspector)));
+      for (const { key, name } of inputs) {
+        const { file, inspector } = of(key);
+        const stem = name.replace(/\.[^.]+$/, '');
+        const { tracks } = inspector.inspection();
+        if (format === 'ism') {
+          const smooth = `${stem}.${tracks.some(({ kind }) => kind === 'video') ? 'ismv' : 'isma'}`;
+          publication.add(smooth, inspector);
+          media.push({ name: smooth, blob: file });
+          continue;
+        }
+        for (const track of tracks.filter(({ samples }) => samples > 0)) {
+          const piff = track.protection?.scheme === 'piff';
+          const options = { profile: piff ? 'dual' : undefined, sidx: true, earliest };
+          const { blob } = await JOBS.mux({ inputs: [{ key, name, tracks: [track.id] }], options }, update, check);
+          const own = await inspected(blob, check);
+          const ownName = `${stem}_${track.kind}${track.id}.mp4`;
+          publication.add(ownName, own);
+          own.free();
+          media.push({ name: ownName, blob });
+        }
+      }
+      const [named, ...rest] = publication.write(format, title);
+      const texts = [];
+      for (let i = 0; i < rest.length; i += 2) texts.push({ name: rest[i], text: rest[i + 1] });
+      const kept = named.split('\n');
+      return { texts, media: media.filter(({ name }) => kept.includes(name)) };
+    } finally {
+      publication.free();
+    }
+  },
+
+  /**
+   * What a page needs to play the first seconds of a file, in the boxes
+   * browsers read: {…, parts: [Blob]}. With keys, decrypted by us.
+   */
+  async playable({ file, seconds, keys }, update, check) {
+    let blob = file;
+    let inspector = await inspected(blob, check);
+    try {
+      let playable = inspector.playable(seconds);
+      const again = async (made) => {
+        inspector.free();
+        blob = made;
+        inspector = await inspected(blob, check);
+        playable = inspector.playable(seconds);
+      };
+      if (!playable.as_it_is) {
+        const mux = new Mux();
+        try {
+          mux.add('', inspector);
+          mux.begin({ profile: playable.protected ? 'dual' : undefined });
+          await again((await realise(mux, blob, check)).blob);
+        } finally {
+          mux.free();
+        }
+      }
+      const cut = ([at, length]) => blob.slice(at, at + length);
+      if (keys) {
+        // Only the seconds that are played.
+        await again(new Blob([...playable.head, ...playable.fragments].map(cut)));
+        const decryption = new Decryption(inspector, keys);
+        try {
+          for (let spans; (spans = decryption.step());) decryption.feed(await readSpans(blob, spans));
+          const sink = memory();
+          await write(decryption, new Ahead(blob), sink, () => {}, check);
+          await again(sink.blob());
+        } finally {
+          decryption.free();
+        }
+      }
+      return { ...playable, parts: [new Blob(playable.head.map(cut)), ...playable.fragments.map(cut)] };
+    } finally {
+      inspector.free();
+    }
   },
 
   /** What is wrong between files and manifests opened together. */
@@ -246,58 +379,120 @@ const JOBS = {
     }
   },
 
-  /** Lets go of the last output. */
-  async release() {
-    const drop = dropLast;
-    dropLast = null;
+  /** Lets go of an output. */
+  async release({ output }) {
+    const drop = outputs.get(output);
+    outputs.delete(output);
     await drop?.().catch(() => {}); // site data may have been cleared
   },
 
   /** Protects an open file. */
   async protect({ key, options, choice, secret }, update, check) {
     const { file, inspector } = of(key);
-    await JOBS.release();
     const protection = new Protection(inspector, options);
-    let sink = null;
     try {
-      update({ preview: protection.preview(), secret: secret ? protection.secret() : null });
-      let told = 0;
-      const report = (done, phase) => {
-        if (performance.now() - told < UPDATE_MS) return;
-        told = performance.now();
-        update({ done, total: file.size, phase });
-      };
-      for (let spans; (spans = protection.step());) {
-        protection.feed(await readSpans(file, spans));
-        report(spans[0], 'measure');
-        check();
-      }
-      sink = await sinks.open(choice, file.size * 1.1);
-      const written = await write(protection, new Ahead(file), sink, report, check);
-      check();
-      const { drop: dropThis, ...result } = await sink.close();
-      sink = null;
-      dropLast = dropThis;
-      return { ...result, size: written, preview: protection.preview(), secret: secret ? protection.secret() : null };
-    } catch (error) {
-      await Promise.resolve(sink?.abort()).catch(() => {});
-      throw error;
+      const preview = protection.preview();
+      const told = { preview, secret: secret ? protection.secret() : null };
+      update(told);
+      const put = (bytes) => protection.wrote(bytes);
+      const result = await run(protection, file, choice, update, check, put);
+      return { ...result, ...told, receipt: protection.receipt(choice.from ?? '', file.size) };
     } finally {
       protection.free();
     }
   },
+
+  /** Decrypts an open file. */
+  async decrypt({ key, keys, choice }, update, check) {
+    const { file, inspector } = of(key);
+    const decryption = new Decryption(inspector, keys);
+    try {
+      const notes = decryption.warnings();
+      update({ notes });
+      return { ...await run(decryption, file, choice, update, check), notes };
+    } finally {
+      decryption.free();
+    }
+  },
 };
 
+/** Looks at a file that is not kept open. */
+async function inspected(file, check) {
+  const inspector = new Inspector(file.size);
+  try {
+    for (let spans; (spans = inspector.step());) {
+      inspector.feed(await readSpans(file, spans));
+      check();
+    }
+    return inspector;
+  } catch (error) {
+    inspector.free();
+    throw error;
+  }
+}
+
+/** What pieces of bytes and copies make of a file: a blob, and no copy. */
+function stitched(file, pieces) {
+  const parts = pieces.map((piece) => (piece instanceof Uint8Array ? piece : file.slice(piece.at, piece.at + piece.length)));
+  return new Blob(parts, { type: 'video/mp4' });
+}
+
+/** Drives a mux over its inputs, and stitches what it makes. */
+async function realise(mux, file, check) {
+  for (let spans; (spans = mux.step());) {
+    mux.feed(await readSpans(file, spans));
+    check();
+  }
+  const notes = mux.notes();
+  return { blob: stitched(file, mux.pieces()), notes };
+}
+
+/** A sink for a few seconds of media. */
+function memory() {
+  const parts = [];
+  return { write: (bytes) => void parts.push(bytes), blob: () => new Blob(parts, { type: 'video/mp4' }) };
+}
+
+/** Makes a recipe ready, and realises it into the destination that was chosen. */
+async function run(recipe, file, choice, update, check, wrote = () => {}) {
+  let sink = null;
+  try {
+    let told = 0;
+    const report = (done, phase) => {
+      if (performance.now() - told < UPDATE_MS) return;
+      told = performance.now();
+      update({ done, total: file.size, phase });
+    };
+    for (let spans; (spans = recipe.step());) {
+      recipe.feed(await readSpans(file, spans));
+      report(spans[0], 'measure');
+      check();
+    }
+    sink = await sinks.open(choice, file.size * 1.1);
+    const size = await write(recipe, new Ahead(file), sink, report, check, wrote);
+    check();
+    const { drop, ...result } = await sink.close();
+    sink = null;
+    if (!drop) return { ...result, size };
+    outputs.set(nextOutput, drop);
+    return { ...result, size, output: nextOutput++ };
+  } catch (error) {
+    await Promise.resolve(sink?.abort()).catch(() => {});
+    throw error;
+  }
+}
+
 /** Realises a recipe, piece after piece. Gives the length of the output. */
-async function write(protection, ahead, sink, report, check) {
+async function write(recipe, ahead, sink, report, check, wrote = () => {}) {
   const lengths = [];
   let written = 0;
   const put = async (bytes) => {
     written += bytes.length;
+    wrote(bytes);
     await sink.write(bytes);
     check();
   };
-  for (const piece of protection.pieces()) {
+  for (const piece of recipe.pieces()) {
     if (piece instanceof Uint8Array) {
       await put(piece);
       continue;
@@ -308,12 +503,12 @@ async function write(protection, ahead, sink, report, check) {
         await put(await ahead.read(at + done, Math.min(CHUNK, length - done)));
       }
     } else {
-      const bytes = protection.work(unit, await ahead.read(at, length));
+      const bytes = recipe.work(unit, await ahead.read(at, length));
       lengths.push(bytes.length);
       await put(bytes);
     }
     report(at + length, 'write');
   }
-  await put(protection.finish(Float64Array.from(lengths)));
+  await put(recipe.finish(Float64Array.from(lengths)));
   return written;
 }

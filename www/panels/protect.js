@@ -46,6 +46,9 @@ function buildForm(inspection, profiles) {
   const kid = field('KID', text('kid', { class: 'mono', placeholder: '00000000-0000-0000-0000-000000000000' }), 'As a UUID, in the order of tenc. Left empty, one is made.');
   const key = secretField('Content key', 'key', '32 hex digits or 24 base64 characters.');
   const seed = secretField('Key seed', 'seed', 'Base64, 30 bytes or more. With a KID it gives the content key.');
+  const file = h('div', { class: 'field' }, h('label', { for: 'f-keys' }, 'Keys with their tracks'),
+    h('textarea', { name: 'keyFile', id: 'f-keys', rows: 3, spellcheck: 'false', autocomplete: 'off', class: 'mono secret', placeholder: 'KID, key, video\nKID, key, audio', 'aria-describedby': 'f-keys-hint' }),
+    h('p', { class: 'small muted', id: 'f-keys-hint' }, 'CSV, JSON or CPIX. Tracks: a number, all, audio, video, sd, hd, uhd.'));
   const track = (t) => {
     const can = (t.kind === 'video' || t.kind === 'audio') && t.has_rule;
     const why = can ? '' : t.has_rule || t.kind === 'text' ? ', stays clear' : ', no rule for this codec';
@@ -56,12 +59,15 @@ function buildForm(inspection, profiles) {
   const form = h('form', { autocomplete: 'off' },
     h('div', { class: 'field' }, h('label', { for: 'f-profile' }, 'Profile'), profile, purpose),
     h('fieldset', {}, h('legend', {}, 'KID and key'),
-      radio('random', 'Make both at random', true), radio('key', 'I have a key'), radio('seed', 'I have a key seed'),
-      kid, key, seed),
+      radio('random', 'Make both at random', true), radio('key', 'I have a key'), radio('seed', 'I have a key seed'), radio('file', 'I have several keys'),
+      kid, key, seed, file),
     field('Licence URL', text('laUrl', { type: 'url', inputmode: 'url', placeholder: 'https://…' }), 'Where players ask for a licence (LA_URL). It may be left out.'),
     h('fieldset', {}, h('legend', {}, 'Tracks'), inspection.tracks.map(track)),
-    h('details', {}, h('summary', {}, 'More of the header'),
-      field('Header version', select('headerVersion', HEADER_VERSIONS.map(([v, who]) => [v, `${v}, ${who}`]))),
+    h('details', {}, h('summary', {}, 'More options'),
+      field('Clear lead', h('input', { name: 'clearLead', type: 'number', min: '0', value: '0', class: 'short' }), 'Fragments of each track that stay clear at the start.'),
+      field('IV size', select('ivSize', [['8', '8 bytes, every client'], ['16', '16 bytes, PlayReady 4 and later']])),
+      h('label', { class: 'choice' }, h('input', { type: 'checkbox', name: 'widevine' }), 'A Widevine header too'),
+      field('Header version', select('headerVersion', [['', 'the oldest that can say it'], ...HEADER_VERSIONS.map(([v, who]) => [v, `${v}, ${who}`])])),
       field('Licence page URL', text('luiUrl', { type: 'url', inputmode: 'url', placeholder: 'https://…' }), 'For people without a licence (LUI_URL).'),
       field('Custom attributes', h('textarea', { name: 'customAttributes', rows: 3, spellcheck: 'false', class: 'mono', placeholder: '<PACKAGER>…</PACKAGER>' }), 'XML of your own, put into the header as it is.')),
     h('div', { class: 'preview', 'aria-live': 'polite' }),
@@ -69,7 +75,8 @@ function buildForm(inspection, profiles) {
   profile.id = 'f-profile';
   const show = () => {
     const source = form.elements.source.value;
-    kid.hidden = source === 'random';
+    kid.hidden = source === 'random' || source === 'file';
+    file.hidden = source !== 'file';
     key.hidden = source !== 'key';
     seed.hidden = source !== 'seed';
   };
@@ -84,18 +91,22 @@ function options(form) {
   const value = (name) => elements[name].value.trim() || undefined;
   return {
     profile: elements.profile.value,
-    kid: source === 'random' ? undefined : value('kid'),
+    kid: source === 'random' || source === 'file' ? undefined : value('kid'),
+    keyFile: source === 'file' ? elements.keyFile.value : undefined,
+    clearLead: Number(elements.clearLead.value) || 0,
+    ivSize: Number(elements.ivSize.value),
+    widevine: elements.widevine.checked,
     key: source === 'key' ? elements.key.value : undefined,
     seed: source === 'seed' ? elements.seed.value : undefined,
     laUrl: value('laUrl'),
     luiUrl: value('luiUrl'),
     customAttributes: value('customAttributes'),
-    headerVersion: elements.headerVersion.value,
+    headerVersion: elements.headerVersion.value || undefined,
     tracks: [...form.querySelectorAll('[name=track]:checked')].map((box) => Number(box.value)),
   };
 }
 
-function secretCard(secret, name, actions) {
+function secretCard([secret], name, actions) {
   const save = h('button', { type: 'button' }, 'Save as JSON');
   save.addEventListener('click', () => {
     const { kid, key } = secret;
@@ -140,18 +151,26 @@ function done(run, actions) {
   link?.addEventListener('click', () => actions.keep('fileKept'));
   const again = h('button', { type: 'button' }, 'Protect again');
   again.addEventListener('click', actions.again);
-  const { preview } = run;
+  const { preview, receipt } = run;
+  const test = h('button', { type: 'button' }, 'Test play');
+  test.addEventListener('click', () => actions.go('play'));
+  const save = h('button', { type: 'button' }, 'Save the receipt');
+  save.addEventListener('click', () => download(`${JSON.stringify(receipt, null, 2)}\n`, `${run.name.replace(/\.mp4$/, '')}.receipt.json`, 'application/json'));
   return h('div', { class: 'run' },
     h('p', { class: 'note ok', role: 'status', tabindex: '-1' },
       h('b', {}, run.saved ? `Saved as ${run.saved}. ` : 'Protected. '),
       h('span', { title: `${count(run.size)} bytes` }, `${bytes(run.size)}, ${plural(preview.samples, 'sample')} of ${plural(preview.tracks.length, 'track')} encrypted, in ${run.seconds.toFixed(1)} s.`)),
     link,
-    run.secret ? secretCard(run.secret, run.name, actions) : rows(['KID', identifier(preview.kid, 'KID')]),
+    run.secret ? secretCard(run.secret, run.name, actions) : rows(...preview.keys.map((key) => ['KID', identifier(key.kid, 'KID')])),
+    h('div', { class: 'note receipt' },
+      h('p', {}, h('b', {}, 'Read back and compared. '), `${plural(receipt.samples_compared, 'sample')} decrypted again from what was written, each the same as it was${receipt.ivs_unique ? '; no IV twice' : ''}.`),
+      rows(['SHA-256', identifier(receipt.sha256, 'SHA-256')]),
+      h('div', { class: 'actions-row' }, test, save)),
     h('details', {}, h('summary', {}, 'For manifests and servers'),
-      rows(
-        ['KID, GUID order', identifier(preview.kid_guid, 'KID in GUID byte order')],
-        ['CHECKSUM', identifier(preview.checksum, 'CHECKSUM')],
-      ),
+      preview.keys.map((key) => rows(
+        ['KID, GUID order', identifier(key.kid_guid, 'KID in GUID byte order')],
+        ['CHECKSUM', identifier(key.checksum, 'CHECKSUM')],
+      )),
       [['PlayReady Object', preview.object_base64], ['pssh box', preview.pssh_base64], ['Header XML', preview.header_xml]].map(([what, text]) =>
         h('div', {}, h('p', { class: 'small' }, what), block(text, what)))),
     again);
@@ -200,6 +219,7 @@ export const protect = {
     function missing({ elements }) {
       const source = elements.source.value;
       if (source === 'key' && !elements.key.value.trim()) return 'Paste the content key to go on.';
+      if (source === 'file' && !elements.keyFile.value.trim()) return 'Paste the keys to go on.';
       if (source === 'seed' && !elements.seed.value.trim()) return 'Paste the key seed to go on.';
       if (source === 'seed' && !elements.kid.value.trim()) return 'A key seed needs the KID whose key it gives.';
       if (!form.querySelector('[name=track]:checked')) return 'Choose a track to protect.';
@@ -208,7 +228,7 @@ export const protect = {
 
     /** Typed keys go when the form does. */
     function blank() {
-      for (const name of ['key', 'seed']) if (form) form.elements[name].value = '';
+      for (const name of ['key', 'seed', 'keyFile']) if (form) form.elements[name].value = '';
     }
     addEventListener('pagehide', blank);
 
@@ -281,7 +301,10 @@ export const protect = {
         body.replaceChildren(refused(run.refusal), again);
         again.focus();
       } else if (now === 'refused') {
-        body.replaceChildren(h('p', {}, ...commands(inspection.protectable.reason)));
+        const on = { progressive: 'Fragment it …', already_protected: 'Decrypt it, or write other boxes …', damaged: 'Repair it …' }[inspection.protectable.code];
+        const way = on && h('button', { type: 'button', class: 'primary' }, on);
+        way?.addEventListener('click', () => actions.go('make'));
+        body.replaceChildren(h('p', {}, ...commands(inspection.protectable.reason)), way ?? '');
       } else {
         body.replaceChildren();
       }

@@ -1,0 +1,287 @@
+// Folders at a time: every title of a folder protected into another, one after
+// the other, with a journal in the output folder so that a closed tab goes on.
+
+import { bytes, download, h, plural, refused, say, wait } from '../dom.js';
+
+const MEDIA = /\.(ismv|isma|mp4|m4v|cmfv|cmfa)$/i;
+const JOURNAL = 'ismvault-journal.json';
+const KEYS = 'ismvault-keys.csv';
+const stem = (path) => path.replace(/^.*\//, '').replace(/\.[^.]+$/, '');
+const folderOf = (path) => path.replace(/[^/]*$/, '');
+
+/** Every file below a folder, `{path, file}`. */
+async function walk(handle, path = '') {
+  const found = [];
+  for await (const [name, child] of handle.entries()) {
+    if (child.kind === 'directory') found.push(...await walk(child, `${path}${name}/`));
+    else if (MEDIA.test(name) || /\.ism$/i.test(name)) found.push({ path: path + name, file: await child.getFile() });
+  }
+  return found;
+}
+
+/** Titles: a set for each .ism, and every other media file by itself. */
+async function titlesOf(files, actions) {
+  const titles = [];
+  const taken = new Set();
+  for (const { path, file } of files.filter((f) => /\.ism$/i.test(f.path))) {
+    const sources = await actions.core('sources', { file }).catch(() => []);
+    const own = files.filter((f) => MEDIA.test(f.path) && folderOf(f.path) === folderOf(path) && sources.includes(f.path.slice(folderOf(path).length)));
+    if (!own.length) continue;
+    own.forEach((f) => taken.add(f.path));
+    titles.push({ name: stem(path), files: own });
+  }
+  for (const f of files) if (MEDIA.test(f.path) && !taken.has(f.path)) titles.push({ name: stem(f.path), files: [f] });
+  const names = new Map();
+  for (const title of titles.sort((a, b) => a.name.localeCompare(b.name))) {
+    const count = names.get(title.name) ?? 0;
+    names.set(title.name, count + 1);
+    title.output = `${title.name}${count ? `-${count + 1}` : ''}.mp4`;
+    title.status = 'waiting';
+  }
+  return titles;
+}
+
+async function readText(folder, name) {
+  try {
+    return await (await (await folder.getFileHandle(name)).getFile()).text();
+  } catch {
+    return null; // not there
+  }
+}
+
+async function writeText(folder, name, text) {
+  const writable = await (await folder.getFileHandle(name, { create: true })).createWritable();
+  await writable.write(text);
+  await writable.close();
+}
+
+/** Keys of titles, one a line: name, KID, key. */
+function readList(text) {
+  const keys = new Map();
+  for (const [number, line] of text.split(/\r?\n/).entries()) {
+    const [name, kid, key] = line.split(/[,;\t]/).map((word) => word.trim().replace(/^"|"$/g, ''));
+    if (!name || name.toLowerCase() === 'name') continue;
+    if (!kid || !key) throw new Error(`Line ${number + 1} of the list needs a name, a KID and a key.`);
+    keys.set(name.replace(/\.[^.]+$/, ''), { kid, key });
+  }
+  return keys;
+}
+
+export const batch = {
+  mount(body, actions) {
+    let titles = [];
+    let output = null;
+    let live = null;
+    let made = [];
+    let journal = { done: {} };
+
+    const picker = h('input', { type: 'file', multiple: true, webkitdirectory: true, hidden: true, 'aria-label': 'Folder with titles' });
+    const input = h('button', { type: 'button', id: 'batch-in' }, 'Choose the folder with the titles');
+    const to = h('button', { type: 'button', id: 'batch-out', hidden: !globalThis.showDirectoryPicker }, 'Choose the folder to write to');
+    const where = h('p', { class: 'small muted' }, globalThis.showDirectoryPicker ? '' : 'This browser cannot write into a folder: each title is offered as a download when it is done.');
+    const select = h('select', { id: 'batch-profile' }, ['dual', 'piff', 'cenc', 'cbcs'].map((name) => h('option', { value: name }, name)));
+    const url = h('input', { id: 'batch-url', type: 'url', autocomplete: 'off', spellcheck: 'false', placeholder: 'https://…' });
+    const under = h('input', { id: 'batch-under', type: 'number', min: '1', class: 'short' });
+    const radio = (value, label, checked) => h('label', { class: 'choice' }, h('input', { type: 'radio', name: 'keys', value, checked }), label);
+    const list = h('textarea', { id: 'batch-list', rows: 3, spellcheck: 'false', autocomplete: 'off', class: 'mono secret', placeholder: 'name, KID, key' });
+    const listField = h('div', { class: 'field', hidden: true }, h('label', { for: 'batch-list' }, 'Keys, one title a line: name, KID, key; the name * is for all others'), list);
+    const start = h('button', { class: 'primary' }, 'Protect all');
+    const stop = h('button', { type: 'button', hidden: true }, 'Stop');
+    const rows = h('tbody');
+    const table = h('div', { class: 'scroll', hidden: true }, h('table', {}, h('thead', {}, h('tr', {}, h('th', {}, 'Title'), h('th', { class: 'num' }, 'Size'), h('th', {}, 'State'), h('th', {}, ''))), rows));
+    const words = h('p', { role: 'status' });
+    const problem = h('div');
+    const form = h('form', { autocomplete: 'off' },
+      h('div', { class: 'actions-row' }, input, picker, to), where,
+      h('div', { class: 'field' }, h('label', { for: 'batch-profile' }, 'Profile'), select),
+      h('div', { class: 'field' }, h('label', { for: 'batch-url' }, 'Licence URL'), url),
+      h('div', { class: 'field' }, h('label', { for: 'batch-under' }, 'Of a set (.ism), the best video under so many kbit/s'), under),
+      h('fieldset', {}, h('legend', {}, 'Keys'), radio('random', 'A random KID and key for each title, written to a list', true), radio('list', 'From a list'), listField),
+      h('div', { class: 'actions-row' }, start, stop), problem);
+    body.append(form, words, table);
+    form.addEventListener('change', () => { listField.hidden = form.elements.keys.value !== 'list'; });
+    addEventListener('pagehide', () => { list.value = ''; });
+
+    function draw() {
+      table.hidden = !titles.length;
+      rows.replaceChildren(...titles.map((title) => {
+        title.state = h('td', { class: 'wrap' });
+        title.act = h('td');
+        title.row = h('tr', {}, h('td', { class: 'wrap' }, title.name, title.files.length > 1 && h('small', {}, plural(title.files.length, 'file'))), h('td', { class: 'num' }, bytes(title.files.reduce((sum, f) => sum + f.file.size, 0))), title.state, title.act);
+        tell(title);
+        return title.row;
+      }));
+    }
+
+    function tell(title) {
+      const { status, part, reason, link } = title;
+      const shown = { waiting: 'Waiting', done: 'Done', before: 'Done before', skipped: 'Skipped', failed: `Failed: ${reason}`, running: part == null ? 'Reading …' : `${Math.floor(part * 100)} % ${title.left ?? ''}` }[status];
+      if (title.state.textContent !== shown) title.state.replaceChildren(status === 'failed' ? h('span', { class: 'bad' }, shown) : shown);
+      const button = (text, next) => {
+        const b = h('button', { type: 'button', class: 'copy', 'aria-label': `${text} ${title.name}` }, text);
+        b.addEventListener('click', () => {
+          title.status = next;
+          tell(title);
+          if (next === 'waiting' && !live) form.requestSubmit(start);
+        });
+        return b;
+      };
+      const act = { waiting: () => button('Skip', 'skipped'), skipped: () => button('Take', 'waiting'), failed: () => button('Retry', 'waiting'), before: () => button('Again', 'waiting'), done: () => link }[status]?.();
+      title.act.replaceChildren(act ?? '');
+    }
+
+    function summary() {
+      const count = (...states) => titles.filter((t) => states.includes(t.status)).length;
+      const failed = count('failed');
+      words.textContent = titles.length ? `${plural(titles.length, 'title')}: ${count('done', 'before')} done, ${failed} failed, ${count('waiting', 'running')} to do.` : '';
+    }
+
+    async function take(files) {
+      problem.replaceChildren();
+      titles = await titlesOf(files, actions);
+      if (!titles.length) problem.replaceChildren(refused({ message: 'There is no media file in this folder.' }));
+      await resume();
+      draw();
+      summary();
+    }
+
+    /** Titles that the journal of the output folder knows, and that are there. */
+    async function resume() {
+      if (!output) return;
+      journal = { done: {} };
+      try {
+        journal = { done: {}, ...JSON.parse(await readText(output, JOURNAL) ?? '{}') };
+      } catch {
+        // A journal that cannot be read knows nothing.
+      }
+      for (const title of titles) {
+        const known = journal.done[title.output];
+        const there = known && await output.getFileHandle(title.output).then((handle) => handle.getFile(), () => null);
+        if (there && there.size === known.size && title.status === 'waiting') title.status = 'before';
+      }
+    }
+
+    input.addEventListener('click', async () => {
+      if (!globalThis.showDirectoryPicker) return picker.click();
+      try {
+        await take(await walk(await showDirectoryPicker({ id: 'titles' })));
+      } catch (error) {
+        if (error.name !== 'AbortError') problem.replaceChildren(refused({ message: `The folder cannot be read: ${error.message}` }));
+      }
+    });
+    picker.addEventListener('change', () => take([...picker.files].map((file) => ({ path: file.webkitRelativePath || file.name, file })).filter(({ path }) => MEDIA.test(path) || /\.ism$/i.test(path))));
+    to.addEventListener('click', async () => {
+      try {
+        output = await showDirectoryPicker({ id: 'output', mode: 'readwrite' });
+        where.textContent = `Writes to ${output.name}. What is done is noted there in ${JOURNAL}; choose the same folder again to go on.`;
+        await resume();
+        draw();
+        summary();
+      } catch (error) {
+        if (error.name !== 'AbortError') problem.replaceChildren(refused({ message: `The folder cannot be used: ${error.message}` }));
+      }
+    });
+    stop.addEventListener('click', () => live?.abort());
+
+    form.addEventListener('submit', async (event) => {
+      event.preventDefault();
+      if (live) return;
+      problem.replaceChildren();
+      let keys = null;
+      try {
+        if (!titles.length) throw new Error('Choose the folder with the titles first.');
+        if (globalThis.showDirectoryPicker && !output) throw new Error('Choose the folder to write to.');
+        if (form.elements.keys.value === 'list') keys = readList(list.value);
+        const without = keys && titles.find((t) => t.status === 'waiting' && !keys.has(t.name) && !keys.has('*'));
+        if (without) throw new Error(`The list has no key for ${without.name}.`);
+      } catch (error) {
+        return problem.replaceChildren(refused(error));
+      }
+      live = new AbortController();
+      [start.disabled, stop.hidden, input.disabled, to.disabled] = [true, false, true, true];
+      actions.busy(true);
+      for (let title; !live.signal.aborted && (title = titles.find((t) => t.status === 'waiting'));) await one(title, keys, live.signal);
+      actions.busy(false);
+      if (!output && made.length && form.elements.keys.value === 'random') {
+        download(csv(made), KEYS, 'text/csv');
+        made = [];
+      }
+      live = null;
+      [start.disabled, stop.hidden, input.disabled, to.disabled] = [false, true, false, false];
+      summary();
+      say(words.textContent);
+    });
+
+    const csv = (all) => `name,kid,key\n${all.map(({ name, kid, key }) => `${name},${kid},${key}\n`).join('')}`;
+
+    /** The key is in the list before the file is. */
+    async function keep(title, [{ kid, key }]) {
+      made = [...made.filter(({ name }) => name !== title.name), { name: title.name, kid, key }];
+      if (!output) return;
+      const old = readList(await readText(output, KEYS) ?? '');
+      old.set(title.name, { kid, key });
+      await writeText(output, KEYS, csv([...old].map(([name, pair]) => ({ name, ...pair }))));
+    }
+
+    async function one(title, keys, signal) {
+      const opened = [];
+      title.status = 'running';
+      title.part = null;
+      tell(title);
+      summary();
+      try {
+        for (const { file, path } of title.files) {
+          const key = actions.newKey();
+          await actions.core('inspect', { key, file }, { signal });
+          opened.push({ key, name: path });
+        }
+        let key = opened[0].key;
+        if (opened.length > 1) {
+          const { best } = await actions.core('candidates', { keys: opened.map((o) => o.key), under: under.value ? Number(under.value) * 1000 : undefined });
+          const inputs = best.map(([file, tracks]) => ({ ...opened[file], tracks }));
+          const { blob } = await actions.core('mux', { inputs }, { signal });
+          key = actions.newKey();
+          opened.push({ key });
+          await actions.core('inspect', { key, file: blob }, { signal });
+        }
+        const own = keys && (keys.get(title.name) ?? keys.get('*'));
+        const options = { profile: select.value, laUrl: url.value.trim() || undefined, kid: own?.kid, key: own?.key };
+        const fresh = output && !await output.getFileHandle(title.output).then(() => true, () => false);
+        const choice = output
+          ? { kind: 'picked', name: title.output, from: title.name, handle: await output.getFileHandle(title.output, { create: true }), folder: output, fresh }
+          : { kind: navigator.storage?.getDirectory ? 'stored' : 'memory', name: title.output, from: title.name };
+        const started = performance.now();
+        let kept = Promise.resolve();
+        const update = ({ done, total, secret }) => {
+          if (secret) kept = keep(title, secret);
+          kept.catch(() => {});
+          if (!total) return;
+          title.part = done / total;
+          title.left = wait((performance.now() - started) / 1000 / title.part * (1 - title.part));
+          tell(title);
+        };
+        const result = await actions.core('protect', { key, options, choice, secret: !own }, { signal, update });
+        await kept;
+        if (result.file) {
+          const href = URL.createObjectURL(result.file);
+          title.link = h('a', { class: 'button', href, download: title.output }, 'Download');
+          title.link.click();
+        }
+        title.status = 'done';
+        if (output) {
+          journal.done[title.output] = { size: result.size, sha256: result.receipt.sha256, kids: result.receipt.keys.map((k) => k.kid) };
+          await writeText(output, JOURNAL, `${JSON.stringify(journal, null, 2)}\n`);
+        }
+      } catch (refusal) {
+        title.status = refusal.code === 'cancelled' ? 'waiting' : 'failed';
+        title.reason = `${refusal.message}${refusal.place ? ` (${refusal.place})` : ''}`;
+      } finally {
+        for (const { key } of opened) actions.core('close', { key }).catch(() => {});
+        tell(title);
+        summary();
+      }
+    }
+
+    return () => {};
+  },
+};

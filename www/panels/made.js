@@ -1,0 +1,24 @@
+// A file that was made here: of what, and its download.
+
+import { bytes, h } from '../dom.js';
+
+export const made = {
+  mount(body) {
+    let shown;
+    let url;
+    return ({ made: from, file, name, key }) => {
+      body.parentElement.hidden = !from;
+      if (key === shown) return;
+      shown = key;
+      if (url) URL.revokeObjectURL(url);
+      url = null;
+      if (!from) return body.replaceChildren();
+      url = URL.createObjectURL(file);
+      const link = h('a', { class: 'button', href: url, download: name }, `Download ${name}`);
+      body.replaceChildren(
+        h('p', {}, from.saved ? `Made of ${from.of}, and saved as ${from.saved}.` : `Made of ${from.of}: ${bytes(file.size)}, not saved yet.`),
+        ...(from.notes.length ? [h('ul', { class: 'small muted' }, from.notes.map((note) => h('li', {}, note)))] : []),
+        ...(from.saved ? [] : [h('div', { class: 'actions-row' }, link)]));
+    };
+  },
+};

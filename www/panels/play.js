@@ -1,0 +1,195 @@
+// Does it play? The file, or what protecting made of it, through Media Source
+// Extensions and EME ClearKey: with the right key, and beside it with a wrong
+// one. Where there is no ClearKey, decrypted by us into plain media source.
+
+import { h, refused, say } from '../dom.js';
+import { secretArea } from './parts.js';
+
+const SECONDS = 20;
+/** How long a picture may take to come. */
+const PATIENCE = 8000;
+const SYSTEM = 'org.w3.clearkey';
+
+const base64url = (bytes) => btoa(String.fromCharCode(...bytes)).replace(/\+/g, '-').replace(/\//g, '_').replace(/=+$/, '');
+const unhex = (text) => Uint8Array.from(text.replace(/[^0-9a-f]/gi, '').match(/../g) ?? [], (pair) => parseInt(pair, 16));
+const mime = ({ mime: type, video, audio }) => `${type}; codecs="${[...video, ...audio].join(', ')}"`;
+/** What EME is asked for: video and audio each by itself. */
+const wanted = ({ video, audio }) => [{
+  initDataTypes: ['keyids'],
+  ...(video.length && { videoCapabilities: video.map((codec) => ({ contentType: `video/mp4; codecs="${codec}"` })) }),
+  ...(audio.length && { audioCapabilities: audio.map((codec) => ({ contentType: `audio/mp4; codecs="${codec}"` })) }),
+}];
+
+/** Keys as a person writes them, by KID: KEY for all, or KID:KEY. */
+function keysOf(text, kids) {
+  const keys = new Map();
+  for (const word of text.split(/[\s,;]+/).filter(Boolean)) {
+    const at = word.lastIndexOf(':');
+    const kid = at < 0 ? null : word.slice(0, at).replace(/[^0-9a-f]/gi, '').toLowerCase();
+    const key = word.slice(at + 1);
+    const raw = /^[0-9a-f]{32}$/i.test(key) ? unhex(key) : Uint8Array.from(atob(key.replace(/-/g, '+').replace(/_/g, '/')), (c) => c.charCodeAt(0));
+    if (raw.length !== 16) throw new Error(`A key is ${raw.length} bytes; AES-128 needs 16.`);
+    for (const known of kids) if (!kid || known.replace(/-/g, '') === kid) keys.set(known, raw);
+  }
+  const missing = kids.find((kid) => !keys.has(kid));
+  if (missing) throw new Error(`There is no key for the KID ${missing}.`);
+  return keys;
+}
+
+async function clearKey(video, playable, keys) {
+  const access = await navigator.requestMediaKeySystemAccess(SYSTEM, wanted(playable));
+  const mediaKeys = await access.createMediaKeys();
+  await video.setMediaKeys(mediaKeys);
+  const session = mediaKeys.createSession();
+  const kids = [...keys.keys()].map((kid) => base64url(unhex(kid)));
+  const licence = { keys: [...keys].map(([kid, key]) => ({ kty: 'oct', kid: base64url(unhex(kid)), k: base64url(key) })), type: 'temporary' };
+  session.addEventListener('message', () => session.update(new TextEncoder().encode(JSON.stringify(licence))));
+  await session.generateRequest('keyids', new TextEncoder().encode(JSON.stringify({ kids })));
+}
+
+/** Feeds a video element; resolves when all is in the buffer. */
+async function feed(video, playable) {
+  const Source = globalThis.ManagedMediaSource ?? MediaSource;
+  if (!Source.isTypeSupported(mime(playable))) throw new Error(`This browser cannot play ${mime(playable)}.`);
+  const source = new Source();
+  if (globalThis.ManagedMediaSource) video.disableRemotePlayback = true;
+  const url = URL.createObjectURL(source);
+  video.src = url;
+  await new Promise((resolve) => source.addEventListener('sourceopen', resolve, { once: true }));
+  URL.revokeObjectURL(url);
+  const buffer = source.addSourceBuffer(mime(playable));
+  for (const part of playable.parts) {
+    const data = await part.arrayBuffer();
+    if (video.error) return;
+    await new Promise((resolve, reject) => {
+      buffer.addEventListener('updateend', resolve, { once: true });
+      buffer.addEventListener('error', () => reject(new Error('The browser does not take the boxes of this file.')), { once: true });
+      try {
+        buffer.appendBuffer(data);
+      } catch (error) {
+        reject(error);
+      }
+    });
+  }
+  if (source.readyState === 'open') source.endOfStream();
+}
+
+/** Plays, and says what came of it: {plays, words}. */
+async function trial(video, playable, keys) {
+  try {
+    if (keys) await clearKey(video, playable, keys);
+    const fed = feed(video, playable);
+    fed.catch(() => {});
+    const failed = new Promise((resolve) => video.addEventListener('error', () => resolve(video.error), { once: true }));
+    const sound = playable.mime !== 'video/mp4';
+    const running = (async () => {
+      await fed;
+      await video.play().catch(() => {});
+      const from = performance.now();
+      while (performance.now() - from < PATIENCE) {
+        const frames = video.getVideoPlaybackQuality?.().totalVideoFrames ?? 0;
+        if (video.currentTime > 0.5 && (sound || frames > 5)) return null;
+        await new Promise((resolve) => setTimeout(resolve, 100));
+      }
+      return { message: 'nothing came within eight seconds' };
+    })();
+    const error = await Promise.race([failed, running]);
+    if (!error) return { plays: true, words: sound ? 'It plays.' : `It plays: ${video.videoWidth} × ${video.videoHeight}.` };
+    return { plays: false, words: `It does not play: ${(error.message || 'the decoder stopped').replace(/^PipelineStatus::/, '').replace(/:? *\{.*$/, '').replace(/\.$/, '')}.` };
+  } catch (error) {
+    return { plays: false, words: `It does not play: ${error.message}` };
+  }
+}
+
+export const play = {
+  mount(body, actions) {
+    const form = h('form', { autocomplete: 'off' });
+    const [label, field] = secretArea('play-keys', 'The key; KID:KEY where there are several', form);
+    const button = h('button', { class: 'primary' }, 'Play the first seconds');
+    const intro = h('p', { class: 'muted' });
+    form.append(intro, label, field, h('div', { class: 'actions-row' }, button));
+    const out = h('div', { class: 'results', 'aria-live': 'polite' });
+    body.append(form, out);
+    const area = form.querySelector('textarea');
+    let latest;
+    let shown;
+    let asked = 0;
+
+    const screen = (title) => {
+      const video = h('video', { controls: true, playsInline: true, 'aria-label': title });
+      video.muted = true;
+      const words = h('p', { class: 'note' }, 'Loading …');
+      return { video, words, root: h('figure', {}, h('figcaption', {}, h('b', {}, title)), video, words) };
+    };
+    const tell = ({ words }, { plays, words: text }, good) => {
+      words.className = `note ${good ? 'ok' : 'bad'}`;
+      words.textContent = text;
+      return plays;
+    };
+
+    form.addEventListener('submit', async (event) => {
+      event.preventDefault();
+      const mine = ++asked;
+      const { file, run } = latest;
+      const output = run?.phase === 'done' ? run.output : null;
+      button.disabled = true;
+      out.replaceChildren(h('p', { class: 'muted' }, 'Reading …'));
+      try {
+        const playable = await actions.playable(output ?? file, SECONDS);
+        if (mine !== asked) return;
+        if (!playable.protected) {
+          const one = screen('This file');
+          out.replaceChildren(h('div', { class: 'screens' }, one.root));
+          const result = await trial(one.video, playable);
+          tell(one, result, result.plays);
+          return say(result.words);
+        }
+        const given = output && run.secret ? run.secret.map(({ kid, key }) => `${kid}:${key}`).join(' ') : area.value;
+        if (!given.trim()) return out.replaceChildren(h('p', { class: 'note bad', role: 'alert' }, 'The file is protected. Paste its key to play it.'));
+        const keys = keysOf(given, playable.kids);
+        const wrong = new Map([...keys].map(([kid, key]) => [kid, key.map((byte) => byte ^ 0x5a)]));
+        const [right, other] = [screen('With the key'), screen('With a wrong key')];
+        out.replaceChildren(h('div', { class: 'screens' }, right.root, other.root));
+        let first;
+        const eme = await navigator.requestMediaKeySystemAccess?.(SYSTEM, wanted(playable)).then(() => true, () => false);
+        if (eme) {
+          first = await trial(right.video, playable, keys);
+          const second = await trial(other.video, playable, wrong);
+          if (mine !== asked) return;
+          tell(right, first, first.plays);
+          tell(other, second.plays ? { plays: true, words: 'This browser plays on with a wrong key and shows garbage; look at the picture.' } : { plays: false, words: `As it should be: ${second.words[0].toLowerCase()}${second.words.slice(1)}` }, !second.plays);
+        } else {
+          const clear = await actions.playable(output ?? file, SECONDS, given);
+          first = await trial(right.video, clear);
+          if (mine !== asked) return;
+          tell(right, { ...first, words: `${first.words} This browser has no ClearKey, so it was decrypted by this page.` }, first.plays);
+          other.root.remove();
+        }
+        say(`With the key: ${first.words}`);
+      } catch (refusal) {
+        if (mine === asked) out.replaceChildren(refused(refusal));
+      } finally {
+        if (mine === asked) button.disabled = false;
+      }
+    });
+
+    return (state) => {
+      latest = state;
+      const now = `${state.key} ${state.run?.phase === 'done'}`;
+      if (now !== shown) {
+        shown = now;
+        asked += 1;
+        button.disabled = false;
+        area.value = '';
+        out.replaceChildren(); // the media goes with its elements
+      }
+      const output = state.run?.phase === 'done' && state.run.output;
+      const locked = output ? !state.run.secret : state.inspection?.tracks.some((track) => track.protection);
+      label.hidden = field.hidden = !locked;
+      area.required = locked;
+      intro.textContent = output
+        ? 'What was written goes through this browser’s decoder, with its key and with a wrong one.'
+        : 'The file goes through this browser’s decoder. What a browser does not read in it (PIFF’s boxes, missing decode times) is written anew on the way.';
+    };
+  },
+};
