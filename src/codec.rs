@@ -160,6 +160,9 @@ impl Codec {
                 b"hvcC" => note(codec.hevc(child, format)),
                 b"esds" => note(codec.esds(child, format)),
                 b"btrt" => note(codec.btrt(child)),
+                b"dec3" => codec.private_data = child.body().ok().map(ec3_private_data),
+                b"wfex" => codec.private_data = child.body().ok().map(wave_private_data),
+                b"dvc1" => codec.private_data = child.body().ok().map(vc1_private_data),
                 _ => {}
             }
         }
@@ -221,6 +224,33 @@ impl Codec {
         self.declared_bitrate = self.declared_bitrate.or(Some(declared).filter(|rate| *rate != 0));
         Ok(())
     }
+}
+
+/// GUID of E-AC-3 in WAVEFORMATEXTENSIBLE; behind it stands `dec3`'s payload.
+pub(crate) const EC3_GUID: [u8; 16] = 0xaf87fba7_022d_fb42_a4d4_05cd93843bdd_u128.to_be_bytes();
+
+/// The tail of a WAVEFORMATEXTENSIBLE: samples in a block, which channels there
+/// are, the GUID, and `dec3` (facts §9).
+fn ec3_private_data(dec3: &[u8]) -> Vec<u8> {
+    let (acmod, lfe) = match dec3 {
+        [_, _, _, byte, ..] => (byte >> 1 & 7, byte & 1),
+        _ => (2, 0),
+    };
+    // Front left, right, centre, low frequency, back left, right, back centre.
+    let mask = [0x3_u32, 0x4, 0x3, 0x7, 0x103, 0x107, 0x33, 0x37][usize::from(acmod)];
+    let mask = mask | if lfe == 1 { 0x8 } else { 0 };
+    [&1536_u16.to_le_bytes()[..], &mask.to_le_bytes(), &EC3_GUID, dec3].concat()
+}
+
+/// What stands behind a WAVEFORMATEX.
+fn wave_private_data(wfex: &[u8]) -> Vec<u8> {
+    wfex.get(18..).unwrap_or_default().to_vec()
+}
+
+/// Sequence header and entry point, behind ASF's binding byte.
+fn vc1_private_data(dvc1: &[u8]) -> Vec<u8> {
+    let headers = dvc1.windows(4).position(|w| w == [0, 0, 1, 0x0f]).map(|at| &dvc1[at..]);
+    [&[0x25], headers.unwrap_or_default()].concat()
 }
 
 fn with_start_codes(units: &[Vec<u8>]) -> Vec<u8> {

@@ -249,7 +249,9 @@ pub(crate) fn point_saio(moof: &mut Node, which: impl Fn(&Node) -> bool) -> Resu
 fn index(tracks: &[Track], placed: &[Placed]) -> Result<Node> {
     let mut children = Vec::new();
     for track in tracks {
-        let own = placed.iter().filter(|p| p.run.track_id == track.id && p.run.sync_start);
+        let always = track.kind != TrackKind::Video;
+        let own =
+            placed.iter().filter(|p| p.run.track_id == track.id && (always || p.run.sync_start));
         let entries = own.map(|fragment| TfraEntry {
             time: fragment.time.max(0) as u64,
             moof_offset: fragment.at,

@@ -3,7 +3,7 @@
 
 use crate::boxes::tree::Node;
 use crate::bytes::Writer;
-use crate::codec::hevc;
+use crate::codec::{EC3_GUID, hevc};
 use crate::error::{Error, Result};
 use crate::ids::{BoxType, FourCc};
 use crate::manifest::{Level, Stream};
@@ -113,7 +113,8 @@ fn hevc_boxes(level: &Level, code: &str, data: &[u8]) -> Result<([u8; 4], Vec<No
     let of = |kind: u8| -> Vec<&[u8]> {
         units.iter().filter(|unit| unit[0] >> 1 & 0x3f == kind).copied().collect()
     };
-    let sets = [(32, of(32)), (33, of(33)), (34, of(34))];
+    // VPS, SPS, PPS, and SEI in front of and behind pictures.
+    let sets = [32, 33, 34, 39, 40].map(|kind| (kind, of(kind)));
     let head = sets[1].1.first().and_then(|sps| hevc::SpsHead::read(sps));
     let head = head.ok_or_else(|| missing("readable SPS"))?;
     let format = match code {
@@ -181,11 +182,6 @@ fn video(level: &Level, (code, boxes): ([u8; 4], Vec<Node>)) -> Result<Entry> {
         dimensions: (width, height),
     })
 }
-
-/// GUID of E-AC-3 in WAVEFORMATEXTENSIBLE; behind it stands `dec3`'s payload.
-const EC3_GUID: [u8; 16] = [
-    0xaf, 0x87, 0xfb, 0xa7, 0x02, 0x2d, 0xfb, 0x42, 0xa4, 0xd4, 0x05, 0xcd, 0x93, 0x84, 0x3b, 0xdd,
-];
 
 /// An audio sample entry (ISO/IEC 14496-12 §12.2.3).
 fn audio(level: &Level, code: &str, data: &[u8]) -> Result<Entry> {

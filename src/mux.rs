@@ -142,12 +142,15 @@ pub fn choose(files: &[(&str, &Movie)], choice: &Choice) -> Result<Vec<(usize, V
             .is_none_or(|list| list.iter().any(|l| l.eq_ignore_ascii_case(&c.language)))
     };
     let mut languages: Vec<&str> = Vec::new();
+    let mut heard = Vec::new();
     for candidate in audio.iter().filter(|c| wanted(c)) {
         if !languages.contains(&candidate.language.as_str()) {
             languages.push(&candidate.language);
-            chosen.push(candidate);
+            heard.push(*candidate);
         }
     }
+    heard.sort_by_key(|c| (c.file, c.track));
+    chosen.extend(heard);
     for language in choice.audio.iter().flatten() {
         if !languages.iter().any(|known| known.eq_ignore_ascii_case(language)) {
             let have: Vec<&str> = audio.iter().map(|c| c.language.as_str()).collect();
@@ -606,7 +609,7 @@ fn check_fit(inputs: &[MuxInput<'_>], files: &[File]) -> Result<()> {
         for track in file.tracks.iter().map(|(track, _)| track).filter(spoken) {
             let Some(own) = extent(input, track) else { continue };
             let misfit = known.iter().find(|(name, _, other)| {
-                let room = 1.0 + 2.0 * own.longest.max(other.longest);
+                let room = 0.5 + own.longest.max(other.longest);
                 let apart = (own.from - other.from).abs().max((own.to - other.to).abs());
                 *name != input.name && apart > room
             });

@@ -334,8 +334,8 @@ fn every_fixture_and_profile_as_on_the_command_line() {
                 fs::remove_file(path).unwrap();
             }
         }
-        // One output at a time is kept in storage.
-        assert_eq!(page.stored().await.as_array().unwrap().len(), 1);
+        // Of each open file one output is kept in storage.
+        assert_eq!(page.stored().await.as_array().unwrap().len(), CLEAR.len());
     });
 }
 
@@ -532,7 +532,7 @@ fn by_keyboard_alone() {
         page.wait_for_text("#verdict", "Ready to protect.").await;
         page.find("#protect .preview li").await;
         // The submit button, not a heading or a label with the same word.
-        page.tab_to("More of the header").await;
+        page.tab_to("More options").await;
         page.press(Key::Tab).await;
         page.press(Key::Enter).await;
         page.wait_for_text("#protect", "Protected.").await;

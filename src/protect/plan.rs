@@ -183,9 +183,14 @@ impl Plan {
     /// the proof that they are right.
     pub fn work_and_prove(&self, number: usize, bytes: &[u8]) -> Result<(Vec<u8>, Proof)> {
         let output = self.protect(number, bytes.to_vec(), true)?;
-        let unit = self.rewrite.open(number, bytes)?;
-        let proof = self.proving.prove(unit.at, &unit.fragments, bytes, &output)?;
+        let proof = self.prove(number, bytes, &output)?;
         Ok((output, proof))
+    }
+
+    /// Reads a unit back: whether `output` decrypts to what `input` has.
+    pub fn prove(&self, number: usize, input: &[u8], output: &[u8]) -> Result<Proof> {
+        let unit = self.rewrite.open(number, input)?;
+        self.proving.prove(unit.at, &unit.fragments, input, output)
     }
 
     /// Protects a unit; without `encrypt` only its boxes are made, to measure it.

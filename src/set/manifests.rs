@@ -392,7 +392,14 @@ impl FileSet<'_> {
                 out.push(found("hls_method", name, message));
             }
         }
-        if !playready.is_empty() && !playready.iter().any(|key| key.session) {
+        // The multivariant playlist has it for its media playlists.
+        let in_set = self.manifests.iter().any(|(_, manifest)| match manifest {
+            Manifest::Hls(other) => other.keys.iter().any(|key| {
+                key.session && key.format.eq_ignore_ascii_case("com.microsoft.playready")
+            }),
+            _ => false,
+        });
+        if !playready.is_empty() && !in_set {
             let message = "It has no EXT-X-SESSION-KEY for PlayReady.";
             out.push(found("hls_session_key", name, message));
         }
