@@ -374,7 +374,7 @@ function verdict({ refusal, reading, inspection, kind, words, name }) {
     const found = !media ? 'Open its media files with it to check them against each other.'
       : grave ? `${grave} finding${grave > 1 ? 's' : ''} against the files opened with it.` : 'Nothing is wrong between it and the files opened with it.';
     const parts = state.files.find((entry) => entry.name === name)?.fragments;
-    if (parts && !media) return [`${words ?? 'Manifest'}, with ${parts.length} fragments. Make one file of them under Make.`, false];
+    if (parts) return [`${words ?? 'Manifest'}, with ${parts.length} fragments. Make one file of them under Make.`, false];
     return [`${words ?? 'Manifest'}. ${found}`, own.some((f) => f.severity === 'error')];
   }
   return [inspection?.verdict ?? '', Boolean(inspection?.findings.some((f) => f.severity === 'error'))];

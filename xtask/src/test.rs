@@ -8,6 +8,7 @@ use std::process::Command;
 pub(crate) fn test() -> Result<()> {
     tools::ensure_programs()?;
     let readers = tools::strict_readers();
+    let players = tools::players();
     run(&mut cargo(&["fmt", "--all", "--check"])).context("run cargo fmt --all")?;
     let deny = ["--", "-D", "warnings"];
     let clippy = ["clippy", "--quiet", "--workspace", "--all-targets"];
@@ -22,6 +23,9 @@ pub(crate) fn test() -> Result<()> {
     tests.env("ISMVAULT_SITE", site);
     if let Some(readers) = readers {
         tests.env("ISMVAULT_READERS", readers);
+    }
+    if let Some(players) = players {
+        tests.env("ISMVAULT_PLAYERS", players);
     }
     run(&mut tests)
 }

@@ -68,6 +68,59 @@ pub(crate) fn strict_readers() -> Option<PathBuf> {
     found
 }
 
+/// Players that the manifests are tried in: the npm package, the file in it that
+/// a page loads, and the SHA-256 of the package.
+const PLAYERS: [(&str, &str, &str); 3] = [
+    (
+        "shaka-player/-/shaka-player-4.16.50.tgz",
+        "dist/shaka-player.compiled.js",
+        "af70e2c92e622d5fb9c9615553ecd5655f1d23ff08c41f38ca54913285d03091",
+    ),
+    (
+        "dashjs/-/dashjs-5.2.1.tgz",
+        "dist/modern/umd/dash.all.min.js",
+        "4eacb0cc3525276666ca3f084611cdabb5a2264d128dfe0750fe106fbddd088f",
+    ),
+    (
+        "hls.js/-/hls.js-1.7.4.tgz",
+        "dist/hls.min.js",
+        "e4ab3d5d13f7cca9ef241d098f39686e19fd451831ba07dc9943482fd5ff75c7",
+    ),
+];
+
+/// The folder with the players' scripts; none where they cannot be had, and
+/// then the tests that need them say so.
+pub(crate) fn players() -> Option<PathBuf> {
+    let folder = root().join("target/players");
+    let script = |file: &str| folder.join(file.rsplit('/').next().unwrap_or(file));
+    if PLAYERS.iter().all(|(_, file, _)| script(file).is_file()) {
+        return Some(folder);
+    }
+    println!("Fetching dash.js, hls.js and shaka-player …");
+    std::fs::create_dir_all(&folder).ok()?;
+    let fetched = PLAYERS.iter().all(|(package, file, sum)| {
+        let path = folder.join("package.tgz");
+        let url = format!("https://registry.npmjs.org/{package}");
+        let got = works(Command::new("curl").args(["-fsSL", "-o"]).arg(&path).arg(url));
+        let check = format!("echo '{sum}  {}' | sha256sum -c", path.display());
+        got && works(Command::new("sh").args(["-c", &check]))
+            && works(
+                Command::new("tar")
+                    .arg("-xzf")
+                    .arg(&path)
+                    .arg("-C")
+                    .arg(&folder)
+                    .arg(format!("--strip-components={}", file.split('/').count()))
+                    .arg(format!("package/{file}")),
+            )
+    });
+    let _ = std::fs::remove_file(folder.join("package.tgz"));
+    if !fetched {
+        println!("The players cannot be had (curl, npm's registry): their test will be skipped.");
+    }
+    fetched.then_some(folder)
+}
+
 fn find_readers(venv: &std::path::Path) -> Option<PathBuf> {
     std::fs::read_dir(venv.join("lib"))
         .ok()?
