@@ -68,7 +68,7 @@ fn a_set_is_muxed_protected_and_played_before_the_download() {
         page.protect().await;
         page.wait_for_text("#protect .receipt", "each the same as it was; no IV twice").await;
         // Played before it is downloaded: with its key, and with a wrong one.
-        page.click("#protect .receipt button").await;
+        page.click("#protect .receipt .actions-row button").await;
         page.find("#play-keys").await.send_keys(KEY).await.unwrap();
         page.click("#play form button.primary").await;
         page.wait_for_text("#play .screens figure:nth-child(1)", "It plays: 256 × 144.").await;
