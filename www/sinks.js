@@ -30,20 +30,21 @@ export const asksWhere = () => Boolean(globalThis.showSaveFilePicker);
 
 const SINKS = {
   /**
-   * A file the user picked, or one made in a folder they did. The browser
-   * gives it its content on close; made for this, it goes with a failure.
+   * A file the user picked, to which the browser gives its content on close. Or
+   * one in a folder they did: it has its name (`rename`) only when it is whole.
    */
-  async picked({ handle, folder, fresh }) {
+  async picked({ handle, folder, rename }) {
     const writable = await handle.createWritable();
     return {
       write: (bytes) => writable.write(bytes),
       async close() {
         await writable.close();
-        return { saved: handle.name, written: await handle.getFile() };
+        const whole = rename ? await renamed(handle, folder, rename) : handle;
+        return { saved: whole.name, written: await whole.getFile() };
       },
       async abort() {
         await writable.abort();
-        if (fresh) await folder?.removeEntry(handle.name).catch(() => {});
+        if (rename) await folder.removeEntry(handle.name).catch(() => {});
       },
     };
   },
@@ -137,6 +138,19 @@ export async function open(choice, size) {
     },
     abort: () => sink.abort(),
   };
+}
+
+/** Gives a file in a folder another name; copies it where that is all there is. */
+async function renamed(handle, folder, name) {
+  try {
+    await handle.move(name);
+    return handle;
+  } catch {
+    const copy = await folder.getFileHandle(name, { create: true });
+    await (await handle.getFile()).stream().pipeTo(await copy.createWritable());
+    await folder.removeEntry(handle.name);
+    return copy;
+  }
 }
 
 /** Marks a stored output as in use for as long as this worker lives. */

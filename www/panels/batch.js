@@ -246,9 +246,8 @@ export const batch = {
         }
         const own = keys && (keys.get(title.name) ?? keys.get('*'));
         const options = { profile: select.value, laUrl: url.value.trim() || undefined, kid: own?.kid, key: own?.key };
-        const fresh = output && !await output.getFileHandle(title.output).then(() => true, () => false);
         const choice = output
-          ? { kind: 'picked', name: title.output, from: title.name, handle: await output.getFileHandle(title.output, { create: true }), folder: output, fresh }
+          ? { kind: 'picked', name: title.output, from: title.name, handle: await output.getFileHandle(`${title.output}.part`, { create: true }), folder: output, rename: title.output }
           : { kind: navigator.storage?.getDirectory ? 'stored' : 'memory', name: title.output, from: title.name };
         const started = performance.now();
         let kept = Promise.resolve();

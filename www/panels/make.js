@@ -112,7 +112,7 @@ function buildSet(form, state, actions) {
         const { key, name } = files[c.file];
         const input = h('input', { type: c.kind === 'video' ? 'radio' : 'checkbox', name: c.kind, value: `${key}/${c.track}`, checked: chosen.has(`${c.file}/${c.track}`) });
         const size = c.dimensions ? `${c.dimensions[0]} × ${c.dimensions[1]}` : c.language === 'und' ? '' : c.language;
-        return h('tr', {}, h('td', {}, h('label', { class: 'choice' }, input, h('span', {}, c.kind))), h('td', { class: 'num' }, rate(c.bitrate)), h('td', {}, size), h('td', {}, h('code', {}, c.codec)), h('td', { class: 'wrap' }, name, h('small', {}, `track ${c.track}`)));
+        return h('tr', {}, h('td', {}, h('label', { class: 'choice' }, input, h('span', {}, c.kind))), h('td', { class: 'num' }, `${rate(c.bitrate)} kbit/s`), h('td', {}, size), h('td', {}, h('code', {}, c.codec)), h('td', { class: 'wrap' }, name, h('small', {}, `track ${c.track}`)));
       }));
     } catch (refusal) {
       rows.replaceChildren(h('tr', {}, h('td', { colspan: '5' }, refused(refusal))));
@@ -122,7 +122,7 @@ function buildSet(form, state, actions) {
   choose();
   return [
     h('label', { class: 'inline' }, 'Best video under ', under, ' kbit/s'),
-    h('div', { class: 'scroll' }, h('table', {}, h('thead', {}, h('tr', {}, h('th', {}, 'Track'), h('th', { class: 'num' }, 'kbit/s'), h('th', {}, 'Size, language'), h('th', {}, 'Codec'), h('th', {}, 'File'))), rows)),
+    h('div', { class: 'scroll' }, h('table', {}, h('thead', {}, h('tr', {}, h('th', {}, 'Track'), h('th', { class: 'num' }, 'Bitrate'), h('th', {}, 'Size, language'), h('th', {}, 'Codec'), h('th', {}, 'File'))), rows)),
   ];
 }
 
