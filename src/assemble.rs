@@ -129,8 +129,16 @@ pub fn assemble(manifest: &Client, movie: &Movie, files: &[FragmentFile<'_>]) ->
         compatible: [*b"piff", *b"iso2", *b"iso6"].map(FourCc).to_vec(),
         rest: Vec::new(),
     };
-    let layout =
-        Layout { ftyp, moov, tracks, parts: Vec::new(), earliest: 0, tfdt: true, sidx: false };
+    let layout = Layout {
+        ftyp,
+        moov,
+        tracks,
+        parts: Vec::new(),
+        earliest: 0,
+        one_file: false,
+        tfdt: true,
+        sidx: false,
+    };
     Ok(Mux::of_fragments(layout, inputs, of, spans, sentences))
 }
 

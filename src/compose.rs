@@ -44,6 +44,9 @@ pub(crate) struct Layout {
     /// When the earliest track begins that is played with these, in
     /// [`COMMON_SCALE`]; zero, or before it.
     pub(crate) earliest: i64,
+    /// Whether the parts are of one file, whose order is kept where its times
+    /// mean none.
+    pub(crate) one_file: bool,
     /// Whether every `traf` gets a `tfdt`.
     pub(crate) tfdt: bool,
     /// Whether a segment index (`sidx`) is put in front; only for one track.
@@ -112,11 +115,14 @@ impl Layout {
     }
 
     /// The parts in order of time; at the same time video first. Within a track
-    /// they stay as they are, which must be in order.
+    /// they must be in order as they are.
     fn order(&self, movie: &Movie, times: &[u64]) -> Result<Vec<usize>> {
         let mut last: Vec<(u32, u64)> = Vec::new();
         for (part, time) in self.parts.iter().zip(times) {
             match last.iter_mut().find(|(id, _)| *id == part.run.track_id) {
+                Some((_, last)) if *time < *last && self.one_file => {
+                    return Ok((0..self.parts.len()).collect());
+                }
                 Some((_, last)) if *time < *last => {
                     return Err(Error::malformed(
                         "fragments_out_of_order",

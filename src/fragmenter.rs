@@ -105,7 +105,8 @@ pub fn fragment(movie: &Movie) -> Result<Stitched> {
     };
     let tracks: Vec<Track> = tracks.into_iter().map(|(track, _)| track).collect();
     let moov = fragmented_moov(source, &tracks)?;
-    Layout { ftyp, moov, tracks, parts, earliest: 0, tfdt: true, sidx: false }.stitch()
+    Layout { ftyp, moov, tracks, parts, earliest: 0, one_file: true, tfdt: true, sidx: false }
+        .stitch()
 }
 
 fn trak(moov: &Node, id: u32) -> Option<&Node> {

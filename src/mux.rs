@@ -305,6 +305,7 @@ impl Mux {
             tracks: renumbered,
             parts: Vec::new(),
             earliest: inputs.iter().map(|i| earliest(i.movie)).fold(options.earliest, i64::min),
+            one_file: inputs.len() == 1,
             tfdt: options.profile.is_none_or(|profile| profile.iso),
             sidx: options.sidx,
         };
