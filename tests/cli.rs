@@ -119,7 +119,11 @@ fn exit_status_and_sentences() {
     refused(1, &["protect", path(&progressive), "-o", out_path], "progressive");
     refused(2, &["protect", input, "-o", out_path, "--key", "0011"], "The key is 2 bytes");
     refused(2, &["protect", input, "-o", out_path, "--kid", "x"], "is not a UUID");
-    refused(2, &["protect", input, "-o", out_path, "--profile", "x"], "Choose dual, piff or cenc");
+    refused(
+        2,
+        &["protect", input, "-o", out_path, "--profile", "x"],
+        "Choose dual, piff, cenc or cbcs",
+    );
     refused(1, &["protect", input, "-o", out_path, "--tracks", "7"], "There is no track 7");
     refused(1, &["protect", input, "-o", out_path, "--la-url", "x y"], "not an absolute URL");
     refused(1, &["protect", input, "-o", input], "is the input itself");

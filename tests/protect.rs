@@ -70,7 +70,8 @@ fn the_wrong_key_gives_other_bytes() {
 fn structure_of_the_output() {
     for name in CLEAR {
         let clear = fixture(name);
-        for profile in PROFILES {
+        // cbcs has no IV a sample; tests/make.rs looks at it.
+        for profile in PROFILES.iter().filter(|profile| !profile.cbc) {
             let what = format!("{name} {}", profile.name);
             let file = protect(&clear, &options(profile.name)).unwrap();
             let movie = inspect(&file);
