@@ -2,30 +2,32 @@
 //! file put in order, its protection in other boxes. Samples are copied as they
 //! are, so a host can offer the result at once.
 
+mod choose;
+mod fit;
+mod moov;
+
+pub use choose::{Candidate, Choice, candidates, check_set, choose};
+
 use crate::Span;
 use crate::boxes::Mp4Box as _;
 use crate::boxes::fragment::{Mfhd, Saio, Saiz, Tfhd};
-use crate::boxes::movie::{Ftyp, Mvhd, Tkhd, Trex};
+use crate::boxes::movie::{Ftyp, Trex};
 use crate::boxes::piff::Tfrf;
-use crate::boxes::protection::{PIFF_PSSH, PIFF_SENC, Pssh, SENC};
-use crate::boxes::tables::Elst;
+use crate::boxes::protection::{PIFF_SENC, SENC};
 use crate::boxes::tree::Node;
 use crate::compose::{Layout, Part};
 use crate::envelopes::add_brands;
 use crate::error::{Error, Result};
 use crate::ids::BoxType;
 use crate::model::{
-    AtHand, Fragment, FragmentRun, Movie, Track, TrackFragment, TrackKind, bitrate,
-    is_protection_aux, read_fragment,
+    AtHand, Fragment, FragmentRun, Movie, Track, TrackFragment, is_protection_aux, read_fragment,
 };
 use crate::profile::{PROFILES, Profile};
 use crate::rebox;
 use crate::recipe::{Gather, Stitched};
 use crate::rewrite::check_intact;
-use crate::set::FileSet;
-use crate::times::{decode_times, to_scale};
+use crate::times::decode_times;
 use crate::{Session, Step};
-use serde::Serialize;
 
 /// A file that goes into the output.
 #[derive(Clone, Copy, Debug)]
@@ -38,156 +40,6 @@ pub struct MuxInput<'a> {
     pub at: u64,
     /// Which tracks; none for all.
     pub tracks: Option<&'a [u32]>,
-}
-
-/// Which tracks of a set go into one file.
-#[derive(Clone, Debug, Default)]
-pub struct Choice {
-    /// The file with the video; none for the best.
-    pub video: Option<String>,
-    /// Bits a second that the video may have at most.
-    pub under: Option<u64>,
-    /// Lines that the video may have at most.
-    pub height: Option<u16>,
-    /// Languages of the audio; none for one track of each language.
-    pub audio: Option<Vec<String>>,
-    /// Whether text goes in too.
-    pub text: bool,
-}
-
-/// A track of a set, as it can be chosen.
-#[derive(Clone, Debug, Serialize)]
-pub struct Candidate {
-    /// Number of its file.
-    pub file: usize,
-    /// Its own number.
-    pub track: u32,
-    /// What it is.
-    pub kind: TrackKind,
-    /// Its language.
-    pub language: String,
-    /// Bits a second, measured.
-    pub bitrate: u64,
-    /// Width and height.
-    pub dimensions: Option<(u16, u16)>,
-    /// Its codec.
-    pub codec: String,
-}
-
-/// Every track of a set that can go into one file, the best of each kind first.
-pub fn candidates(files: &[(&str, &Movie)]) -> Vec<Candidate> {
-    let mut found = Vec::new();
-    for (file, (_, movie)) in files.iter().enumerate() {
-        for track in movie.tracks.iter().filter(|track| track.totals.samples > 0) {
-            let totals = &track.totals;
-            found.push(Candidate {
-                file,
-                track: track.id,
-                kind: track.kind,
-                language: track.language.clone(),
-                bitrate: bitrate(totals.bytes, totals.duration, track.timescale).unwrap_or(0),
-                dimensions: track.codec().and_then(|codec| codec.dimensions),
-                codec: track.codec().map(|codec| codec.string.clone()).unwrap_or_default(),
-            });
-        }
-    }
-    found.sort_by_key(|c| (rank(c.kind), std::cmp::Reverse(c.bitrate), c.file, c.track));
-    found
-}
-
-fn rank(kind: TrackKind) -> u8 {
-    match kind {
-        TrackKind::Video => 0,
-        TrackKind::Audio => 1,
-        TrackKind::Text => 2,
-        TrackKind::Other => 3,
-    }
-}
-
-/// The tracks a choice means: of each file that has some, their numbers.
-pub fn choose(files: &[(&str, &Movie)], choice: &Choice) -> Result<Vec<(usize, Vec<u32>)>> {
-    let all = candidates(files);
-    let videos: Vec<&Candidate> = all.iter().filter(|c| c.kind == TrackKind::Video).collect();
-    let mut chosen = Vec::new();
-    if let Some(name) = &choice.video {
-        let video = videos.iter().find(|c| files[c.file].0.eq_ignore_ascii_case(name));
-        chosen.push(*video.ok_or_else(|| {
-            Error::misuse("no_such_file", format!("There is no video in a file called {name}."))
-        })?);
-    } else if !videos.is_empty() {
-        let fits = |c: &&&Candidate| {
-            choice.under.is_none_or(|most| c.bitrate <= most)
-                && choice.height.is_none_or(|most| c.dimensions.is_some_and(|(_, h)| h <= most))
-        };
-        chosen.push(*videos.iter().find(fits).ok_or_else(|| {
-            let have: Vec<String> = videos
-                .iter()
-                .map(|c| {
-                    let lines = c.dimensions.map_or(0, |(_, lines)| lines);
-                    format!("{} kbit/s with {lines} lines", c.bitrate / 1000)
-                })
-                .collect();
-            let sentence = format!("No video is that small; there are {}.", have.join(", "));
-            Error::misuse("no_such_bitrate", sentence)
-        })?);
-    }
-    // Audio of the video's own file comes before the same from elsewhere.
-    let home = chosen.first().map(|video| video.file);
-    let mut audio: Vec<&Candidate> = all.iter().filter(|c| c.kind == TrackKind::Audio).collect();
-    audio.sort_by_key(|c| Some(c.file) != home);
-    let wanted = |c: &Candidate| {
-        choice
-            .audio
-            .as_ref()
-            .is_none_or(|list| list.iter().any(|l| l.eq_ignore_ascii_case(&c.language)))
-    };
-    let mut languages: Vec<&str> = Vec::new();
-    let mut heard = Vec::new();
-    for candidate in audio.iter().filter(|c| wanted(c)) {
-        if !languages.contains(&candidate.language.as_str()) {
-            languages.push(&candidate.language);
-            heard.push(*candidate);
-        }
-    }
-    heard.sort_by_key(|c| (c.file, c.track));
-    chosen.extend(heard);
-    for language in choice.audio.iter().flatten() {
-        if !languages.iter().any(|known| known.eq_ignore_ascii_case(language)) {
-            let have: Vec<&str> = audio.iter().map(|c| c.language.as_str()).collect();
-            let sentence = format!(
-                "There is no audio in the language {language}; there is {}.",
-                have.join(", ")
-            );
-            return Err(Error::misuse("no_such_language", sentence));
-        }
-    }
-    if choice.text {
-        chosen.extend(all.iter().filter(|c| c.kind == TrackKind::Text));
-    }
-    let mut inputs: Vec<(usize, Vec<u32>)> = Vec::new();
-    for candidate in chosen {
-        match inputs.iter_mut().find(|(file, _)| *file == candidate.file) {
-            Some((_, tracks)) => tracks.push(candidate.track),
-            None => inputs.push((candidate.file, vec![candidate.track])),
-        }
-    }
-    Ok(inputs)
-}
-
-/// Refuses a set whose manifest says other fragments than its files have.
-pub fn check_set(set: &FileSet<'_>) -> Result<()> {
-    const GRAVE: [&str; 3] = ["chunks_differ", "track_id_mismatch", "manifest_file_missing"];
-    let found = set.check();
-    let Some(finding) = found.iter().find(|finding| GRAVE.contains(&finding.check.id)) else {
-        return Ok(());
-    };
-    let file = finding.file.clone().unwrap_or_default();
-    let mut error = Error::misuse(
-        finding.check.id,
-        format!("{file}: {} They do not fit together.", finding.message),
-    );
-    (error.at, error.path) = (finding.at, finding.path.clone());
-    Err(error)
 }
 
 /// What the output is to be.
@@ -264,7 +116,7 @@ impl Mux {
             // A file by itself keeps its numbers.
             file.tracks.iter_mut().for_each(|(track, id)| *id = track.id);
         }
-        check_fit(inputs, &files)?;
+        fit::check_fit(inputs, &files)?;
         let all: Vec<&Track> = files.iter().flat_map(|f| &f.tracks).map(|(t, _)| t).collect();
         if all.is_empty() {
             return Err(Error::misuse("no_tracks", "No track was chosen. Name one at least."));
@@ -277,7 +129,7 @@ impl Mux {
             .flat_map(|file| &file.tracks)
             .map(|(track, id)| Track { id: *id, ..track.clone() })
             .collect();
-        let mut moov = joined_moov(inputs, &files)?;
+        let mut moov = moov::joined_moov(inputs, &files)?;
         let mut ftyp =
             inputs.iter().find_map(|input| input.movie.ftyp.clone()).unwrap_or_else(Ftyp::missing);
         add_brands(&mut ftyp, &[*b"iso6"]);
@@ -578,147 +430,4 @@ fn chosen<'a>(input: &MuxInput<'a>) -> Result<Vec<&'a Track>> {
             })
         })
         .collect()
-}
-
-/// When a track begins and ends, and its longest fragment, in seconds.
-struct Extent {
-    from: f64,
-    to: f64,
-    longest: f64,
-    last_at: u64,
-}
-
-fn extent(input: &MuxInput<'_>, track: &Track) -> Option<Extent> {
-    let runs = || {
-        let all = whole_fragments(input).flat_map(|f| f.runs.iter().map(move |run| (f, run)));
-        all.filter(|(_, run)| run.track_id == track.id && run.samples > 0)
-    };
-    let scale = f64::from(track.timescale);
-    let from = runs().next()?.1.presentation_time().unwrap_or(0) as f64 / scale;
-    let length: u64 = runs().map(|(_, run)| run.duration).sum();
-    let longest = runs().map(|(_, run)| run.duration).max()? as f64 / scale;
-    let last_at = runs().last()?.0.moof.at;
-    Some(Extent { from, to: from + length as f64 / scale, longest, last_at })
-}
-
-/// Refuses tracks of different files that do not begin and end together, as
-/// those of one title do.
-fn check_fit(inputs: &[MuxInput<'_>], files: &[File]) -> Result<()> {
-    let mut known: Vec<(&str, &Track, Extent)> = Vec::new();
-    for (input, file) in inputs.iter().zip(files) {
-        let spoken = |track: &&Track| matches!(track.kind, TrackKind::Video | TrackKind::Audio);
-        for track in file.tracks.iter().map(|(track, _)| track).filter(spoken) {
-            let Some(own) = extent(input, track) else { continue };
-            let misfit = known.iter().find(|(name, _, other)| {
-                let room = 0.5 + own.longest.max(other.longest);
-                let apart = (own.from - other.from).abs().max((own.to - other.to).abs());
-                *name != input.name && apart > room
-            });
-            if let Some((name, other_track, other)) = misfit {
-                return Err(Error::misuse(
-                    "do_not_fit",
-                    format!(
-                        "{}: its {} lasts from {:.3} to {:.3} s, but the {} of {name} from {:.3} to \
-                         {:.3} s. They are not of one title, or one of them is not whole.",
-                        input.name,
-                        track.kind.word(),
-                        own.from,
-                        own.to,
-                        other_track.kind.word(),
-                        other.from,
-                        other.to
-                    ),
-                )
-                .at(own.last_at));
-            }
-            known.push((input.name, track, own));
-        }
-    }
-    Ok(())
-}
-
-/// One `moov` of the tracks that were chosen: the first input's, with theirs.
-fn joined_moov(inputs: &[MuxInput<'_>], files: &[File]) -> Result<Node> {
-    let mut moov: Option<Node> = None;
-    let (mut headers, mut traks, mut trexes) = (Vec::new(), Vec::new(), Vec::new());
-    let mut timescale = 0;
-    let is_header = |node: &Node| [Pssh::KIND, PIFF_PSSH].contains(&node.kind);
-    for (input, file) in inputs.iter().zip(files) {
-        let Some(own) = &input.movie.moov else { continue };
-        let mvhd: Mvhd = own.get()?;
-        if moov.is_none() {
-            moov = Some(own.clone());
-            timescale = mvhd.timescale;
-        }
-        if file.tracks.iter().any(|(track, _)| track.protection().is_some()) {
-            for node in own.children().iter().filter(|node| is_header(node)) {
-                let known =
-                    |other: &Node| (other.kind, &other.content) == (node.kind, &node.content);
-                if !headers.iter().any(known) {
-                    headers.push(node.clone());
-                }
-            }
-        }
-        for trak in own.all(BoxType::code(b"trak")) {
-            let tkhd: Tkhd = trak.get()?;
-            let chosen = file.tracks.iter().find(|(track, _)| track.id == tkhd.track_id);
-            let Some((track, id)) = chosen else { continue };
-            traks.push(renumbered(trak, tkhd, *id, mvhd.timescale, timescale)?);
-            let trex = track.trex.unwrap_or(Trex {
-                version_flags: 0,
-                track_id: *id,
-                sample_description_index: 1,
-                sample_duration: 0,
-                sample_size: 0,
-                sample_flags: 0,
-            });
-            trexes.push(Trex { track_id: *id, ..trex }.to_node());
-        }
-    }
-    let missing = || Error::malformed("no_moov", "No input has a moov box.");
-    let mut moov = moov.ok_or_else(missing)?;
-    let next = files.iter().flat_map(|f| &f.tracks).map(|(_, id)| id + 1).max().unwrap_or(1);
-    if let Some(children) = moov.children_mut() {
-        children.retain(|node| {
-            let replaced = [BoxType::code(b"trak"), BoxType::code(b"mvex")].contains(&node.kind);
-            !replaced && !is_header(node)
-        });
-        for node in children.iter_mut().filter(|node| node.kind == Mvhd::KIND) {
-            let mut mvhd = Mvhd::parse(node)?;
-            mvhd.rest[76..].copy_from_slice(&next.to_be_bytes());
-            *node = mvhd.to_node();
-        }
-        let at = children.iter().position(|n| n.kind == Mvhd::KIND).map_or(0, |i| i + 1);
-        let own = headers.into_iter().chain(traks).chain([Node::parent(b"mvex", trexes)]);
-        children.splice(at..at, own);
-    }
-    Ok(moov)
-}
-
-/// A `trak` with another number, its times in another timescale.
-fn renumbered(trak: &Node, tkhd: Tkhd, id: u32, from: u32, to: u32) -> Result<Node> {
-    let mut trak = trak.clone();
-    let scaled = |time: u64| match time {
-        u64::MAX => time,
-        _ if time == u64::from(u32::MAX) && tkhd.version == 0 => time,
-        _ => to_scale(time.min(i64::MAX as u64) as i64, from, to) as u64,
-    };
-    let duration = scaled(tkhd.duration);
-    let wide = tkhd.version == 1 || duration > u32::MAX.into();
-    let new = Tkhd { track_id: id, duration, version: u8::from(wide), ..tkhd };
-    if let Some(children) = trak.children_mut() {
-        // References would name tracks by numbers that are no more.
-        children.retain(|node| node.kind != BoxType::code(b"tref"));
-        for node in children.iter_mut().filter(|node| node.kind == Tkhd::KIND) {
-            *node = new.to_node();
-        }
-    }
-    if let Some(edts) = trak.path_mut(&[b"edts"]).and_then(Node::children_mut) {
-        for node in edts.iter_mut().filter(|node| node.kind == Elst::KIND) {
-            let mut elst = Elst::parse(node)?;
-            elst.entries.iter_mut().for_each(|edit| edit.duration = scaled(edit.duration));
-            *node = elst.to_node();
-        }
-    }
-    Ok(trak)
 }

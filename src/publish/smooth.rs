@@ -1,0 +1,171 @@
+//! Smooth Streaming: a server manifest (.ism) and a client manifest (.ismc).
+
+use super::{Group, Level, Rendition, Written, check_boundaries, groups, playready};
+use crate::drm::PLAYREADY;
+use crate::error::{Error, Result};
+use crate::model::TrackKind;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use quick_xml::escape::escape;
+use std::fmt::Write as _;
+
+/// The server and the client manifest for IIS, Unified Origin and the like.
+pub fn smooth(title: &str, renditions: &[Rendition<'_>]) -> Result<[Written; 2]> {
+    let groups = groups(renditions)?;
+    let client = format!("{title}.ismc");
+    let mut ism = String::from(
+        "<?xml version=\"1.0\" encoding=\"utf-8\"?>\n\
+         <smil xmlns=\"http://www.w3.org/2001/SMIL20/Language\">\n  <head>\n",
+    );
+    let _ = writeln!(
+        ism,
+        "    <meta name=\"clientManifestRelativePath\" content=\"{}\"/>\n  </head>\n  <body>\n    <switch>",
+        escape(client.as_str())
+    );
+    let ends = groups.iter().flat_map(|group| &group.levels).filter_map(|level| {
+        let last = level.chunks().pop()?;
+        let ticks = u128::from(last.time + last.duration) * 10_000_000;
+        Some((ticks / u128::from(level.track.timescale.max(1))) as u64)
+    });
+    let mut ismc = format!(
+        "<?xml version=\"1.0\" encoding=\"utf-8\"?>\n\
+         <SmoothStreamingMedia MajorVersion=\"2\" MinorVersion=\"1\" TimeScale=\"10000000\" \
+         Duration=\"{}\">\n",
+        ends.max().unwrap_or(0)
+    );
+    for group in &groups {
+        check_boundaries(group)?;
+        for level in &group.levels {
+            server_track(&mut ism, group, level);
+        }
+        stream_index(&mut ismc, group)?;
+    }
+    ism += "    </switch>\n  </body>\n</smil>\n";
+    if let Some(object) = playready(renditions) {
+        let _ = writeln!(
+            ismc,
+            "  <Protection><ProtectionHeader SystemID=\"{PLAYREADY}\">{}</ProtectionHeader></Protection>",
+            STANDARD.encode(object)
+        );
+    }
+    ismc += "</SmoothStreamingMedia>\n";
+    Ok([Written { name: format!("{title}.ism"), text: ism }, Written { name: client, text: ismc }])
+}
+
+fn server_track(out: &mut String, group: &Group<'_>, level: &Level<'_>) {
+    let element = match group.kind {
+        TrackKind::Video => "video",
+        TrackKind::Audio => "audio",
+        _ => "textstream",
+    };
+    let language = match level.track.language.as_str() {
+        "und" => String::new(),
+        language => format!(" systemLanguage=\"{language}\""),
+    };
+    let _ = writeln!(
+        out,
+        "      <{element} src=\"{}\" systemBitrate=\"{}\"{language}>\n        \
+         <param name=\"trackID\" value=\"{}\" valuetype=\"data\"/>\n        \
+         <param name=\"trackName\" value=\"{}\" valuetype=\"data\"/>\n      </{element}>",
+        escape(level.file),
+        level.bitrate,
+        level.track.id,
+        group.name
+    );
+}
+
+fn stream_index(out: &mut String, group: &Group<'_>) -> Result<()> {
+    let Some(first) = group.levels.first() else { return Ok(()) };
+    let chunks = first.chunks();
+    let timescale = match first.track.timescale {
+        10_000_000 => String::new(),
+        scale => format!(" TimeScale=\"{scale}\""),
+    };
+    let language = match first.track.language.as_str() {
+        "und" => String::new(),
+        language => format!(" Language=\"{language}\""),
+    };
+    let sizes = group.levels.iter().filter_map(Level::dimensions);
+    let size = match (group.kind, sizes.clone().map(|s| s.0).max(), sizes.map(|s| s.1).max()) {
+        (TrackKind::Video, Some(w), Some(h)) => format!(" MaxWidth=\"{w}\" MaxHeight=\"{h}\""),
+        _ => String::new(),
+    };
+    let kind = group.kind.word();
+    let subtype = if group.kind == TrackKind::Text { " Subtype=\"CAPT\"" } else { "" };
+    let _ = writeln!(
+        out,
+        "  <StreamIndex Type=\"{kind}\" Name=\"{0}\"{subtype} Chunks=\"{1}\" QualityLevels=\"{2}\" \
+         Url=\"QualityLevels({{bitrate}})/Fragments({0}={{start time}})\"{timescale}{language}{size}>",
+        group.name,
+        chunks.len(),
+        group.levels.len()
+    );
+    for (index, level) in group.levels.iter().enumerate() {
+        if level.track.timescale != first.track.timescale {
+            return Err(Error::misuse(
+                "timescales_differ",
+                format!("{}: its timescale is not that of {}.", level.file, first.file),
+            ));
+        }
+        quality_level(out, index, group.kind, level);
+    }
+    // `r` counts all chunks of the same duration, the first included.
+    let mut at = 0;
+    let mut next = None;
+    while let Some(chunk) = chunks.get(at) {
+        let follows = |n: usize| {
+            chunks.get(at + n).is_some_and(|c| {
+                c.duration == chunk.duration && c.time == chunk.time + chunk.duration * n as u64
+            })
+        };
+        let run = (1..).find(|n| !follows(*n)).unwrap_or(1);
+        let time =
+            if next == Some(chunk.time) { String::new() } else { format!(" t=\"{}\"", chunk.time) };
+        let repeat = if run > 1 { format!(" r=\"{run}\"") } else { String::new() };
+        let _ = writeln!(out, "    <c{time} d=\"{}\"{repeat}/>", chunk.duration);
+        at += run;
+        next = Some(chunk.time + chunk.duration * run as u64);
+    }
+    *out += "  </StreamIndex>\n";
+    Ok(())
+}
+
+fn quality_level(out: &mut String, index: usize, kind: TrackKind, level: &Level<'_>) {
+    let format = level.track.entries.first().map(|entry| entry.format.0).unwrap_or_default();
+    let (fourcc, tag) = match &format {
+        b"avc1" | b"avc3" => ("H264", 0),
+        b"hev1" => ("HEV1", 0),
+        b"hvc1" => ("HVC1", 0),
+        b"vc-1" | b"ovc1" => ("WVC1", 0),
+        b"mp4a" if level.codec().ends_with(".5") => ("AACH", 255),
+        b"mp4a" => ("AACL", 255),
+        b"ec-3" => ("EC-3", 65534),
+        b"ac-3" => ("AC-3", 65534),
+        b"wma " | b"owma" => ("WMAP", 354),
+        _ => ("TTML", 0),
+    };
+    let codec = level.track.codec();
+    let own = match kind {
+        TrackKind::Video => {
+            let (width, height) = level.dimensions().unwrap_or_default();
+            format!(" MaxWidth=\"{width}\" MaxHeight=\"{height}\"")
+        }
+        TrackKind::Audio => {
+            let channels = codec.and_then(|c| c.channels).unwrap_or(2);
+            format!(
+                " AudioTag=\"{tag}\" SamplingRate=\"{}\" Channels=\"{channels}\" \
+                 BitsPerSample=\"16\" PacketSize=\"{}\"",
+                codec.and_then(|c| c.sample_rate).unwrap_or(48000),
+                2 * channels
+            )
+        }
+        _ => String::new(),
+    };
+    let _ = writeln!(
+        out,
+        "    <QualityLevel Index=\"{index}\" Bitrate=\"{}\" FourCC=\"{fourcc}\" \
+         CodecPrivateData=\"{}\"{own}/>",
+        level.bitrate,
+        level.private_data()
+    );
+}
