@@ -231,7 +231,7 @@ const JOBS = {
       for (const { key, name, tracks } of inputs) mux.add(name, of(key).inspector, tracks && Uint32Array.from(tracks));
       for (const { name, file } of manifests) mux.addManifest(name, new Uint8Array(await file.arrayBuffer()));
       mux.begin(options);
-      return await realise(mux, new Blob(inputs.map(({ key }) => of(key).file)), check);
+      return await realise(mux, new Blob(inputs.map(({ key }) => of(key).file)), check, update);
     } finally {
       mux.free();
     }
@@ -248,7 +248,7 @@ const JOBS = {
     try {
       const mux = assemble(new Uint8Array(await manifest.arrayBuffer()), inspector, parts.map(({ name }) => name), Float64Array.from(parts, ({ file }) => file.size));
       try {
-        return await realise(mux, all, check);
+        return await realise(mux, all, check, update);
       } finally {
         mux.free();
       }
@@ -438,10 +438,11 @@ function stitched(file, pieces) {
 }
 
 /** Drives a mux over its inputs, and stitches what it makes. */
-async function realise(mux, file, check) {
+async function realise(mux, file, check, update = () => {}) {
   for (let spans; (spans = mux.step());) {
     mux.feed(await readSpans(file, spans));
     check();
+    update({ done: mux.progress, total: 1 });
   }
   const notes = mux.notes();
   return { blob: stitched(file, mux.pieces()), notes };

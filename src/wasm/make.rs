@@ -121,6 +121,13 @@ impl JsMux {
         self.mux.as_mut().map_or(Ok(()), |mux| mux.feed(bytes)).map_err(throw)
     }
 
+    /// Fragments read, as a part of all.
+    #[wasm_bindgen(getter)]
+    pub fn progress(&self) -> f64 {
+        let (done, all) = self.mux.as_ref().map_or((0, 0), Mux::progress);
+        if all == 0 { 0.0 } else { done as f64 / all as f64 }
+    }
+
     /// What there is to say of it.
     pub fn notes(&self) -> Vec<String> {
         self.mux.as_ref().map(|mux| mux.sentences().to_vec()).unwrap_or_default()
