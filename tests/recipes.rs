@@ -42,6 +42,13 @@ async fn made(page: &Page, name: &str) -> Vec<u8> {
     fs::read(page.downloaded(name).await).unwrap()
 }
 
+/// The file shown goes through the browser's decoder.
+async fn plays(page: &Page, size: &str) {
+    page.click("#tab-play").await;
+    page.click("#play form button.primary").await;
+    page.wait_for_text("#play .screens figure:nth-child(1)", &format!("It plays: {size}.")).await;
+}
+
 #[test]
 fn a_set_is_muxed_protected_and_played_before_the_download() {
     in_browser(|page| async move {
@@ -114,6 +121,7 @@ fn piff_is_reboxed_decrypted_repaired_and_played() {
         page.click("#way-decrypt form .actions-row button").await;
         let clear = made(&page, "smooth-dual-clear.mp4").await;
         assert_eq!(samples(&clear, 1), samples(&fixture("h264_aac.ismv"), 1));
+        plays(&page, "192 × 108").await;
         // A file that ends too early is repaired as far as it is whole.
         let whole = fixture("set_high.ismv");
         let last = inspect(&whole).fragments.last().unwrap().span;
@@ -127,6 +135,43 @@ fn piff_is_reboxed_decrypted_repaired_and_played() {
         page.wait_for_text("#made", "fragments before that are kept").await;
         let kept = samples(&repaired, 1);
         assert!(!kept.is_empty() && samples(&whole, 1).starts_with(&kept));
+        plays(&page, "256 × 144").await;
+    });
+}
+
+#[test]
+fn two_keys_cbcs_and_a_clear_lead() {
+    in_browser(|page| async move {
+        page.without_picker().await;
+        page.choose(&fixture_path("h264_aac.ismv")).await;
+        page.wait_for_text("#verdict", "Ready to protect.").await;
+        page.find("[name=profile]").await.select_by_value("cbcs").await.unwrap();
+        page.click("#protect input[value=file]").await;
+        let (kid, key) =
+            ("10000000-1000-1000-1000-100000000001", "3a2a1b68dd2bd9b2eeb25e84c4776668");
+        let list = format!("{KID},{KEY},video\n{kid},{key},audio");
+        page.find("[name=keyFile]").await.send_keys(&list).await.unwrap();
+        page.click("#protect summary").await;
+        page.find("[name=clearLead]").await.send_keys("\u{e003}\u{e017}1").await.unwrap();
+        page.wait_for_text("#protect .preview", "2 keys, each for tracks of its own.").await;
+        page.wait_for_text("#protect .preview", "AES-128-CBC with a constant IV").await;
+        page.wait_for_text("#protect .preview", "PlayReady header 4.3").await;
+        page.protect().await;
+        page.wait_for_text("#protect .receipt", "each the same as it was").await;
+        page.click("#tab-play").await;
+        let both = format!("{KID}:{KEY} {kid}:{key}");
+        page.find("#play-keys").await.send_keys(&both).await.unwrap();
+        page.click("#play form button.primary").await;
+        page.wait_for_text("#play .screens figure:nth-child(1)", "It plays: 192 × 108.").await;
+        page.click("#tab-overview").await;
+        let file = fs::read(page.download().await).unwrap();
+        let keys = [
+            parse_key(&format!("{KID}:{KEY}")).unwrap(),
+            parse_key(&format!("{kid}:{key}")).unwrap(),
+        ];
+        let back =
+            common::realise(Decryption::new(&inspect(&file), &keys).unwrap(), &file).unwrap();
+        assert_eq!(samples(&back, 2), samples(&fixture("h264_aac.ismv"), 2));
     });
 }
 
@@ -141,6 +186,7 @@ fn a_progressive_file_and_fragments_of_a_stream() {
         let file = made(&page, "progressive.ismv").await;
         assert!(inspect(&file).fragments.len() > 1);
         page.wait_for_text("#verdict", "Ready to protect.").await;
+        plays(&page, "192 × 108").await;
         // A manifest with its fragments.
         let folder = page.folder.path();
         let (ism, parts) = (folder.join("ism"), folder.join("parts"));
@@ -173,6 +219,7 @@ fn a_progressive_file_and_fragments_of_a_stream() {
         page.click("#way-assemble button").await;
         let file = made(&page, "set_high.ismv").await;
         assert_eq!(samples(&file, 1), samples(&fixture("set_high.ismv"), 1));
+        plays(&page, "256 × 144").await;
     });
 }
 
