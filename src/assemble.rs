@@ -188,10 +188,11 @@ fn choose<'a>(
         let time = |(fragment, named): &(&Fragment, Option<u64>)| {
             let run = fragment.runs.first();
             let own = run.and_then(|run| run.tfxd.map(|(time, _)| time).or(run.decode_time));
-            named.map_or(own.unwrap_or(0), |time| time as i64)
+            named.map(|time| time as i64).or(own)
         };
+        // Without times they stay as they were given.
         group.fragments.sort_by_key(time);
-        group.fragments.dedup_by_key(|fragment| time(fragment));
+        group.fragments.dedup_by(|a, b| time(a).is_some() && time(a) == time(b));
     }
     // Of each stream one level: the best that is whole, else the best.
     let mut chosen: Vec<Chosen<'a>> = Vec::new();

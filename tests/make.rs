@@ -496,6 +496,41 @@ fn one_file_of_fragments_and_nothing_else() {
 }
 
 #[test]
+fn fragments_without_times_follow_their_names() {
+    let folder = scratch();
+    let at = |name: &str| folder.path().join(name);
+    let made = Command::new("ffmpeg")
+        .args(["-v", "error", "-f", "lavfi", "-i", "testsrc2=size=64x48:rate=25", "-t", "24"])
+        .args(["-c:v", "libx264", "-g", "50", "-keyint_min", "50", as_str(&at("in.mp4"))])
+        .status();
+    assert!(made.unwrap().success());
+    let (whole, ism, parts) = (at("whole.ismv"), at("ism"), at("parts"));
+    run(&["fragment", as_str(&at("in.mp4")), "-o", as_str(&whole)]);
+    run(&["manifest", as_str(&whole), "--out", as_str(&ism), "--format", "ism"]);
+    // As a downloader leaves them: numbered, and with no time in them.
+    let file = fs::read(&whole).unwrap();
+    fs::create_dir(&parts).unwrap();
+    let fragments = inspect(&file).fragments;
+    assert!(fragments.len() > 10);
+    for (number, fragment) in fragments.iter().enumerate() {
+        let mut bytes = file[fragment.span.at as usize..fragment.span.end() as usize].to_vec();
+        let tfdt = bytes.windows(4).position(|w| w == b"tfdt").unwrap();
+        bytes[tfdt..tfdt + 4].copy_from_slice(b"free");
+        fs::write(parts.join(format!("film.part-Frag{number}")), bytes).unwrap();
+    }
+    let out = at("out.ismv");
+    run(&["assemble", as_str(&ism.join("whole.ismc")), as_str(&parts), "-o", as_str(&out)]);
+    let made = fs::read(&out).unwrap();
+    assert_eq!(samples(&made, 1), samples(&file, 1));
+    let times = |file: &[u8]| -> Vec<Option<i64>> {
+        inspect(file).fragments.iter().map(|f| f.runs[0].decode_time).collect()
+    };
+    // The manifest has presentation times: the first frame's delay more.
+    assert_eq!(times(&made).len(), times(&file).len());
+    assert!(times(&made).is_sorted());
+}
+
+#[test]
 fn broken_files_are_repaired() {
     let clear = fixture("h264_aac.ismv");
     let whole = inspect(&clear);

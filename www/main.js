@@ -259,7 +259,8 @@ async function openFiles(list) {
       && entry.file.size === file.size && entry.file.lastModified === file.lastModified);
     if (same && !close(same)) continue;
     const entry = newEntry(file, file.name);
-    if (fragments.length && /\.ismc$/i.test(file.name)) entry.fragments = fragments.map((f) => ({ name: f.path ?? (f.webkitRelativePath || f.name), file: f }));
+    if (fragments.length && /\.ismc$/i.test(file.name)) entry.fragments = fragments.map((f) => ({ name: f.path ?? (f.webkitRelativePath || f.name), file: f }))
+      .sort((a, b) => a.name.localeCompare(b.name, 'en', { numeric: true }));
     state.files.push(entry);
     fresh.push(entry);
   }

@@ -170,6 +170,21 @@ fn has_extension(path: &Path, list: &[&str]) -> bool {
     list.contains(&extension.as_str())
 }
 
+/// A name by which `part10` comes behind `part9`.
+fn natural(name: &str) -> Vec<(u64, String)> {
+    let mut parts = Vec::new();
+    let mut rest = name;
+    while !rest.is_empty() {
+        let word = rest.find(|c: char| c.is_ascii_digit()).unwrap_or(rest.len());
+        let (text, after) = rest.split_at(word);
+        let digits = after.find(|c: char| !c.is_ascii_digit()).unwrap_or(after.len());
+        parts.push((0, text.to_owned()));
+        parts.push((after[..digits].parse().unwrap_or(0), String::new()));
+        rest = &after[digits..];
+    }
+    parts
+}
+
 /// Files, and those in folders; in folders, every one below.
 fn files_in(paths: &[PathBuf], found: &mut Vec<PathBuf>) -> Result<(), Stop> {
     for path in paths {
@@ -183,7 +198,7 @@ fn files_in(paths: &[PathBuf], found: &mut Vec<PathBuf>) -> Result<(), Stop> {
             .map(|entry| Ok(entry?.path()))
             .collect::<Result<Vec<_>, _>>()
             .map_err(failed)?;
-        inside.sort();
+        inside.sort_by_cached_key(|path| natural(&path.to_string_lossy()));
         files_in(&inside, found)?;
     }
     Ok(())
