@@ -280,7 +280,9 @@ fn take(
             let whole = run.tfxd.map(|(_, duration)| duration).or(duration).unwrap_or(0);
             run.duration = spread(&mut traf, whole, run.samples)?;
         }
-        run.decode_time = run.decode_time.or(time);
+        // Manifests tell when the first sample is presented.
+        let told = time.map(|time| time.saturating_sub(run.first_offset.into()));
+        run.decode_time = run.decode_time.or(told);
         parts.push(Part { traf, run, runs, media, beside: std::mem::take(&mut beside), at });
     }
     Ok(())
