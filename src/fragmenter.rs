@@ -58,21 +58,46 @@ pub fn fragment(movie: &Movie) -> Result<Stitched> {
             "The file is fragmented already. To put it in order, repair it: ismvault repair IN -o OUT.",
         ));
     }
-    if let Some(track) = movie.tracks.iter().find(|track| track.protection().is_some()) {
+    let (tracks, parts) = listed(movie, |_| true)?;
+    if tracks.is_empty() {
         return Err(Error::unsupported(
-            "protected",
-            format!(
-                "Track {} is protected, and where its IVs are would be lost. Decrypt it first: \
-                 ffmpeg -decryption_key KEY -i IN -c copy OUT.mp4.",
-                track.id
-            ),
+            "no_samples",
+            "moov lists no video, audio or text samples, so there is nothing to fragment.",
         ));
     }
+    let ftyp = Ftyp {
+        major: FourCc(*b"isml"),
+        minor: 1,
+        compatible: [*b"piff", *b"iso2", *b"iso6"].map(FourCc).to_vec(),
+        rest: Vec::new(),
+    };
+    let moov = fragmented_moov(source, &tracks)?;
+    Layout { ftyp, moov, tracks, parts, earliest: 0, one_file: true, tfdt: true, sidx: false }
+        .stitch()
+}
+
+/// The samples that `moov` lists, as fragments, and the tracks they are of.
+pub(crate) fn listed(
+    movie: &Movie,
+    wanted: impl Fn(u32) -> bool,
+) -> Result<(Vec<Track>, Vec<Part>)> {
+    let missing = || Error::malformed("no_moov", "The file has no moov box.");
+    let source = movie.moov.as_ref().ok_or_else(missing)?;
     let mvhd: Mvhd = source.get()?;
-    let wanted = [TrackKind::Video, TrackKind::Audio, TrackKind::Text];
+    let kinds = [TrackKind::Video, TrackKind::Audio, TrackKind::Text];
     let mut tracks = Vec::new();
-    for track in movie.tracks.iter().filter(|track| wanted.contains(&track.kind)) {
-        let Some(trak) = trak(source, track.id) else { continue };
+    for track in movie.tracks.iter().filter(|t| kinds.contains(&t.kind) && wanted(t.id)) {
+        let Some(trak) = trak(source, track.id).filter(|_| track.listed > 0) else { continue };
+        if track.protection().is_some() {
+            return Err(Error::unsupported(
+                "protected",
+                format!(
+                    "Track {} is protected, and where its IVs are would be lost. Decrypt it first: \
+                     ffmpeg -decryption_key KEY -i IN -c copy OUT.mp4.",
+                    track.id
+                ),
+            ));
+        }
         if track.timescale == 0 {
             let sentence =
                 format!("Track {} has the timescale 0, so its times mean nothing.", track.id);
@@ -84,12 +109,6 @@ pub fn fragment(movie: &Movie) -> Result<Stitched> {
             tracks.push((track.clone(), samples));
         }
     }
-    if tracks.is_empty() {
-        return Err(Error::unsupported(
-            "no_samples",
-            "moov lists no video, audio or text samples, so there is nothing to fragment.",
-        ));
-    }
     let boundaries = boundaries(&tracks);
     let mut parts = Vec::new();
     for (track, samples) in &tracks {
@@ -97,16 +116,7 @@ pub fn fragment(movie: &Movie) -> Result<Stitched> {
             parts.push(part(track, &samples[range])?);
         }
     }
-    let ftyp = Ftyp {
-        major: FourCc(*b"isml"),
-        minor: 1,
-        compatible: [*b"piff", *b"iso2", *b"iso6"].map(FourCc).to_vec(),
-        rest: Vec::new(),
-    };
-    let tracks: Vec<Track> = tracks.into_iter().map(|(track, _)| track).collect();
-    let moov = fragmented_moov(source, &tracks)?;
-    Layout { ftyp, moov, tracks, parts, earliest: 0, one_file: true, tfdt: true, sidx: false }
-        .stitch()
+    Ok((tracks.into_iter().map(|(track, _)| track).collect(), parts))
 }
 
 fn trak(moov: &Node, id: u32) -> Option<&Node> {
@@ -246,8 +256,8 @@ fn places(stbl: &Node, sizes: &[u32], file_size: u64) -> Result<Vec<(u64, u32)>>
     Ok(places)
 }
 
-/// Leaves out what an edit list never shows: samples in front of where it
-/// begins, but for those needed to decode the first, and behind where it ends.
+/// Leaves out what an edit list never shows: pictures in front of where it
+/// begins, but for those needed to decode the first, and all behind its end.
 /// The list itself stays, and says how the rest is presented.
 fn trim(elst: &Elst, samples: &mut Vec<Sample>, track: &Track, movie_scale: u32) -> Result<()> {
     let media =
@@ -274,19 +284,20 @@ fn trim(elst: &Elst, samples: &mut Vec<Sample>, track: &Track, movie_scale: u32)
         );
         return Err(Error::unsupported("edit_rate", sentence));
     }
+    if track.kind == TrackKind::Text {
+        return Ok(()); // a few bytes, and readers differ in what they show
+    }
     let end = match media(edit.duration) {
         0 => i64::MAX,
         length => edit.media_time.saturating_add(length),
     };
     let shown = samples.iter().rposition(|sample| sample.presented() < end).map_or(0, |i| i + 1);
     samples.truncate(shown);
-    let begin = samples
-        .iter()
-        .rposition(|sample| sample.sync && sample.presented() <= edit.media_time)
-        .unwrap_or(0);
-    // Sound decodes right only after a sample or two.
-    let before = if track.kind == TrackKind::Audio { 2 } else { 0 };
-    samples.drain(..begin.saturating_sub(before));
+    if track.kind == TrackKind::Video {
+        let begin =
+            samples.iter().rposition(|sample| sample.sync && sample.presented() <= edit.media_time);
+        samples.drain(..begin.unwrap_or(0));
+    }
     Ok(())
 }
 
@@ -391,7 +402,7 @@ fn part(track: &Track, samples: &[Sample]) -> Result<Part> {
 }
 
 /// `moov` with its tables emptied and `mvex` added.
-fn fragmented_moov(source: &Node, tracks: &[Track]) -> Result<Node> {
+pub(crate) fn fragmented_moov(source: &Node, tracks: &[Track]) -> Result<Node> {
     let mut moov = source.clone();
     let code = BoxType::code;
     let kept = |trak: &Node| {

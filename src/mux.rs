@@ -18,6 +18,7 @@ use crate::boxes::tree::Node;
 use crate::compose::{Layout, Part};
 use crate::envelopes::add_brands;
 use crate::error::{Error, Result};
+use crate::fragmenter::listed;
 use crate::ids::BoxType;
 use crate::model::{
     AtHand, Fragment, FragmentRun, Movie, Track, TrackFragment, is_protection_aux, read_fragment,
@@ -129,6 +130,10 @@ impl Mux {
             .flat_map(|file| &file.tracks)
             .map(|(track, id)| Track { id: *id, ..track.clone() })
             .collect();
+        let mut parts = Vec::new();
+        for (input, file) in inputs.iter().zip(&files) {
+            listed_parts(input, file, &mut parts)?;
+        }
         let mut moov = moov::joined_moov(inputs, &files)?;
         let mut ftyp =
             inputs.iter().find_map(|input| input.movie.ftyp.clone()).unwrap_or_else(Ftyp::missing);
@@ -155,7 +160,7 @@ impl Mux {
             ftyp,
             moov,
             tracks: renumbered,
-            parts: Vec::new(),
+            parts,
             earliest: inputs.iter().map(|i| earliest(i.movie)).fold(options.earliest, i64::min),
             one_file: inputs.len() == 1,
             tfdt: options.profile.is_none_or(|profile| profile.iso),
@@ -231,6 +236,20 @@ fn named(mut error: Error, name: &str) -> Error {
         error.message = format!("{name}: {}", error.message);
     }
     error
+}
+
+/// Takes in the samples that `moov` itself lists, as fragments.
+fn listed_parts(input: &MuxInput<'_>, file: &File, parts: &mut Vec<Part>) -> Result<()> {
+    let number = |id| file.tracks.iter().find(|(track, _)| track.id == id).map(|(_, own)| *own);
+    let wanted = |id| number(id).is_some();
+    let (_, listed) = listed(input.movie, wanted).map_err(|e| named(e, input.name))?;
+    for mut part in listed {
+        part.run.track_id = number(part.run.track_id).unwrap_or(part.run.track_id);
+        part.media.iter_mut().for_each(|span| span.at += input.at);
+        part.at += input.at;
+        parts.push(part);
+    }
+    Ok(())
 }
 
 /// Takes in the `moof` of one fragment.
@@ -387,17 +406,8 @@ fn check_input(input: &MuxInput<'_>, mend: bool, sentences: &mut Vec<String>) ->
     } else {
         check_intact(movie, "put together")?;
     }
-    if let Some(track) = movie.tracks.iter().find(|track| track.listed > 0) {
-        return Err(Error::unsupported(
-            "progressive",
-            format!(
-                "moov lists {} samples of track {} itself: the file is progressive, at least in \
-                 part. Fragment it first: ismvault fragment IN -o OUT.",
-                track.listed, track.id
-            ),
-        ));
-    }
-    if whole_fragments(input).next().is_none() {
+    let listed = movie.tracks.iter().any(|track| track.listed > 0);
+    if !listed && whole_fragments(input).next().is_none() {
         return Err(Error::unsupported("no_fragments", "It has no whole fragment."));
     }
     if let Some(track) = movie.tracks.iter().find(|track| track.timescale == 0) {

@@ -293,9 +293,6 @@ fn a_set_that_does_not_fit_is_refused_with_the_place() {
     let sentence = refused(&["mux", as_str(&set), "-o", as_str(&out)]);
     assert!(sentence.contains("do not fit together"), "{sentence}");
     assert!(!out.exists());
-    // Progressive files, clear files, files without fragments.
-    let sentence = refused(&["mux", as_str(&fixture_path("progressive.mp4")), "-o", as_str(&out)]);
-    assert!(sentence.contains("ismvault fragment"), "{sentence}");
     let clear = fixture_path("slices.ismv");
     let sentence = refused(&["rebox", as_str(&clear), "-o", as_str(&out), "--profile", "dual"]);
     assert!(sentence.contains("The file is clear"), "{sentence}");
@@ -323,6 +320,34 @@ fn a_progressive_file_is_fragmented() {
         let protected = protect(&file, &options("dual")).unwrap();
         fs::write(&out, protected).unwrap();
         judged(&out, &fixture_path(name), &[KEY.into()]);
+    }
+    // A set may have progressive files in it.
+    let out = folder.path().join("mixed.ismv");
+    run(&[
+        "mux",
+        as_str(&fixture_path("eac3.mp4")),
+        as_str(&fixture_path("set_high.ismv")),
+        "-o",
+        as_str(&out),
+    ]);
+    let mixed = fs::read(&out).unwrap();
+    assert_eq!(samples(&mixed, 1), samples(&fixture("set_high.ismv"), 1));
+    assert_eq!(inspect(&mixed).tracks[1].codec().unwrap().string, "ec-3");
+    assert_eq!(errors(&mixed), [] as [String; 0]);
+    // A file whose first samples are in moov, the others in fragments.
+    let sample = common::root().join("www/sample.ismv");
+    let part = folder.path().join("part.mp4");
+    let made = Command::new("ffmpeg")
+        .args(["-v", "error", "-i", as_str(&sample), "-c", "copy", "-movflags", "frag_keyframe"])
+        .arg(&part)
+        .status();
+    assert!(made.unwrap().success());
+    let movie = inspect(&fs::read(&part).unwrap());
+    assert!(movie.tracks[0].listed > 0 && !movie.fragments.is_empty());
+    run(&["repair", as_str(&part), "-o", as_str(&out), "--force"]);
+    let clear = fs::read(&sample).unwrap();
+    for id in [1, 2] {
+        assert_eq!(payloads(&fs::read(&out).unwrap(), id), payloads(&clear, id));
     }
     // About two seconds, and from sync sample to sync sample.
     let long = folder.path().join("long.mp4");

@@ -2,6 +2,7 @@
 
 use super::{File, MuxInput, whole_fragments};
 use crate::error::{Error, Result};
+use crate::fragmenter::FRAGMENT_SECONDS;
 use crate::model::{Track, TrackKind};
 
 /// When a track begins and ends, and its longest fragment, in seconds.
@@ -13,6 +14,11 @@ struct Extent {
 }
 
 fn extent(input: &MuxInput<'_>, track: &Track) -> Option<Extent> {
+    if track.listed > 0 {
+        let to = track.seconds(track.totals.duration)?;
+        let last_at = input.movie.moov.as_ref().map_or(0, |moov| moov.at);
+        return Some(Extent { from: 0.0, to, longest: f64::from(FRAGMENT_SECONDS), last_at });
+    }
     let runs = || {
         let all = whole_fragments(input).flat_map(|f| f.runs.iter().map(move |run| (f, run)));
         all.filter(|(_, run)| run.track_id == track.id && run.samples > 0)

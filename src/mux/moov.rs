@@ -7,6 +7,7 @@ use crate::boxes::protection::{PIFF_PSSH, Pssh};
 use crate::boxes::tables::Elst;
 use crate::boxes::tree::Node;
 use crate::error::{Error, Result};
+use crate::fragmenter::fragmented_moov;
 use crate::ids::BoxType;
 use crate::times::to_scale;
 
@@ -18,6 +19,14 @@ pub(super) fn joined_moov(inputs: &[MuxInput<'_>], files: &[File]) -> Result<Nod
     let is_header = |node: &Node| [Pssh::KIND, PIFF_PSSH].contains(&node.kind);
     for (input, file) in inputs.iter().zip(files) {
         let Some(own) = &input.movie.moov else { continue };
+        let emptied;
+        let own = match input.movie.tracks.iter().any(|track| track.listed > 0) {
+            true => {
+                emptied = fragmented_moov(own, &input.movie.tracks)?;
+                &emptied
+            }
+            false => own,
+        };
         let mvhd: Mvhd = own.get()?;
         if moov.is_none() {
             moov = Some(own.clone());
