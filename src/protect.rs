@@ -217,8 +217,8 @@ fn selected<'m>(movie: &'m Movie, wanted: Option<&[u32]>) -> Result<Vec<&'m Trac
     if movie.moov.is_some() && !movie.fragmented && movie.fragments.is_empty() {
         return Err(Error::unsupported(
             "progressive",
-            "This is a progressive MP4; only fragmented files can be protected. Make a fragmented \
-             one first: ffmpeg -i IN.mp4 -c copy -f ismv OUT.ismv.",
+            "This is a progressive MP4; only fragmented files can be protected. Fragment it first: \
+             ismvault fragment IN.mp4 -o OUT.ismv.",
         ));
     }
     check_fragments(movie)?;

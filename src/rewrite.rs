@@ -472,7 +472,7 @@ pub(crate) fn check_fragments(movie: &Movie) -> Result<()> {
             "samples_in_moov_too",
             format!(
                 "Only a part of this file is fragmented: moov lists {} samples of track {} itself. \
-                 Fragment all of it first: ffmpeg -i IN -c copy -f ismv OUT.ismv.",
+                 Put it in order first: ismvault repair IN -o OUT.ismv.",
                 track.listed, track.id
             ),
         ));

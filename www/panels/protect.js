@@ -301,7 +301,7 @@ export const protect = {
         body.replaceChildren(refused(run.refusal), again);
         again.focus();
       } else if (now === 'refused') {
-        const on = { progressive: 'Fragment it …', already_protected: 'Decrypt it, or write other boxes …', damaged: 'Repair it …' }[inspection.protectable.code];
+        const on = { progressive: 'Fragment it …', already_protected: 'Decrypt it, or write other boxes …', damaged: 'Repair it …', samples_in_moov_too: 'Repair it …' }[inspection.protectable.code];
         const way = on && h('button', { type: 'button', class: 'primary' }, on);
         way?.addEventListener('click', () => actions.go('make'));
         body.replaceChildren(h('p', {}, ...commands(inspection.protectable.reason)), way ?? '');
