@@ -65,7 +65,7 @@ impl EntryKey {
         own.or(self.other.as_ref()).ok_or_else(|| {
             Error::misuse(
                 "key_missing",
-                format!("Some samples are protected with the KID {kid}. Add --key {kid}:KEY."),
+                format!("Some samples are protected with the KID {kid}. Give it as {kid}:KEY."),
             )
         })
     }
@@ -192,7 +192,7 @@ fn entry_key(
             Error::misuse(
                 "key_missing",
                 format!(
-                    "Track {id} is protected with the KID {kid}, and no key was given for it.{hint} Add --key {kid}:KEY."
+                    "Track {id} is protected with the KID {kid}, and no key was given for it.{hint} Give it as {kid}:KEY."
                 ),
             )
         });

@@ -630,7 +630,13 @@ fn not_an_mp4(bytes: &[u8], code: &'static str) -> Error {
     } else if start.starts_with(b"\x1aE\xdf\xa3") {
         "This is a Matroska or WebM file, not an MP4 file.".to_owned()
     } else if bytes.len() < 8 {
-        format!("The file has {} bytes, too few for a single box.", bytes.len())
+        format!(
+            "The file is {} long, too short for a single box.",
+            match bytes.len() {
+                1 => "1 byte".to_owned(),
+                n => format!("{n} bytes"),
+            }
+        )
     } else {
         "This is not an MP4 file: it does not begin with a box.".to_owned()
     };

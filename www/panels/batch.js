@@ -96,7 +96,7 @@ export const batch = {
       h('div', { class: 'field' }, h('label', { for: 'batch-profile' }, 'Profile'), select),
       h('div', { class: 'field' }, h('label', { for: 'batch-url' }, 'Licence URL'), url),
       h('div', { class: 'field' }, h('label', { for: 'batch-under' }, 'Of a set (.ism), the best video under so many kbit/s'), under),
-      h('fieldset', {}, h('legend', {}, 'Keys'), radio('random', 'A random KID and key for each title, written to a list', true), radio('list', 'From a list'), listField),
+      h('fieldset', {}, h('legend', {}, 'Keys'), radio('random', `A random KID and key for each title, listed in ${KEYS}`, true), radio('list', 'From a list'), listField),
       h('div', { class: 'actions-row' }, start, stop), problem);
     body.append(form, words, table);
     form.addEventListener('change', () => { listField.hidden = form.elements.keys.value !== 'list'; });

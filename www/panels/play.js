@@ -20,6 +20,16 @@ const wanted = ({ video, audio }) => [{
   ...(audio.length && { audioCapabilities: audio.map((codec) => ({ contentType: `audio/mp4; codecs="${codec}"` })) }),
 }];
 
+/** Bytes of hex or of base64; null of neither. */
+function bytesOf(text) {
+  if (/^([0-9a-f]{2})+$/i.test(text)) return unhex(text);
+  try {
+    return Uint8Array.from(atob(text.replace(/-/g, '+').replace(/_/g, '/')), (c) => c.charCodeAt(0));
+  } catch {
+    return null;
+  }
+}
+
 /** Keys as a person writes them, by KID: KEY for all, or KID:KEY. */
 function keysOf(text, kids) {
   const keys = new Map();
@@ -27,12 +37,12 @@ function keysOf(text, kids) {
     const at = word.lastIndexOf(':');
     const kid = at < 0 ? null : word.slice(0, at).replace(/[^0-9a-f]/gi, '').toLowerCase();
     const key = word.slice(at + 1);
-    const raw = /^[0-9a-f]{32}$/i.test(key) ? unhex(key) : Uint8Array.from(atob(key.replace(/-/g, '+').replace(/_/g, '/')), (c) => c.charCodeAt(0));
-    if (raw.length !== 16) throw new Error(`A key is ${raw.length} bytes; AES-128 needs 16.`);
+    const raw = bytesOf(key);
+    if (raw?.length !== 16) throw new Error(`The key is ${raw ? `${raw.length} bytes` : 'neither hex nor base64'}; AES-128 needs 16 bytes. Paste 32 hex digits or 24 base64 characters.`);
     for (const known of kids) if (!kid || known.replace(/-/g, '') === kid) keys.set(known, raw);
   }
   const missing = kids.find((kid) => !keys.has(kid));
-  if (missing) throw new Error(`There is no key for the KID ${missing}.`);
+  if (missing) throw new Error(`There is no key for the KID ${missing}. Put it in front of its key: KID:KEY.`);
   return keys;
 }
 
