@@ -129,7 +129,7 @@ impl Page {
     }
 
     pub async fn wait_for_text(&self, css: &str, words: &str) {
-        for _ in 0..200 {
+        for _ in 0..600 {
             let text = self
                 .script(&format!("return document.querySelector({css:?})?.innerText ?? ''"))
                 .await;
@@ -138,7 +138,8 @@ impl Page {
             }
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
-        panic!("\"{words}\" never comes into {css}, which says: {}", self.text(css).await);
+        let says = self.script(&format!("return document.querySelector({css:?})?.innerText")).await;
+        panic!("\"{words}\" never comes into {css}, which says: {says}");
     }
 
     pub async fn script(&self, script: &str) -> Value {
