@@ -378,6 +378,7 @@ fn boxes_fields_and_bytes_by_hand() {
         page.wait_for_text("#boxes .detail h4", "File Type").await;
         page.press(Key::Down).await;
         page.press(Key::Right).await;
+        page.wait_for_text("#boxes .tree", "mvhd").await;
         page.press(Key::Down).await;
         page.wait_for_text("#boxes .detail h4", "Movie Header").await;
         // Back leads back.
