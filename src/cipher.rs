@@ -1,18 +1,16 @@
 //! AES-128: content keys, and the ways samples are encrypted with them.
 //!
-//! The only module that names `aes` and `ctr`. Keys are a type that cannot be
+//! The only module that names `aes`, `ctr` and `ismvault_cipher`: AES instructions
+//! where there are any, our own AES where WebAssembly has vectors but none. Keys are a type that cannot be
 //! printed or cloned, and is wiped when it is dropped.
 
 use crate::boxes::protection::Subsample;
 use crate::error::{Error, Result};
 use crate::ids::Kid;
 use aes::Aes128;
-use aes::cipher::{
-    Block, BlockCipherDecrypt, BlockCipherEncrypt, InnerIvInit, KeyInit, StreamCipher,
-};
+use aes::cipher::{Block, BlockCipherDecrypt, BlockCipherEncrypt, KeyInit, StreamCipher};
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
-use ctr::{Ctr64BE, CtrCore, flavors};
 use sha2::{Digest, Sha256};
 use std::ops::Range;
 use zeroize::{Zeroize, Zeroizing};
@@ -108,7 +106,11 @@ impl ContentKey {
 
     /// Prepares the key for samples.
     pub fn cipher(&self) -> SampleCipher {
-        SampleCipher(Aes128::new(&(*self.0).into()))
+        SampleCipher {
+            aes: Aes128::new(&(*self.0).into()),
+            #[cfg(target_feature = "simd128")]
+            sliced: ismvault_cipher::Key::new(&self.0),
+        }
     }
 }
 
@@ -231,46 +233,46 @@ impl Method {
         self == Self::CTR
     }
 
-    /// The parts of a sample that are encrypted: of each protected range a
-    /// list. Without subsamples the whole sample is one range.
-    fn ranges(self, subsamples: &[Subsample], len: usize) -> Result<Vec<Vec<Range<usize>>>> {
-        if subsamples.is_empty() {
-            return Ok(vec![self.parts(0..len)]);
-        }
-        let mut at = 0_usize;
-        let mut ranges = Vec::with_capacity(subsamples.len());
-        for subsample in subsamples {
-            let from = at + subsample.clear as usize;
-            at = from.saturating_add(subsample.protected as usize);
-            if at > len {
-                return Err(Error::malformed(
-                    "subsamples_past_sample",
-                    "The subsamples are longer than their sample.",
-                ));
-            }
-            ranges.push(self.parts(from..at));
-        }
-        if at < len {
-            return Err(Error::malformed(
-                "subsamples_short_of_sample",
-                format!("The subsamples end {} bytes before their sample does.", len - at),
-            ));
-        }
-        Ok(ranges)
+    /// The parts of a protected range that are encrypted.
+    fn parts(self, range: Range<usize>) -> impl Iterator<Item = Range<usize>> {
+        let rest = if self.whole_blocks { range.len() % BLOCK } else { 0 };
+        let whole = range.start..range.end - rest;
+        let (crypt, skip) = match (self.pattern >> 4, self.pattern & 15) {
+            (0, _) | (_, 0) => (whole.len(), 0),
+            (crypt, skip) => (usize::from(crypt) * BLOCK, usize::from(skip) * BLOCK),
+        };
+        let end = whole.end;
+        whole.step_by((crypt + skip).max(1)).map(move |at| at..end.min(at + crypt))
     }
+}
 
-    fn parts(self, range: Range<usize>) -> Vec<Range<usize>> {
-        let whole = |range: &Range<usize>| range.start..range.end - range.len() % BLOCK;
-        let (crypt, skip) = (usize::from(self.pattern >> 4), usize::from(self.pattern & 15));
-        match self.whole_blocks {
-            false => vec![range],
-            true if crypt == 0 || skip == 0 => vec![whole(&range)],
-            true => whole(&range)
-                .step_by((crypt + skip) * BLOCK)
-                .map(|at| at..whole(&range).end.min(at + crypt * BLOCK))
-                .collect(),
-        }
+/// The protected ranges of a sample. Without subsamples all of it is one.
+fn protected_ranges(
+    subsamples: &[Subsample],
+    len: usize,
+) -> Result<impl Iterator<Item = Range<usize>>> {
+    let size = |s: &Subsample| usize::from(s.clear).saturating_add(s.protected as usize);
+    let all = subsamples.iter().map(size).fold(0, usize::saturating_add);
+    if all > len {
+        return Err(Error::malformed(
+            "subsamples_past_sample",
+            "The subsamples are longer than their sample.",
+        ));
     }
+    if all < len && !subsamples.is_empty() {
+        return Err(Error::malformed(
+            "subsamples_short_of_sample",
+            format!("The subsamples end {} bytes before their sample does.", len - all),
+        ));
+    }
+    let whole = subsamples.is_empty().then_some(0..len);
+    let mut at = 0;
+    let ranges = subsamples.iter().map(move |subsample| {
+        let from = at + usize::from(subsample.clear);
+        at = from + subsample.protected as usize;
+        from..at
+    });
+    Ok(whole.into_iter().chain(ranges))
 }
 
 /// Bytes of an AES block.
@@ -283,8 +285,12 @@ enum Way {
     Decrypt,
 }
 
-/// A key made ready: its schedule is made once.
-pub struct SampleCipher(Aes128);
+/// A key made ready: its schedules are made once.
+pub struct SampleCipher {
+    aes: Aes128,
+    #[cfg(target_feature = "simd128")]
+    sliced: ismvault_cipher::Key,
+}
 
 impl SampleCipher {
     /// Encrypts the protected bytes of one sample, in place.
@@ -331,25 +337,32 @@ impl SampleCipher {
             .get_mut(..iv.len())
             .ok_or_else(|| Error::malformed("bad_iv", "The IV is longer than 16 bytes."))?
             .copy_from_slice(iv);
-        let ranges = method.ranges(subsamples, sample.len())?;
+        let ranges = protected_ranges(subsamples, sample.len())?;
         if method.cbc {
             let mut chain = first;
-            for parts in ranges {
+            for range in ranges {
                 if method.restart {
                     chain = first;
                 }
-                parts.into_iter().for_each(|part| self.chain(way, &mut chain, &mut sample[part]));
+                method.parts(range).for_each(|part| self.chain(way, &mut chain, &mut sample[part]));
             }
         } else {
-            let core: CtrCore<&Aes128, flavors::Ctr64BE> =
-                CtrCore::inner_iv_init(&self.0, &first.into());
-            let mut keystream = Ctr64BE::from_core(core);
-            ranges
-                .into_iter()
-                .flatten()
-                .for_each(|part| keystream.apply_keystream(&mut sample[part]));
+            let mut keystream = self.keystream(&first);
+            let parts = ranges.flat_map(|range| method.parts(range));
+            parts.for_each(|part| keystream.apply_keystream(&mut sample[part]));
         }
         Ok(())
+    }
+
+    #[cfg(target_feature = "simd128")]
+    fn keystream(&self, iv: &[u8; BLOCK]) -> impl StreamCipher {
+        ismvault_cipher::Keystream::new(&self.sliced, iv)
+    }
+
+    #[cfg(not(target_feature = "simd128"))]
+    fn keystream(&self, iv: &[u8; BLOCK]) -> impl StreamCipher {
+        use aes::cipher::InnerIvInit as _;
+        ctr::Ctr64BE::from_core(ctr::CtrCore::inner_iv_init(&self.aes, &(*iv).into()))
     }
 
     /// Cipher block chaining over whole blocks (NIST SP 800-38A §6.2).
@@ -360,10 +373,10 @@ impl SampleCipher {
             let mut work = Block::<Aes128>::from(stored);
             if way == Way::Encrypt {
                 work.iter_mut().zip(&*chain).for_each(|(byte, before)| *byte ^= before);
-                self.0.encrypt_block(&mut work);
+                self.aes.encrypt_block(&mut work);
                 chain.copy_from_slice(&work);
             } else {
-                self.0.decrypt_block(&mut work);
+                self.aes.decrypt_block(&mut work);
                 work.iter_mut().zip(&*chain).for_each(|(byte, before)| *byte ^= before);
                 *chain = stored;
             }

@@ -1,9 +1,9 @@
 //! From Rust to `pkg/`, and from there to `dist/`.
 
 use crate::{cargo, root, run};
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, bail};
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use wasm_bindgen_cli_support::Bindgen;
 
@@ -12,31 +12,48 @@ const TARGET: &str = "wasm32-unknown-unknown";
 const MADE: [&str; 4] =
     ["ismvault.js", "ismvault.d.ts", "ismvault_bg.wasm", "ismvault_bg.wasm.d.ts"];
 
+/// The module for browsers without 128-bit vectors; its face is the same.
+const PLAIN: &str = "plain_bg.wasm";
+
 /// Builds the WebAssembly package.
 pub(crate) fn build() -> Result<()> {
     ensure_target()?;
-    run(&mut cargo(&[
-        "build",
-        "--quiet",
-        "--lib",
-        "--release",
-        "--no-default-features",
-        "--target",
-        TARGET,
-    ]))?;
-    let wasm = root().join("target").join(TARGET).join("release/ismvault.wasm");
     let pkg = root().join("pkg");
-    if is_newer(&pkg.join(MADE[2]), &wasm) {
-        return Ok(());
+    let made = compile("-C target-feature=+simd128", "target/simd")?;
+    if !is_newer(&pkg.join(MADE[2]), &made) {
+        bind(&made, &pkg)?;
     }
+    let made = compile("", "target/plain")?;
+    if !is_newer(&pkg.join(PLAIN), &made) {
+        let plain = root().join("target/plain/pkg");
+        bind(&made, &plain)?;
+        let face = |folder: &Path| fs::read(folder.join(MADE[0]));
+        if face(&plain)? != face(&pkg)? {
+            bail!("the two modules have different faces; remove target/simd and target/plain");
+        }
+        fs::copy(plain.join(MADE[2]), pkg.join(PLAIN))?;
+    }
+    Ok(())
+}
+
+/// Compiles the library into a folder of its own, so that the other's is not
+/// undone.
+fn compile(flags: &str, folder: &str) -> Result<PathBuf> {
+    let (lib, out) = (["build", "--quiet", "--lib"], ["--profile", "wasm", "--target", TARGET]);
+    let args = [&lib[..], &["--no-default-features", "--target-dir", folder], &out].concat();
+    run(cargo(&args).env("RUSTFLAGS", flags))?;
+    Ok(root().join(folder).join(TARGET).join("wasm/ismvault.wasm"))
+}
+
+fn bind(wasm: &Path, to: &Path) -> Result<()> {
     Bindgen::new()
-        .input_path(&wasm)
+        .input_path(wasm)
         .web(true)?
         .typescript(true)
         .omit_default_module_path(false)
         .remove_name_section(true)
         .remove_producers_section(true)
-        .generate(&pkg)
+        .generate(to)
         .context("wasm-bindgen cannot make pkg/")
 }
 
@@ -67,7 +84,7 @@ pub(crate) fn dist() -> Result<()> {
     let mut files = Vec::new();
     copy(&root().join("www"), &dist, &mut files)?;
     fs::create_dir_all(dist.join("pkg"))?;
-    for name in [MADE[0], MADE[2]] {
+    for name in [MADE[0], MADE[2], PLAIN] {
         let to = dist.join("pkg").join(name);
         let size = fs::copy(root().join("pkg").join(name), &to)?;
         files.push((format!("pkg/{name}"), size));
