@@ -5,6 +5,7 @@
 //! printed or cloned, and is wiped when it is dropped.
 
 use crate::boxes::protection::Subsample;
+use crate::bytes::{Reader, Writer};
 use crate::error::{Error, Result};
 use crate::ids::Kid;
 use aes::Aes128;
@@ -99,6 +100,11 @@ impl ContentKey {
         Zeroizing::new(hex(&*self.0))
     }
 
+    /// The key, for a worker that needs it too.
+    pub(crate) fn write(&self, w: &mut Writer) {
+        w.bytes(&*self.0);
+    }
+
     /// Whether it is all zero, as where somebody forgot to fill it in.
     pub fn is_zero(&self) -> bool {
         self.0.iter().all(|byte| *byte == 0)
@@ -110,6 +116,21 @@ impl ContentKey {
             aes: Aes128::new(&(*self.0).into()),
             #[cfg(target_feature = "simd128")]
             sliced: ismvault_cipher::Key::new(&self.0),
+        }
+    }
+}
+
+/// Encrypts the same sample many times, with the cipher that samples are
+/// encrypted with here or with the plain one, to measure the two side by side.
+#[cfg(target_family = "wasm")]
+pub(crate) fn encrypt_samples(key: &ContentKey, bytes: &mut [u8], times: u32, plain: bool) {
+    let cipher = key.cipher();
+    for number in 0..times {
+        let mut iv = [0; BLOCK];
+        iv[4..8].copy_from_slice(&number.to_be_bytes());
+        match plain {
+            true => cipher.plain_keystream(&iv).apply_keystream(bytes),
+            false => cipher.keystream(&iv).apply_keystream(bytes),
         }
     }
 }
@@ -166,6 +187,18 @@ impl IvCounter {
     pub fn wide(random: [u8; 16]) -> Self {
         let [high, _] = halves(random);
         Self { high, low: 0, wide: true }
+    }
+
+    /// As bytes, for a worker.
+    pub(crate) fn write(self, w: &mut Writer) {
+        w.u64(self.high);
+        w.u64(self.low);
+        w.u8(self.wide.into());
+    }
+
+    pub(crate) fn read(r: &mut Reader<'_>) -> Result<Self> {
+        let (high, low) = (r.u64("high")?, r.u64("low")?);
+        Ok(Self { high, low, wide: r.u8("wide")? != 0 })
     }
 
     /// Bytes of an IV.
@@ -361,6 +394,10 @@ impl SampleCipher {
 
     #[cfg(not(target_feature = "simd128"))]
     fn keystream(&self, iv: &[u8; BLOCK]) -> impl StreamCipher {
+        self.plain_keystream(iv)
+    }
+
+    fn plain_keystream(&self, iv: &[u8; BLOCK]) -> impl StreamCipher {
         use aes::cipher::InnerIvInit as _;
         ctr::Ctr64BE::from_core(ctr::CtrCore::inner_iv_init(&self.aes, &(*iv).into()))
     }

@@ -2,16 +2,21 @@
 
 use crate::Span;
 use crate::boxes::Mp4Box as _;
-use crate::boxes::movie::{Ftyp, Tkhd};
+use crate::boxes::movie::{Ftyp, Tkhd, Trex};
 use crate::boxes::protection::{PIFF_PSSH, Pssh};
 use crate::boxes::tree::Node;
+use crate::bytes::{Reader, Writer};
 use crate::cipher::{ContentKey, SampleCipher, checksum_text};
 use crate::envelopes::is_of_protection;
 use crate::error::{Error, Result};
 use crate::ids::{BoxType, Kid};
-use crate::model::{AtHand, Movie, SampleEntry, Track, TrackFragment, protected_samples};
+use crate::inspect::movie_of;
+use crate::model::{
+    AtHand, Movie, Protected, SampleEntry, Track, TrackFragment, protected_samples,
+};
 use crate::recipe::{Piece, Recipe};
-use crate::rewrite::{Rewrite, check_fragments, check_intact};
+use crate::rewrite::{Rewrite, Unit, check_fragments, check_intact};
+use zeroize::Zeroizing;
 
 /// What a key is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,9 +46,21 @@ pub fn parse_key(text: &str) -> Result<(KeyFor, ContentKey)> {
 /// A [`Recipe`] that decrypts a file.
 pub struct Decryption {
     rewrite: Rewrite,
-    tracks: Vec<TrackKey>,
+    decryptor: Decryptor,
     warnings: Vec<String>,
 }
+
+/// Decrypts units. It knows nothing of the file around them, so any thread or
+/// worker can have one.
+pub struct Decryptor {
+    trexes: Vec<Trex>,
+    tracks: Vec<TrackKey>,
+    /// For [`Decryptor::brief`].
+    moov: Node,
+}
+
+/// How the samples of a `traf` are encrypted; none where it is clear.
+type Sealed<'d> = Option<(&'d EntryKey, Vec<Option<Protected>>)>;
 
 /// How the fragments of one track are decrypted.
 struct TrackKey {
@@ -91,25 +108,14 @@ impl Decryption {
             ));
         }
         check_fragments(movie)?;
-        let mut warnings = Vec::new();
-        let tracks = protected
-            .iter()
-            .map(|track| {
-                let entries = track.entries.iter().map(|entry| {
-                    let protected = !entry.protection.is_empty();
-                    protected
-                        .then(|| entry_key(movie, track, entry, keys, &mut warnings))
-                        .transpose()
-                });
-                let entries = entries.collect::<Result<Vec<_>>>()?;
-                Ok(TrackKey { track: (*track).clone(), entries })
-            })
-            .collect::<Result<Vec<_>>>()?;
         let missing = || Error::malformed("no_moov", "The file has no moov box.");
-        let moov = clear_moov(movie.moov.as_ref().ok_or_else(missing)?, &protected)?;
+        let source = movie.moov.as_ref().ok_or_else(missing)?;
+        let mut warnings = Vec::new();
+        let decryptor = Decryptor::new(movie, source, keys, &mut warnings)?;
+        let moov = clear_moov(source, &protected)?;
         let ftyp = movie.ftyp.clone().unwrap_or_else(Ftyp::missing);
         let rewrite = Rewrite::new(movie, &ftyp, &moov)?;
-        Ok(Self { rewrite, tracks, warnings })
+        Ok(Self { rewrite, decryptor, warnings })
     }
 
     /// What the user should know, such as a key that cannot be right.
@@ -117,33 +123,118 @@ impl Decryption {
         &self.warnings
     }
 
-    /// Decrypts a unit; without `decrypt` only its boxes are made, to measure it.
-    fn decrypt(&self, number: usize, mut bytes: Vec<u8>, decrypt: bool) -> Result<Vec<u8>> {
-        let mut unit = self.rewrite.open(number, &bytes)?;
-        unit.check_overlaps(|fragment| self.key_of(fragment).is_some())?;
-        let trafs: Vec<Node> = unit.moof.all(BoxType::code(b"traf")).cloned().collect();
-        for (traf, fragment) in trafs.iter().zip(&unit.fragments).filter(|_| decrypt) {
-            let Some((track, key)) = self.key_of(fragment) else { continue };
-            let at_hand = AtHand { at: unit.at, bytes: &bytes };
-            let samples = protected_samples(track, traf, fragment, at_hand)
-                .map_err(|e| e.at(traf.at).within("moof/traf"))?;
+    /// What does the units.
+    pub fn decryptor(&self) -> &Decryptor {
+        &self.decryptor
+    }
+}
+
+impl Decryptor {
+    /// For files with this `moov` and these keys.
+    fn new(
+        movie: &Movie,
+        moov: &Node,
+        keys: &[(KeyFor, ContentKey)],
+        warnings: &mut Vec<String>,
+    ) -> Result<Self> {
+        let protected = movie.tracks.iter().filter(|track| track.protection().is_some());
+        let tracks = protected.map(|track| {
+            let entries = track.entries.iter().map(|entry| {
+                let protected = !entry.protection.is_empty();
+                protected.then(|| entry_key(movie, track, entry, keys, warnings)).transpose()
+            });
+            let entries = entries.collect::<Result<Vec<_>>>()?;
+            Ok(TrackKey { track: track.clone(), entries })
+        });
+        let tracks = tracks.collect::<Result<Vec<_>>>()?;
+        let trexes = movie.tracks.iter().filter_map(|track| track.trex).collect();
+        Ok(Self { trexes, tracks, moov: moov.clone() })
+    }
+
+    /// All of it as bytes, with these keys, for a worker to make its own from.
+    pub fn brief(&self, keys: &[(KeyFor, ContentKey)]) -> Zeroizing<Vec<u8>> {
+        let mut w = Writer::new();
+        let moov = self.moov.to_bytes();
+        w.u64(self.moov.at);
+        w.u32(moov.len() as u32);
+        w.bytes(&moov);
+        for (target, key) in keys {
+            let (kind, name) = match target {
+                KeyFor::All => (0, 0),
+                KeyFor::Track(id) => (1, u128::from(*id)),
+                KeyFor::Kid(kid) => (2, u128::from_be_bytes(kid.0)),
+            };
+            w.u8(kind);
+            w.bytes(&name.to_be_bytes());
+            key.write(&mut w);
+        }
+        Zeroizing::new(w.into_bytes())
+    }
+
+    /// From a [`Decryptor::brief`].
+    pub fn from_brief(brief: &[u8]) -> Result<Self> {
+        let mut r = Reader::new(brief, 0);
+        let (at, size) = (r.u64("at")?, r.u32("size")?);
+        let moov = Node::read(r.bytes("moov", size as usize)?, at, &mut Vec::new())?;
+        let mut keys = Vec::new();
+        while r.left() > 0 {
+            let (kind, name) = (r.u8("kind")?, u128::from_be_bytes(r.array("name")?));
+            let target = match kind {
+                0 => KeyFor::All,
+                1 => KeyFor::Track(name as u32),
+                _ => KeyFor::Kid(Kid::of(name)),
+            };
+            keys.push((target, ContentKey::from_bytes(r.array("key")?)));
+        }
+        Self::new(&movie_of(moov.clone()), &moov, &keys, &mut Vec::new())
+    }
+
+    /// Decrypts a unit that was `input` at this place: what goes out is added to
+    /// `out`.
+    pub fn work(&self, at: u64, input: &[u8], out: &mut Vec<u8>) -> Result<()> {
+        let (unit, samples) = self.boxes(at, input)?;
+        let start = out.len();
+        unit.write(input, out);
+        let out = &mut out[start..];
+        for (fragment, samples) in unit.fragments.iter().zip(samples) {
+            let Some((key, samples)) = samples else { continue };
             for (protected, sample) in samples.iter().zip(&fragment.samples) {
                 let Some(protected) = protected else { continue };
-                let range = unit.range(sample)?;
+                let range = unit.new_range(sample)?;
                 key.cipher(protected.kid)
-                    .and_then(|cipher| protected.decrypt(cipher, &mut bytes[range]))
+                    .and_then(|cipher| protected.decrypt(cipher, &mut out[range]))
                     .map_err(|e| e.at(sample.at).within("moof/traf/senc"))?;
             }
         }
-        for (traf, fragment) in unit.trafs() {
-            if self.key_of(fragment).is_none() {
-                continue;
-            }
-            if let Some(children) = traf.children_mut() {
+        Ok(())
+    }
+
+    /// How long what [`Decryptor::work`] makes will be.
+    pub fn measure(&self, at: u64, input: &[u8]) -> Result<u64> {
+        Ok(self.boxes(at, input)?.0.len(input))
+    }
+
+    /// The unit with its new boxes, and how the samples of each `traf` are
+    /// encrypted.
+    fn boxes(&self, at: u64, input: &[u8]) -> Result<(Unit, Vec<Sealed<'_>>)> {
+        let mut unit = Unit::open(at, input, &self.trexes)?;
+        unit.check_overlaps(|fragment| self.key_of(fragment).is_some())?;
+        let at_hand = AtHand { at, bytes: input };
+        let trafs = unit.moof.all(BoxType::code(b"traf")).zip(&unit.fragments);
+        let sealed = trafs.map(|(traf, fragment)| {
+            let Some((track, key)) = self.key_of(fragment) else { return Ok(None) };
+            let samples = protected_samples(track, traf, fragment, at_hand)
+                .map_err(|e| e.at(traf.at).within("moof/traf"))?;
+            Ok(Some((key, samples)))
+        });
+        let sealed = sealed.collect::<Result<Vec<_>>>()?;
+        for ((traf, _), sealed) in unit.trafs().zip(&sealed) {
+            if let (Some(_), Some(children)) = (sealed, traf.children_mut()) {
                 children.retain(|node| !is_of_protection(node));
             }
         }
-        unit.close(&bytes, false)
+        unit.close(false)?;
+        Ok((unit, sealed))
     }
 
     /// How a `traf` is decrypted; none if it is clear.
@@ -248,8 +339,11 @@ impl Recipe for Decryption {
         self.rewrite.pieces()
     }
 
-    fn work(&self, unit: usize, bytes: Vec<u8>) -> Result<Vec<u8>> {
-        self.decrypt(unit, bytes, true)
+    fn work(&self, unit: usize, bytes: &[u8]) -> Result<Vec<u8>> {
+        let at = self.rewrite.unit_at(unit, bytes)?;
+        let mut out = Vec::new();
+        self.decryptor.work(at, bytes, &mut out)?;
+        Ok(out)
     }
 
     fn finish(&self, lengths: &[u64]) -> Result<Vec<u8>> {
@@ -260,8 +354,8 @@ impl Recipe for Decryption {
         self.rewrite.unmeasured()
     }
 
-    fn measure(&self, unit: usize, bytes: Vec<u8>) -> Result<u64> {
-        Ok(self.decrypt(unit, bytes, false)?.len() as u64)
+    fn measure(&self, unit: usize, bytes: &[u8]) -> Result<u64> {
+        self.decryptor.measure(self.rewrite.unit_at(unit, bytes)?, bytes)
     }
 
     fn settle(&mut self, lengths: &[u64]) -> Result<()> {

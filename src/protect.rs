@@ -13,9 +13,11 @@ mod plan;
 pub mod receipt;
 mod sentences;
 pub mod subsample;
+mod unit;
 
 pub use crate::profile::{PROFILES, Profile};
 pub use plan::{Plan, Preview, PreviewKey};
+pub use unit::{Protector, Ticket};
 
 use crate::cipher::ContentKey;
 use crate::drm::playready::HeaderVersion;

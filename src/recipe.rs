@@ -36,13 +36,13 @@ impl Piece {
 
 /// How an output is made from an input. Several inputs are one: they lie one
 /// behind the other, and a span counts from the start of the first.
-pub trait Recipe {
+pub trait Recipe: Sync {
     /// The parts, in the order they are written.
     fn pieces(&self) -> &[Piece];
 
     /// Makes a unit of the output from its bytes of the input. Pure: units may
     /// be done by any worker in any order, and the bytes are the same.
-    fn work(&self, unit: usize, bytes: Vec<u8>) -> Result<Vec<u8>>;
+    fn work(&self, unit: usize, bytes: &[u8]) -> Result<Vec<u8>>;
 
     /// What comes after the last piece, once the length that `work` gave for
     /// every unit is known: the index.
@@ -57,7 +57,7 @@ pub trait Recipe {
     }
 
     /// The length of what [`Recipe::work`] will make of a unit.
-    fn measure(&self, unit: usize, bytes: Vec<u8>) -> Result<u64> {
+    fn measure(&self, unit: usize, bytes: &[u8]) -> Result<u64> {
         Ok(self.work(unit, bytes)?.len() as u64)
     }
 
@@ -102,7 +102,7 @@ impl Recipe for Stitched {
         &self.pieces
     }
 
-    fn work(&self, unit: usize, _bytes: Vec<u8>) -> Result<Vec<u8>> {
+    fn work(&self, unit: usize, _bytes: &[u8]) -> Result<Vec<u8>> {
         Err(Error::misuse("no_such_unit", format!("There is no unit {unit}.")))
     }
 }
@@ -229,8 +229,8 @@ impl<R: Recipe> Session for Planner<R> {
         }
         self.buffer.extend_from_slice(bytes);
         if self.buffer.len() as u64 >= span.len {
-            let bytes = std::mem::take(&mut self.buffer);
-            self.lengths.push(self.recipe.measure(unit, bytes)?);
+            self.lengths.push(self.recipe.measure(unit, &self.buffer)?);
+            self.buffer.clear();
         }
         Ok(())
     }
@@ -264,7 +264,7 @@ pub fn run<E: From<Error>>(
                 }
             }
             Piece::Work { unit, span } => {
-                let bytes = recipe.work(*unit, read(*span)?)?;
+                let bytes = recipe.work(*unit, &read(*span)?)?;
                 lengths.push(bytes.len() as u64);
                 put(&bytes)?;
             }

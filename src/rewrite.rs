@@ -154,8 +154,8 @@ impl Rewrite {
         if self.indexes.is_empty() { Vec::new() } else { self.units.clone() }
     }
 
-    /// Reads a unit's `moof`.
-    pub(crate) fn open(&self, unit: usize, bytes: &[u8]) -> Result<Unit> {
+    /// Where a unit is in the input, whose bytes these are to be.
+    pub(crate) fn unit_at(&self, unit: usize, bytes: &[u8]) -> Result<u64> {
         let span =
             self.units.get(unit).copied().ok_or_else(|| {
                 Error::misuse("no_such_unit", format!("There is no unit {unit}."))
@@ -163,20 +163,12 @@ impl Rewrite {
         if span.len != bytes.len() as u64 {
             return Err(Error::misuse("wrong_bytes", "These are not the bytes of this unit."));
         }
-        let header = BoxHeader::read(bytes, span.at, span.len)?;
-        let moof = bytes.get(..header.size as usize).ok_or_else(|| {
-            Error::malformed("file_changed", "The file changed while it was read. Open it again.")
-                .at(span.at)
-        })?;
-        let mut problems = Vec::new();
-        let moof = Node::read(moof, span.at, &mut problems)?;
-        if let Some(problem) = problems.into_iter().next() {
-            return Err(problem);
-        }
-        let trex = |id| self.trexes.iter().find(|trex| trex.track_id == id);
-        let fragments = read_fragment(&moof, trex)?;
-        let media = media(bytes, span, header.size)?;
-        Ok(Unit { at: span.at, old_len: header.size, media, moof, fragments })
+        Ok(span.at)
+    }
+
+    /// Reads a unit's `moof`.
+    pub(crate) fn open(&self, unit: usize, bytes: &[u8]) -> Result<Unit> {
+        Unit::open(self.unit_at(unit, bytes)?, bytes, &self.trexes)
     }
 
     /// Where every piece begins in the output, and where the last ends.
@@ -297,6 +289,8 @@ pub(crate) struct Unit {
     /// Where it was.
     pub(crate) at: u64,
     old_len: u64,
+    /// Bytes of the `moof`, edited.
+    new_len: u64,
     /// Where the payloads of its `mdat`s are.
     media: Vec<Span>,
     /// Its `moof`, to edit.
@@ -306,6 +300,26 @@ pub(crate) struct Unit {
 }
 
 impl Unit {
+    /// Of the bytes of a unit at this place. Of the file around it only the
+    /// defaults of its tracks count.
+    pub(crate) fn open(at: u64, bytes: &[u8], trexes: &[Trex]) -> Result<Self> {
+        let span = Span { at, len: bytes.len() as u64 };
+        let header = BoxHeader::read(bytes, span.at, span.len)?;
+        let moof = bytes.get(..header.size as usize).ok_or_else(|| {
+            Error::malformed("file_changed", "The file changed while it was read. Open it again.")
+                .at(span.at)
+        })?;
+        let mut problems = Vec::new();
+        let moof = Node::read(moof, span.at, &mut problems)?;
+        if let Some(problem) = problems.into_iter().next() {
+            return Err(problem);
+        }
+        let trex = |id| trexes.iter().find(|trex| trex.track_id == id);
+        let fragments = read_fragment(&moof, trex)?;
+        let media = media(bytes, span, header.size)?;
+        Ok(Self { at: span.at, old_len: header.size, new_len: header.size, media, moof, fragments })
+    }
+
     /// The `traf`s, to edit, each with what it was.
     pub(crate) fn trafs(&mut self) -> impl Iterator<Item = (&mut Node, &TrackFragment)> {
         let nodes = self.moof.children_mut().map(|nodes| nodes.iter_mut());
@@ -350,9 +364,9 @@ impl Unit {
         Ok(())
     }
 
-    /// Writes the edited `moof` and, behind it, the unit's other bytes. All
-    /// offsets into these count from the `moof` from now on.
-    pub(crate) fn close(mut self, rest: &[u8], base_is_moof: bool) -> Result<Vec<u8>> {
+    /// Ends the editing: all offsets into the unit's other bytes are those of
+    /// the edited `moof`, and count from it from now on.
+    pub(crate) fn close(&mut self, base_is_moof: bool) -> Result<()> {
         let base_is_moof = base_is_moof || self.fragments.len() > 1;
         // First what changes sizes, then, with the size known, the offsets.
         self.each_trun(|trun, _| {
@@ -367,7 +381,8 @@ impl Unit {
             }
             replace(traf, &tfhd.to_node());
         }
-        let (at, old_len, new_len) = (self.at, self.old_len, self.moof.size());
+        self.new_len = self.moof.size();
+        let (at, old_len, new_len) = (self.at, self.old_len, self.new_len);
         let moved = |old: u64| {
             let offset = old.checked_sub(at + old_len).and_then(|n| n.checked_add(new_len));
             offset.ok_or_else(|| {
@@ -402,10 +417,29 @@ impl Unit {
                 }
             }
         }
-        let mut out = Vec::with_capacity(new_len as usize + rest.len());
-        self.moof.write(&mut out);
-        out.extend_from_slice(&rest[self.old_len as usize..]);
-        Ok(out)
+        Ok(())
+    }
+
+    /// Bytes of it, edited, which were these.
+    pub(crate) fn len(&self, bytes: &[u8]) -> u64 {
+        self.new_len + bytes.len() as u64 - self.old_len
+    }
+
+    /// Writes the edited `moof` and, behind it, the unit's other bytes.
+    pub(crate) fn write(&self, bytes: &[u8], out: &mut Vec<u8>) {
+        out.reserve(self.len(bytes) as usize);
+        self.moof.write(out);
+        out.extend_from_slice(&bytes[self.old_len as usize..]);
+    }
+
+    /// Where a sample lies in the bytes that were written; see [`Unit::range`].
+    pub(crate) fn new_range(&self, sample: &Sample) -> Result<Range<usize>> {
+        let old = self.range(sample)?;
+        if old.is_empty() {
+            return Ok(old);
+        }
+        let moved = |at: usize| at - self.old_len as usize + self.new_len as usize;
+        Ok(moved(old.start)..moved(old.end))
     }
 
     fn each_trun(

@@ -28,6 +28,7 @@ use zeroize::Zeroizing;
 
 pub mod make;
 pub mod protect;
+pub mod worker;
 
 type JsResult<T> = std::result::Result<T, JsValue>;
 

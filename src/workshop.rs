@@ -219,8 +219,12 @@ impl Recipe for HeaderChange {
         self.rewrite.pieces()
     }
 
-    fn work(&self, unit: usize, bytes: Vec<u8>) -> Result<Vec<u8>> {
-        self.rewrite.open(unit, &bytes)?.close(&bytes, false)
+    fn work(&self, unit: usize, bytes: &[u8]) -> Result<Vec<u8>> {
+        let mut unit = self.rewrite.open(unit, bytes)?;
+        unit.close(false)?;
+        let mut out = Vec::new();
+        unit.write(bytes, &mut out);
+        Ok(out)
     }
 
     fn finish(&self, lengths: &[u64]) -> Result<Vec<u8>> {
@@ -231,7 +235,7 @@ impl Recipe for HeaderChange {
         self.rewrite.unmeasured()
     }
 
-    fn measure(&self, unit: usize, bytes: Vec<u8>) -> Result<u64> {
+    fn measure(&self, unit: usize, bytes: &[u8]) -> Result<u64> {
         Ok(self.work(unit, bytes)?.len() as u64)
     }
 

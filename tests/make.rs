@@ -833,12 +833,13 @@ fn the_receipt_says_what_was_proved_and_a_mismatch_stops() {
     let mut wrong = right.clone();
     let last = wrong.len() - 1;
     wrong[last] ^= 1;
-    assert!(plan.prove(0, unit, &right).is_ok());
-    let error = plan.prove(0, unit, &wrong).map(drop).unwrap_err();
+    let prove = |output: &[u8]| plan.protector().prove(span.at, unit, output);
+    assert!(prove(&right).is_ok());
+    let error = prove(&wrong).map(drop).unwrap_err();
     assert_eq!(error.code, "proof_failed");
     // And missing samples do not make a receipt.
     let proven = Proven::new(Plan::new(&inspect(&clear), &options("dual")).unwrap());
-    assert_eq!(proven.receipt("", 0).map(drop).unwrap_err().code, "proof_failed");
+    assert_eq!(proven.receipt("", [0, 0]).map(drop).unwrap_err().code, "proof_failed");
 }
 
 #[test]

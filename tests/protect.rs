@@ -11,9 +11,10 @@ use ismvault::boxes::Mp4Box as _;
 use ismvault::boxes::fragment::{Saio, Tfhd};
 use ismvault::boxes::index::{Sidx, Tfra};
 use ismvault::boxes::protection::{PIFF_SENC, SENC, Senc};
-use ismvault::decrypt::{Decryption, parse_key};
+use ismvault::decrypt::{Decryption, Decryptor, parse_key};
 use ismvault::model::Movie;
-use ismvault::protect::{PROFILES, Plan};
+use ismvault::protect::receipt::Proof;
+use ismvault::protect::{PROFILES, Plan, Protector, Ticket};
 use ismvault::recipe::{Piece, Planner};
 use ismvault::{Error, Recipe as _};
 use sha2::{Digest as _, Sha256};
@@ -198,14 +199,52 @@ fn units_may_be_done_in_any_order() {
             _ => None,
         })
         .collect();
-    let forwards: Vec<_> = units.iter().map(|(u, b)| one.work(*u, b.clone()).unwrap()).collect();
+    let forwards: Vec<_> = units.iter().map(|(u, b)| one.work(*u, b).unwrap()).collect();
     let mut backwards: Vec<_> =
-        units.iter().rev().map(|(u, b)| other.work(*u, b.clone()).unwrap()).collect();
+        units.iter().rev().map(|(u, b)| other.work(*u, b).unwrap()).collect();
     backwards.reverse();
     assert!(forwards.len() > 2);
     assert_eq!(forwards, backwards);
     for ((_, bytes), done) in units.iter().zip(&forwards) {
         assert!(done.len() > bytes.len());
+    }
+}
+
+#[test]
+fn a_worker_made_from_bytes_does_the_same() {
+    for (name, profile) in
+        [("av_text.ismv", "dual"), ("hevc.ismv", "cbcs"), ("bframes.ismv", "piff")]
+    {
+        let file = fixture(name);
+        let mut how = options(profile);
+        how.clear_lead = 1;
+        let plan = Plan::new(&inspect(&file), &how).unwrap();
+        let worker = Protector::from_brief(&plan.protector().brief(&how)).unwrap();
+        let mut units = 0;
+        for piece in plan.pieces() {
+            let Piece::Work { unit, span } = piece else { continue };
+            let bytes = &file[span.at as usize..span.end() as usize];
+            let ticket = Ticket::from_bytes(&plan.ticket(*unit).unwrap().to_bytes()).unwrap();
+            let (here, proof) = plan.work_and_prove(*unit, bytes).unwrap();
+            let mut there = Vec::new();
+            let other = worker.work(&ticket, span.at, bytes, &mut there).unwrap();
+            assert!(here == there, "{name}, unit {unit}");
+            assert_eq!(proof, Proof::from_bytes(&other.to_bytes()).unwrap());
+            assert_eq!(worker.measure(&ticket, span.at, bytes).unwrap(), there.len() as u64);
+            units += 1;
+        }
+        assert!(units > 1, "{name}");
+        let out = protect(&file, &how).unwrap();
+        let keys = [parse_key(KEY).unwrap()];
+        let decryption = Decryption::new(&inspect(&out), &keys).unwrap();
+        let worker = Decryptor::from_brief(&decryption.decryptor().brief(&keys)).unwrap();
+        for piece in decryption.pieces() {
+            let Piece::Work { unit, span } = piece else { continue };
+            let bytes = &out[span.at as usize..span.end() as usize];
+            let mut there = Vec::new();
+            worker.work(span.at, bytes, &mut there).unwrap();
+            assert!(decryption.work(*unit, bytes).unwrap() == there, "{name}, unit {unit}");
+        }
     }
 }
 

@@ -4,22 +4,23 @@
 //! Reading back shares nothing with writing but the boxes and the cipher: where
 //! samples lie, their IVs and their keys are taken from the output alone.
 
-use super::{Options, Plan, PreviewKey};
+use super::{Plan, PreviewKey};
 use crate::Span;
 use crate::boxes::BoxHeader;
 use crate::boxes::tree::Node;
+use crate::bytes::{Reader, Writer};
 use crate::cipher::{SampleCipher, hex};
 use crate::error::{Error, Result};
-use crate::ids::{BoxType, Kid};
+use crate::ids::{BoxType, Kid, Uuid};
 use crate::inspect::movie_of;
-use crate::model::{AtHand, Movie, TrackFragment, protected_samples, read_fragment};
+use crate::model::{AtHand, Movie, Sample, TrackFragment, protected_samples, read_fragment};
 use crate::recipe::{Piece, Recipe};
 use serde::Serialize;
 use sha2::{Digest as _, Sha256};
-use std::cell::RefCell;
+use std::sync::{Mutex, PoisonError};
 
 /// What was found when one unit was read back.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Proof {
     /// Samples that came back as they were, clear ones included.
     samples: u64,
@@ -33,24 +34,24 @@ pub struct Proof {
 pub(super) struct Proving {
     /// What the output says of itself.
     movie: Movie,
-    ciphers: Vec<(Kid, SampleCipher)>,
 }
 
 impl Proving {
-    pub(super) fn new(moov: &Node, options: &Options) -> Self {
-        let ciphers = options.keys.iter().map(|key| (key.kid, key.key.cipher())).collect();
-        Self { movie: movie_of(moov.clone()), ciphers }
+    pub(super) fn new(moov: &Node) -> Self {
+        Self { movie: movie_of(moov.clone()) }
     }
 
     /// Compares a unit as it came in with what goes out.
-    pub(super) fn prove(
+    pub(super) fn prove<'c>(
         &self,
         at: u64,
         fragments: &[TrackFragment],
         input: &[u8],
         output: &[u8],
+        cipher: impl Fn(Kid) -> Option<&'c SampleCipher>,
     ) -> Result<Proof> {
         let mut proof = Proof::default();
+        let mut plain = Vec::new();
         let header = BoxHeader::read(output, at, output.len() as u64)?;
         let bytes =
             output.get(..header.size as usize).ok_or_else(|| mismatch(at, "its moof is cut"))?;
@@ -71,24 +72,23 @@ impl Proving {
                 None => vec![None; written.samples.len()],
             };
             for ((now, before), info) in written.samples.iter().zip(&read.samples).zip(infos) {
-                let slice = |bytes: &[u8], from: u64, size: u32| {
-                    let from = from.checked_sub(at)? as usize;
-                    bytes.get(from..from + size as usize).map(<[u8]>::to_vec)
-                };
-                let was = slice(input, before.at, before.size);
-                let mut is = slice(output, now.at, now.size);
-                if let (Some(info), Some(bytes)) = (&info, &mut is) {
-                    let cipher = self.ciphers.iter().find(|(kid, _)| *kid == info.kid);
-                    let (kid, cipher) =
-                        cipher.ok_or_else(|| mismatch(before.at, "its KID is another"))?;
-                    info.decrypt(cipher, bytes)?;
+                let differs = || mismatch(before.at, "a sample does not come back as it was");
+                let was = slice(input, at, before).ok_or_else(differs)?;
+                let mut is = slice(output, at, now).ok_or_else(differs)?;
+                if let Some(info) = &info {
+                    let cipher = cipher(info.kid)
+                        .ok_or_else(|| mismatch(before.at, "its KID is another"))?;
+                    plain.clear();
+                    plain.extend_from_slice(is);
+                    info.decrypt(cipher, &mut plain)?;
+                    is = &plain;
                     proof.encrypted += 1;
-                    proof.count(*kid, &info.iv, now.size);
+                    proof.count(info.kid, &info.iv, now.size);
                 }
                 let same_times = (now.duration, now.composition_offset)
                     == (before.duration, before.composition_offset);
-                if was.is_none() || was != is || !same_times {
-                    return Err(mismatch(before.at, "a sample does not come back as it was"));
+                if was != is || !same_times {
+                    return Err(differs());
                 }
                 proof.samples += 1;
             }
@@ -97,7 +97,59 @@ impl Proving {
     }
 }
 
+/// The bytes of a sample, of those of its unit.
+fn slice<'b>(unit: &'b [u8], at: u64, sample: &Sample) -> Option<&'b [u8]> {
+    if sample.size == 0 {
+        return Some(&[]); // wherever it says it is
+    }
+    let from = usize::try_from(sample.at.checked_sub(at)?).ok()?;
+    unit.get(from..from.checked_add(sample.size as usize)?)
+}
+
 impl Proof {
+    /// As bytes, from a worker.
+    pub fn to_bytes(&self) -> Vec<u8> {
+        let mut w = Writer::new();
+        w.u64(self.samples);
+        w.u64(self.encrypted);
+        for (kid, from, to) in &self.counters {
+            w.bytes(&kid.0);
+            w.bytes(&from.to_be_bytes());
+            w.bytes(&to.to_be_bytes());
+        }
+        w.into_bytes()
+    }
+
+    /// From those bytes.
+    pub fn from_bytes(bytes: &[u8]) -> Result<Self> {
+        let mut r = Reader::new(bytes, 0);
+        let mut proof = Self {
+            samples: r.u64("samples")?,
+            encrypted: r.u64("encrypted")?,
+            counters: Vec::new(),
+        };
+        while r.left() > 0 {
+            let kid = Uuid(r.array("kid")?);
+            let [from, to] = [r.array("from")?, r.array("to")?].map(u128::from_be_bytes);
+            proof.counters.push((kid, from, to));
+        }
+        Ok(proof)
+    }
+
+    /// Takes in what was found of other units.
+    pub fn join(&mut self, other: Self) {
+        self.samples += other.samples;
+        self.encrypted += other.encrypted;
+        other.counters.into_iter().for_each(|counters| self.extend(counters));
+    }
+
+    fn extend(&mut self, (kid, from, to): (Kid, u128, u128)) {
+        match self.counters.last_mut() {
+            Some((known, _, last)) if *known == kid && *last == from => *last = to,
+            _ => self.counters.push((kid, from, to)),
+        }
+    }
+
     /// Takes in the counter blocks of a sample, where it has an IV of its own.
     fn count(&mut self, kid: Kid, iv: &[u8], size: u32) {
         let from = iv.iter().fold(0, |n, byte| n << 8 | u128::from(*byte));
@@ -105,10 +157,7 @@ impl Proof {
             8 => (from << 64, (from + 1) << 64),
             _ => (from, from + u128::from(size.div_ceil(16).max(1))),
         };
-        match self.counters.last_mut() {
-            Some((known, _, last)) if *known == kid && *last == from => *last = to,
-            _ => self.counters.push((kid, from, to)),
-        }
+        self.extend((kid, from, to));
     }
 }
 
@@ -123,6 +172,22 @@ fn mismatch(at: u64, what: &str) -> Error {
     .at(at)
 }
 
+/// SHA-256 of a file, taken in from its start.
+#[derive(Default)]
+pub struct FileHash(Sha256);
+
+impl FileHash {
+    /// The next bytes.
+    pub fn update(&mut self, bytes: &[u8]) {
+        self.0.update(bytes);
+    }
+
+    /// In hex.
+    pub fn finish(self) -> String {
+        hex(&self.0.finalize())
+    }
+}
+
 /// What is known of a finished file.
 #[derive(Clone, Debug, Serialize)]
 pub struct Receipt {
@@ -134,7 +199,7 @@ pub struct Receipt {
     pub input_size: u64,
     /// Bytes of the output.
     pub output_size: u64,
-    /// SHA-256 of the output, in hex.
+    /// SHA-256 of the output, in hex: see [`FileHash`].
     pub sha256: String,
     /// Samples that were decrypted again from the output and are those of the input.
     pub samples_compared: u64,
@@ -155,13 +220,13 @@ pub struct Receipt {
 /// A plan that proves its work, and keeps what is found.
 pub struct Proven {
     plan: Plan,
-    book: RefCell<ReceiptBook>,
+    book: Mutex<ReceiptBook>,
 }
 
 impl Proven {
     /// Of a plan.
     pub fn new(plan: Plan) -> Self {
-        Self { plan, book: RefCell::default() }
+        Self { plan, book: Mutex::default() }
     }
 
     /// The plan.
@@ -169,14 +234,15 @@ impl Proven {
         &self.plan
     }
 
-    /// Takes in bytes of the output, in order.
-    pub fn wrote(&self, bytes: &[u8]) {
-        self.book.borrow_mut().wrote(bytes);
+    /// Takes in what was found of a unit, wherever it was done.
+    pub fn add(&self, proof: Proof) {
+        self.book.lock().unwrap_or_else(PoisonError::into_inner).add(proof);
     }
 
     /// The receipt of a file that is whole; see [`ReceiptBook::finish`].
-    pub fn receipt(self, input: &str, input_size: u64) -> Result<Receipt> {
-        self.book.into_inner().finish(&self.plan, input, input_size)
+    pub fn receipt(self, input: &str, sizes: [u64; 2]) -> Result<Receipt> {
+        let book = self.book.into_inner().unwrap_or_else(PoisonError::into_inner);
+        book.finish(&self.plan, input, sizes)
     }
 }
 
@@ -185,9 +251,9 @@ impl Recipe for Proven {
         self.plan.pieces()
     }
 
-    fn work(&self, unit: usize, bytes: Vec<u8>) -> Result<Vec<u8>> {
-        let (output, proof) = self.plan.work_and_prove(unit, &bytes)?;
-        self.book.borrow_mut().add(proof);
+    fn work(&self, unit: usize, bytes: &[u8]) -> Result<Vec<u8>> {
+        let (output, proof) = self.plan.work_and_prove(unit, bytes)?;
+        self.add(proof);
         Ok(output)
     }
 
@@ -199,7 +265,7 @@ impl Recipe for Proven {
         self.plan.unmeasured()
     }
 
-    fn measure(&self, unit: usize, bytes: Vec<u8>) -> Result<u64> {
+    fn measure(&self, unit: usize, bytes: &[u8]) -> Result<u64> {
         self.plan.measure(unit, bytes)
     }
 
@@ -209,42 +275,23 @@ impl Recipe for Proven {
 }
 
 /// Collects what is found on the way.
+#[derive(Default)]
 pub struct ReceiptBook {
     proofs: Proof,
-    hash: Sha256,
-    size: u64,
-}
-
-impl Default for ReceiptBook {
-    fn default() -> Self {
-        Self { proofs: Proof::default(), hash: Sha256::new(), size: 0 }
-    }
 }
 
 impl ReceiptBook {
     /// Takes in what was found of a unit. Units may come in any order.
     pub fn add(&mut self, proof: Proof) {
-        self.proofs.samples += proof.samples;
-        self.proofs.encrypted += proof.encrypted;
-        for (kid, from, to) in proof.counters {
-            match self.proofs.counters.last_mut() {
-                Some((known, _, last)) if *known == kid && *last == from => *last = to,
-                _ => self.proofs.counters.push((kid, from, to)),
-            }
-        }
+        self.proofs.join(proof);
     }
 
-    /// Takes in bytes of the output, in order.
-    pub fn wrote(&mut self, bytes: &[u8]) {
-        self.hash.update(bytes);
-        self.size += bytes.len() as u64;
-    }
-
-    /// The receipt of a file that is whole.
+    /// The receipt of a file that is whole, from the sizes of input and output.
+    /// Its hash is still empty.
     ///
     /// # Errors
     /// If a counter was used twice, or samples are missing.
-    pub fn finish(mut self, plan: &Plan, input: &str, input_size: u64) -> Result<Receipt> {
+    pub fn finish(mut self, plan: &Plan, input: &str, sizes: [u64; 2]) -> Result<Receipt> {
         let preview = plan.preview();
         if self.proofs.encrypted != preview.samples {
             return Err(mismatch(0, "another number of samples is encrypted than was planned"));
@@ -261,9 +308,9 @@ impl ReceiptBook {
         Ok(Receipt {
             made_by: format!("ismvault {}", env!("CARGO_PKG_VERSION")),
             input: input.to_owned(),
-            input_size,
-            output_size: self.size,
-            sha256: hex(&self.hash.finalize()),
+            input_size: sizes[0],
+            output_size: sizes[1],
+            sha256: String::new(),
             samples_compared: self.proofs.samples,
             samples_encrypted: self.proofs.encrypted,
             ivs_unique: !constant,

@@ -1,16 +1,16 @@
-//! Protecting and decrypting: a session first, then a recipe with work.
+//! Protecting and decrypting: decided here, done unit by unit by
+//! [`crate::wasm::worker`]s, which may be in other threads.
 
-use super::{JsInspector, JsResult, piece, random, step, throw, to_js};
-use crate::Session as _;
+use super::{JsInspector, JsResult, piece, random, throw, to_js};
 use crate::cipher::ContentKey;
-use crate::decrypt::{Decryption, parse_key};
+use crate::decrypt::{Decryption, KeyFor, parse_key};
 use crate::drm::playready::HeaderVersion;
 use crate::error::{Error, Result};
 use crate::ids::{Kid, Uuid};
-use crate::protect::receipt::Proven;
+use crate::protect::receipt::{Proof, Proven};
 use crate::protect::{Options, Plan, Profile, Target, TrackKey, keyfile};
-use crate::recipe::{Planner, Recipe};
-use js_sys::Float64Array;
+use crate::recipe::Recipe;
+use crate::wasm::worker;
 use serde::{Deserialize, Serialize};
 use wasm_bindgen::prelude::*;
 use zeroize::Zeroizing;
@@ -81,67 +81,31 @@ impl JsOptions {
     }
 }
 
-/// A recipe on its way: being made ready, then ready.
-enum Stage<R> {
-    Planning(Planner<R>),
-    Ready(R),
-    /// While it goes from one to the other.
-    Between,
+fn pieces(recipe: &impl Recipe) -> JsResult<Vec<JsValue>> {
+    recipe.pieces().iter().map(piece).collect()
 }
 
-impl<R: Recipe> Stage<R> {
-    fn new(recipe: R) -> Self {
-        Self::Planning(Planner::new(recipe))
-    }
-
-    fn recipe(&self) -> JsResult<&R> {
-        match self {
-            Self::Planning(planner) => Ok(planner.recipe()),
-            Self::Ready(recipe) => Ok(recipe),
-            Self::Between => Err(unready()),
-        }
-    }
-
-    fn ready(&self) -> JsResult<&R> {
-        match self {
-            Self::Ready(recipe) => Ok(recipe),
-            _ => Err(unready()),
-        }
-    }
-
-    fn step(&mut self) -> JsResult<Option<Float64Array>> {
-        let Self::Planning(planner) = self else { return Ok(None) };
-        let spans = step(planner)?;
-        if spans.is_none()
-            && let Self::Planning(planner) = std::mem::replace(self, Self::Between)
-        {
-            *self = Self::Ready(planner.finish().map_err(throw)?);
-        }
-        Ok(spans)
-    }
-
-    fn feed(&mut self, bytes: &[u8]) -> JsResult<()> {
-        match self {
-            Self::Planning(planner) => planner.feed(bytes).map_err(throw),
-            _ => Ok(()),
-        }
-    }
-
-    fn finish(&self, lengths: &[f64]) -> JsResult<Vec<u8>> {
-        let lengths: Vec<u64> = lengths.iter().map(|len| *len as u64).collect();
-        self.ready()?.finish(&lengths).map_err(throw)
-    }
+fn whole(lengths: &[f64]) -> Vec<u64> {
+    lengths.iter().map(|len| *len as u64).collect()
 }
 
-fn unready() -> JsValue {
-    throw(Error::misuse("not_planned", "The plan is not finished."))
-}
-
-/// Protects a file: a session first, then a recipe.
+/// Protects a file: `pieces`, of which the units are done by workers made from
+/// `brief`; where `unmeasured`, all of them are measured first.
 #[wasm_bindgen(js_name = Protection)]
 pub struct JsProtection {
-    stage: Stage<Proven>,
+    /// None once the receipt is written.
+    proven: Option<Proven>,
     options: Options,
+}
+
+impl JsProtection {
+    fn proven(&self) -> JsResult<&Proven> {
+        self.proven.as_ref().ok_or_else(ended)
+    }
+}
+
+fn ended() -> JsValue {
+    throw(Error::misuse("ended", "The receipt was written already."))
 }
 
 #[wasm_bindgen(js_class = Protection)]
@@ -156,12 +120,12 @@ impl JsProtection {
             .map_err(|e| throw(Error::misuse("bad_options", e.to_string())))?;
         let options = options.read().map_err(throw)?;
         let plan = Plan::new(inspector.0.movie(), &options).map_err(throw)?;
-        Ok(Self { stage: Stage::new(Proven::new(plan)), options })
+        Ok(Self { proven: Some(Proven::new(plan)), options })
     }
 
     /// What will be written.
     pub fn preview(&self) -> JsResult<JsValue> {
-        to_js(self.stage.recipe()?.plan().preview())
+        to_js(self.proven()?.plan().preview())
     }
 
     /// KIDs and keys, `[{kid, key}]`, to show to the person who made them.
@@ -177,50 +141,58 @@ impl JsProtection {
         to_js(&secrets)
     }
 
-    /// The spans to read before anything is written; `undefined` when ready.
-    pub fn step(&mut self) -> JsResult<Option<Float64Array>> {
-        self.stage.step()
+    /// What a worker is made of. It has the keys in it: wipe it when it is sent.
+    pub fn brief(&self) -> JsResult<Vec<u8>> {
+        Ok(worker::brief(worker::PROTECT, &self.proven()?.plan().protector().brief(&self.options)))
     }
 
-    /// Bytes of those spans.
-    pub fn feed(&mut self, bytes: &[u8]) -> JsResult<()> {
-        self.stage.feed(bytes)
+    /// What a worker must know for this unit.
+    pub fn ticket(&self, unit: usize) -> JsResult<Vec<u8>> {
+        Ok(self.proven()?.plan().ticket(unit).map_err(throw)?.to_bytes())
+    }
+
+    /// Whether the lengths of all units must be known before anything is written.
+    #[wasm_bindgen(getter)]
+    pub fn unmeasured(&self) -> JsResult<bool> {
+        Ok(!self.proven()?.unmeasured().is_empty())
+    }
+
+    /// Takes those lengths.
+    pub fn settle(&mut self, lengths: &[f64]) -> JsResult<()> {
+        self.proven.as_mut().ok_or_else(ended)?.settle(&whole(lengths)).map_err(throw)
     }
 
     /// The pieces in order, each a `Uint8Array` of bytes made already, or
     /// `{at, length}` to copy, or `{at, length, unit}` to work on.
     pub fn pieces(&self) -> JsResult<Vec<JsValue>> {
-        self.stage.ready()?.pieces().iter().map(piece).collect()
+        pieces(self.proven()?)
     }
 
-    /// Makes a unit of the output from its bytes of the input, and reads it back.
-    pub fn work(&self, unit: usize, bytes: Vec<u8>) -> JsResult<Vec<u8>> {
-        self.stage.ready()?.work(unit, bytes).map_err(throw)
-    }
-
-    /// Takes in bytes of the output for the receipt, in order.
-    pub fn wrote(&self, bytes: &[u8]) -> JsResult<()> {
-        self.stage.ready()?.wrote(bytes);
+    /// Takes in what a worker found when it read a unit back.
+    pub fn proved(&self, proof: &[u8]) -> JsResult<()> {
+        self.proven()?.add(Proof::from_bytes(proof).map_err(throw)?);
         Ok(())
     }
 
     /// What comes last, from the lengths of all units.
-    pub fn finish(&self, lengths: Vec<f64>) -> JsResult<Vec<u8>> {
-        self.stage.finish(&lengths)
+    pub fn finish(&self, lengths: &[f64]) -> JsResult<Vec<u8>> {
+        self.proven()?.finish(&whole(lengths)).map_err(throw)
     }
 
-    /// The receipt of the file that is whole now. There is one only.
-    pub fn receipt(&mut self, input: &str, size: f64) -> JsResult<JsValue> {
-        match std::mem::replace(&mut self.stage, Stage::Between) {
-            Stage::Ready(proven) => to_js(&proven.receipt(input, size as u64).map_err(throw)?),
-            _ => Err(unready()),
-        }
+    /// The receipt of the file that is whole now, but for its hash. There is one
+    /// only.
+    pub fn receipt(&mut self, input: &str, from: f64, to: f64) -> JsResult<JsValue> {
+        let proven = self.proven.take().ok_or_else(ended)?;
+        to_js(&proven.receipt(input, [from as u64, to as u64]).map_err(throw)?)
     }
 }
 
-/// Decrypts a file: a session first, then a recipe.
+/// Decrypts a file, as [`JsProtection`] protects it.
 #[wasm_bindgen(js_name = Decryption)]
-pub struct JsDecryption(Stage<Decryption>);
+pub struct JsDecryption {
+    decryption: Decryption,
+    keys: Vec<(KeyFor, ContentKey)>,
+}
 
 #[wasm_bindgen(js_class = Decryption)]
 impl JsDecryption {
@@ -233,36 +205,45 @@ impl JsDecryption {
         let words = words.filter(|word| !word.is_empty());
         let keys = words.map(parse_key).collect::<Result<Vec<_>>>().map_err(throw)?;
         let decryption = Decryption::new(inspector.0.movie(), &keys).map_err(throw)?;
-        Ok(Self(Stage::new(decryption)))
+        Ok(Self { decryption, keys })
     }
 
     /// What the user should know.
-    pub fn warnings(&self) -> JsResult<Vec<String>> {
-        Ok(self.0.recipe()?.warnings().to_vec())
+    pub fn warnings(&self) -> Vec<String> {
+        self.decryption.warnings().to_vec()
     }
 
-    /// The spans to read before anything is written; `undefined` when ready.
-    pub fn step(&mut self) -> JsResult<Option<Float64Array>> {
-        self.0.step()
+    /// What a worker is made of. It has the keys in it: wipe it when it is sent.
+    pub fn brief(&self) -> Vec<u8> {
+        worker::brief(worker::DECRYPT, &self.decryption.decryptor().brief(&self.keys))
     }
 
-    /// Bytes of those spans.
-    pub fn feed(&mut self, bytes: &[u8]) -> JsResult<()> {
-        self.0.feed(bytes)
+    /// What a worker must know for a unit: nothing.
+    pub fn ticket(&self, _unit: usize) -> Vec<u8> {
+        Vec::new()
+    }
+
+    /// Whether the lengths of all units must be known before anything is written.
+    #[wasm_bindgen(getter)]
+    pub fn unmeasured(&self) -> bool {
+        !self.decryption.unmeasured().is_empty()
+    }
+
+    /// Takes those lengths.
+    pub fn settle(&mut self, lengths: &[f64]) -> JsResult<()> {
+        self.decryption.settle(&whole(lengths)).map_err(throw)
     }
 
     /// The pieces, as those of `Protection`.
     pub fn pieces(&self) -> JsResult<Vec<JsValue>> {
-        self.0.ready()?.pieces().iter().map(piece).collect()
+        pieces(&self.decryption)
     }
 
-    /// Makes a unit of the output from its bytes of the input.
-    pub fn work(&self, unit: usize, bytes: Vec<u8>) -> JsResult<Vec<u8>> {
-        self.0.ready()?.work(unit, bytes).map_err(throw)
-    }
+    /// Nothing is proved of what is decrypted.
+    pub fn proved(&self, _proof: &[u8]) {}
 
     /// What comes last, from the lengths of all units.
-    pub fn finish(&self, lengths: Vec<f64>) -> JsResult<Vec<u8>> {
-        self.0.finish(&lengths)
+    pub fn finish(&self, lengths: &[f64]) -> JsResult<Vec<u8>> {
+        self.decryption.finish(&whole(lengths)).map_err(throw)
     }
 }

@@ -237,7 +237,7 @@ fn run(
     for path in paths.iter().filter(|path| path.is_file()) {
         check_output(path, &job.place.output, args.force)?;
     }
-    let mut input = match &paths[..] {
+    let input = match &paths[..] {
         [one] if one.is_file() => Input::open(one)?,
         _ => {
             let choice = Choice {
@@ -250,7 +250,7 @@ fn run(
         }
     };
     let name = input.name.clone();
-    let run = job.protection.run(&mut input, &job.place.output, &name)?;
+    let run = job.protection.run(&input, &job.place.output, &name)?;
     if let (true, Some(path), Some(made)) =
         (job.protection.makes_key(), &args.keys_out, run.made_key())
     {

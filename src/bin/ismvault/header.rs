@@ -140,7 +140,7 @@ pub(crate) fn header(args: &HeaderArgs) -> Result<ExitCode, Stop> {
         Some(HeaderCommand::Set { file, output, header, force }) => {
             check_output(file, output, *force)?;
             let header = header.header()?;
-            let mut input = Input::open(file)?;
+            let input = Input::open(file)?;
             let movie = input.inspect()?;
             let used = movie.tracks.iter().filter_map(|track| track.protection()?.kid);
             for kid in used.filter(|kid| !header.keys.iter().any(|key| key.kid == *kid)) {
@@ -205,7 +205,7 @@ fn read(input: &str, json: bool) -> Result<ExitCode, Stop> {
 
 /// The headers of a media file, or what another file holds.
 fn file(path: &Path) -> Result<Vec<Decoded>, Stop> {
-    let mut input = Input::open(path)?;
+    let input = Input::open(path)?;
     let start = input.read(ismvault::Span { at: 0, len: input.size.min(32) })?;
     let media = BoxHeader::read(&start, 0, input.size).is_ok_and(|header| {
         starts_a_file(header.kind)

@@ -1,14 +1,15 @@
 //! Files, standard output, randomness: what the core does not have.
 
+use crate::realise::realise;
 use ismvault::inspect::Inspector;
 use ismvault::model::Movie;
-use ismvault::recipe::{self, Planner};
+use ismvault::recipe::Planner;
 use ismvault::{Error, Piece, Recipe, Session, Span, Step, Stitched};
-use std::cell::RefCell;
 use std::fs::File;
 use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
 use std::path::{Path, PathBuf};
-use std::rc::Rc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// What stops the command, as a sentence, and its exit status.
 #[derive(Debug)]
@@ -33,6 +34,14 @@ pub(crate) fn usage(error: Error) -> Stop {
     Stop(error.to_string(), USAGE)
 }
 
+impl Drop for Source {
+    fn drop(&mut self) {
+        if self.file.get_mut().is_ok_and(|file| file.is_some()) {
+            OPEN.fetch_sub(1, Ordering::Relaxed);
+        }
+    }
+}
+
 /// Something to read spans of: a file, several one behind the other, or what a
 /// stitched recipe makes of them.
 pub(crate) struct Input {
@@ -45,8 +54,41 @@ pub(crate) struct Input {
 /// A stretch of an [`Input`].
 #[derive(Clone)]
 enum Part {
-    File { file: Rc<RefCell<File>>, path: Rc<PathBuf>, span: Span },
-    Bytes(Rc<Vec<u8>>),
+    File { file: Arc<Source>, span: Span },
+    Bytes(Arc<Vec<u8>>),
+}
+
+/// A file, opened when it is read.
+struct Source {
+    path: PathBuf,
+    file: Mutex<Option<File>>,
+}
+
+/// Files that stay open; a set of fragments can have more than a process may.
+const KEPT_OPEN: usize = 64;
+static OPEN: AtomicUsize = AtomicUsize::new(0);
+
+impl Source {
+    /// Adds the bytes of a span, as far as there are any.
+    fn read(&self, span: Span, bytes: &mut Vec<u8>) -> io::Result<()> {
+        let mut kept = self.file.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut file = match kept.take() {
+            Some(file) => file,
+            None => {
+                let file = File::open(&self.path)?;
+                OPEN.fetch_add(1, Ordering::Relaxed);
+                file
+            }
+        };
+        file.seek(SeekFrom::Start(span.at))?;
+        (&mut file).take(span.len).read_to_end(bytes)?;
+        if OPEN.load(Ordering::Relaxed) <= KEPT_OPEN {
+            *kept = Some(file);
+        } else {
+            OPEN.fetch_sub(1, Ordering::Relaxed);
+        }
+        Ok(())
+    }
 }
 
 impl Part {
@@ -60,12 +102,11 @@ impl Part {
     /// A stretch of it.
     fn cut(&self, from: u64, len: u64) -> Self {
         match self {
-            Self::File { file, path, span } => {
-                let span = Span { at: span.at + from, len };
-                Self::File { file: file.clone(), path: path.clone(), span }
+            Self::File { file, span } => {
+                Self::File { file: file.clone(), span: Span { at: span.at + from, len } }
             }
             Self::Bytes(bytes) => {
-                Self::Bytes(Rc::new(bytes[from as usize..(from + len) as usize].to_vec()))
+                Self::Bytes(Arc::new(bytes[from as usize..(from + len) as usize].to_vec()))
             }
         }
     }
@@ -82,11 +123,12 @@ impl Input {
             let sentence = "is not a regular file, which can be read from any place. Save it first";
             return Err(stop(format!("{} {sentence}.", path.display())));
         }
-        let file = Rc::new(RefCell::new(File::open(path).map_err(failed)?));
+        // Whether it can be opened is better known now.
+        drop(File::open(path).map_err(failed)?);
         let size = meta.len();
         let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        let span = Span { at: 0, len: size };
-        let part = Part::File { file, path: Rc::new(path.to_owned()), span };
+        let source = Source { path: path.to_owned(), file: Mutex::default() };
+        let part = Part::File { file: Arc::new(source), span: Span { at: 0, len: size } };
         Ok(Self { parts: vec![(0, part)], size, name })
     }
 
@@ -107,7 +149,7 @@ impl Input {
         let mut out = Self { parts: Vec::new(), size: 0, name: self.name.clone() };
         for piece in recipe.pieces() {
             match piece {
-                Piece::Bytes(bytes) => out.push(Part::Bytes(Rc::new(bytes.clone()))),
+                Piece::Bytes(bytes) => out.push(Part::Bytes(Arc::new(bytes.clone()))),
                 Piece::Copy(span) => self.overlapping(*span).for_each(|part| out.push(part)),
                 Piece::Work { .. } => {}
             }
@@ -132,19 +174,17 @@ impl Input {
     }
 
     /// The bytes of a span, as far as there are any.
-    pub(crate) fn read(&mut self, span: Span) -> Result<Vec<u8>, Stop> {
+    pub(crate) fn read(&self, span: Span) -> Result<Vec<u8>, Stop> {
         let mut bytes = Vec::with_capacity(span.len.min(self.size) as usize);
         for part in self.overlapping(span) {
             match part {
                 Part::Bytes(own) => bytes.extend_from_slice(&own),
-                Part::File { file, path, span } => {
-                    let mut file = file.borrow_mut();
-                    let read = file
-                        .seek(SeekFrom::Start(span.at))
-                        .and_then(|_| (&mut *file).take(span.len).read_to_end(&mut bytes));
-                    let read =
-                        read.map_err(|e| stop(format!("{} cannot be read: {e}.", path.display())))?;
-                    if (read as u64) < span.len {
+                Part::File { file, span } => {
+                    let before = bytes.len() as u64;
+                    let path = file.path.display();
+                    file.read(span, &mut bytes)
+                        .map_err(|e| stop(format!("{path} cannot be read: {e}.")))?;
+                    if bytes.len() as u64 - before < span.len {
                         break; // it ended early
                     }
                 }
@@ -154,7 +194,7 @@ impl Input {
     }
 
     /// All of a file that is text, or a header.
-    pub(crate) fn read_text(&mut self) -> Result<Vec<u8>, Stop> {
+    pub(crate) fn read_text(&self) -> Result<Vec<u8>, Stop> {
         let most = ismvault::bytes::limits::TEXT as u64;
         if self.size > most {
             let sentence = format!("{} is too large for a manifest or a header", self.name);
@@ -163,7 +203,7 @@ impl Input {
         self.read_whole(Span { at: 0, len: self.size })
     }
 
-    pub(crate) fn drive(&mut self, session: &mut impl Session) -> Result<(), Stop> {
+    pub(crate) fn drive(&self, session: &mut impl Session) -> Result<(), Stop> {
         while let Step::Read(spans) = session.step()? {
             for span in spans {
                 session.feed(&self.read_whole(span)?)?;
@@ -172,14 +212,14 @@ impl Input {
         Ok(())
     }
 
-    pub(crate) fn inspect(&mut self) -> Result<Movie, Stop> {
+    pub(crate) fn inspect(&self) -> Result<Movie, Stop> {
         let mut inspector = Inspector::new(self.size);
         self.drive(&mut inspector)?;
         Ok(inspector.into_movie())
     }
 
     /// Reads what a recipe must know first.
-    pub(crate) fn ready<R: Recipe>(&mut self, recipe: R) -> Result<R, Stop> {
+    pub(crate) fn ready<R: Recipe>(&self, recipe: R) -> Result<R, Stop> {
         let mut planner = Planner::new(recipe);
         self.drive(&mut planner)?;
         Ok(planner.finish()?)
@@ -188,10 +228,10 @@ impl Input {
     /// Realises a recipe into a temporary file beside `output`. `wrote` hears of
     /// all that is written, in order.
     pub(crate) fn write<R: Recipe>(
-        &mut self,
+        &self,
         recipe: &R,
         output: &Path,
-        wrote: impl Fn(&[u8]),
+        mut wrote: impl FnMut(&[u8]),
     ) -> Result<Written, Stop> {
         let failed = |e: io::Error| stop(format!("{} cannot be written: {e}.", output.display()));
         // Through a link to what it points at.
@@ -204,19 +244,15 @@ impl Input {
         builder.prefix(".ismvault-").suffix(".part");
         usual_permissions(&mut builder);
         let mut file = builder.tempfile_in(folder).map_err(failed)?;
-        let len = recipe::run(
-            recipe,
-            |span| self.read_whole(span),
-            |bytes| {
-                wrote(bytes);
-                file.write_all(bytes).map_err(failed)
-            },
-        )?;
+        let len = realise(recipe, self, |bytes| {
+            wrote(bytes);
+            file.write_all(bytes).map_err(failed)
+        })?;
         file.flush().map_err(failed)?;
         Ok(Written { file, output, len })
     }
 
-    pub(crate) fn read_whole(&mut self, span: Span) -> Result<Vec<u8>, Stop> {
+    pub(crate) fn read_whole(&self, span: Span) -> Result<Vec<u8>, Stop> {
         let bytes = self.read(span)?;
         if bytes.len() as u64 == span.len {
             return Ok(bytes);

@@ -37,7 +37,7 @@ enum Form {
 }
 
 pub(crate) fn inspect(args: &InspectArgs) -> Result<ExitCode, Stop> {
-    let mut input = Input::open(&args.file)?;
+    let input = Input::open(&args.file)?;
     let movie = input.inspect()?;
     let inspection = Inspection::new(&movie);
     let name = args.file.file_name().unwrap_or_default().to_string_lossy().into_owned();
@@ -45,8 +45,8 @@ pub(crate) fn inspect(args: &InspectArgs) -> Result<ExitCode, Stop> {
     match args.report {
         Some(Form::Html) => print(&report::html(&name, &inspection, &timelines()))?,
         Some(Form::Csv) => print(&report::csv(&inspection, &timelines()))?,
-        None if args.boxes => boxes(&mut input, &movie, args.json)?,
-        None if args.samples => samples(&mut input, &movie, args.json)?,
+        None if args.boxes => boxes(&input, &movie, args.json)?,
+        None if args.samples => samples(&input, &movie, args.json)?,
         None if args.json => {
             let whole = Whole { inspection: &inspection, timelines: timelines() };
             print(&to_json(&whole)?)?;
@@ -113,7 +113,7 @@ fn looked_into(kind: &str, span: Span) -> bool {
     !matches!(kind, "mdat" | "free" | "skip") && span.len <= ismvault::bytes::limits::WHOLE_BOX
 }
 
-fn boxes(input: &mut Input, movie: &Movie, json: bool) -> Result<(), Stop> {
+fn boxes(input: &Input, movie: &Movie, json: bool) -> Result<(), Stop> {
     let mut first = true;
     for top in &movie.top {
         let kind = top.kind.to_string();
@@ -165,7 +165,7 @@ fn tree_text(out: &mut String, shown: &BoxWithFields, depth: usize) -> std::fmt:
     shown.children.iter().try_for_each(|child| tree_text(out, child, depth + 1))
 }
 
-fn samples(input: &mut Input, movie: &Movie, json: bool) -> Result<(), Stop> {
+fn samples(input: &Input, movie: &Movie, json: bool) -> Result<(), Stop> {
     if movie.fragments.is_empty() {
         return Err(stop("The file has no fragments; samples are listed for fragmented files."));
     }

@@ -26,7 +26,7 @@ struct Answer {
 
 /// Exit status 1 unless a key is proven for every protected track.
 pub(crate) fn key(args: &KeyArgs) -> Result<ExitCode, Stop> {
-    let mut input = Input::open(&args.file)?;
+    let input = Input::open(&args.file)?;
     let movie = input.inspect()?;
     let texts: Vec<&str> = args.texts.iter().map(String::as_str).collect();
     let mut doctor = Doctor::new(&movie, &texts).map_err(|e| match e.code {

@@ -96,7 +96,7 @@ fn findings(paths: &[PathBuf], keys: &[String]) -> Result<(Vec<Finding>, Vec<Str
     for path in paths {
         let name = path.display().to_string();
         if MANIFESTS.contains(&extension(path).as_str()) {
-            let bytes = match Input::open(path).and_then(|mut input| input.read_text()) {
+            let bytes = match Input::open(path).and_then(|input| input.read_text()) {
                 Ok(bytes) => bytes,
                 Err(stop) => {
                     all.push(unreadable(name, &stop));
@@ -113,11 +113,11 @@ fn findings(paths: &[PathBuf], keys: &[String]) -> Result<(Vec<Finding>, Vec<Str
             }
             continue;
         }
-        let opened = Input::open(path).and_then(|mut input| {
+        let opened = Input::open(path).and_then(|input| {
             let movie = input.inspect()?;
             Ok((input, movie))
         });
-        let (mut input, mut movie) = match opened {
+        let (input, mut movie) = match opened {
             Ok(opened) => opened,
             Err(stop) => {
                 all.push(unreadable(name, &stop));
@@ -146,7 +146,7 @@ fn findings(paths: &[PathBuf], keys: &[String]) -> Result<(Vec<Finding>, Vec<Str
     set.files = movies.iter().map(|(name, movie)| (name.clone(), movie)).collect();
     let mut proofs = ReuseProofs::new(&set);
     while let Some((file, spans)) = proofs.step()? {
-        let mut input = Input::open(Path::new(&movies[file].0))?;
+        let input = Input::open(Path::new(&movies[file].0))?;
         for span in spans {
             proofs.feed(&input.read_whole(span)?)?;
         }

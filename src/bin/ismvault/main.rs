@@ -13,6 +13,7 @@ mod lint;
 mod make;
 mod manifest;
 mod protect;
+mod realise;
 
 use clap::{Parser, Subcommand};
 use host::{Stop, printable};

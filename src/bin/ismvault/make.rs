@@ -95,7 +95,7 @@ struct Made<'a> {
 
 /// Writes a recipe, and says so.
 fn write<R: Recipe>(
-    input: &mut Input,
+    input: &Input,
     recipe: R,
     notes: &[String],
     out: &Out,
@@ -117,7 +117,7 @@ pub(crate) fn decrypt(args: &DecryptArgs) -> Result<ExitCode, Stop> {
     check_output(&args.input, &args.out.output, args.out.force)?;
     let keys =
         args.keys.iter().map(|key| parse_key(key)).collect::<Result<Vec<_>, _>>().map_err(usage)?;
-    let mut input = Input::open(&args.input)?;
+    let input = Input::open(&args.input)?;
     let movie = input.inspect()?;
     let decryption = Decryption::new(&movie, &keys)?;
     let notes: Vec<String> = decryption
@@ -125,14 +125,14 @@ pub(crate) fn decrypt(args: &DecryptArgs) -> Result<ExitCode, Stop> {
         .iter()
         .map(|warning| format!("ismvault: warning: {warning}"))
         .collect();
-    write(&mut input, decryption, &notes, &args.out)
+    write(&input, decryption, &notes, &args.out)
 }
 
 pub(crate) fn fragment(args: &OneArgs) -> Result<ExitCode, Stop> {
     check_output(&args.input, &args.out.output, args.out.force)?;
-    let mut input = Input::open(&args.input)?;
+    let input = Input::open(&args.input)?;
     let recipe = fragmented(&input.inspect()?)?;
-    write(&mut input, recipe, &[], &args.out)
+    write(&input, recipe, &[], &args.out)
 }
 
 pub(crate) fn rebox(args: &ReboxArgs) -> Result<ExitCode, Stop> {
@@ -147,15 +147,15 @@ pub(crate) fn repair(args: &OneArgs) -> Result<ExitCode, Stop> {
 /// Writes one file anew, in order.
 fn in_order(path: &Path, out: &Out, options: MuxOptions) -> Result<ExitCode, Stop> {
     check_output(path, &out.output, out.force)?;
-    let mut input = Input::open(path)?;
+    let input = Input::open(path)?;
     let movie = input.inspect()?;
     let one = MuxInput { name: "", movie: &movie, at: 0, tracks: None };
-    let (recipe, notes) = stitch(&mut input, Mux::new(&[one], options)?)?;
-    write(&mut input, recipe, &notes, out)
+    let (recipe, notes) = stitch(&input, Mux::new(&[one], options)?)?;
+    write(&input, recipe, &notes, out)
 }
 
 /// Reads what a mux must know; gives its output, and what it has to say.
-pub(crate) fn stitch(input: &mut Input, mut mux: Mux) -> Result<(Stitched, Vec<String>), Stop> {
+pub(crate) fn stitch(input: &Input, mut mux: Mux) -> Result<(Stitched, Vec<String>), Stop> {
     input.drive(&mut mux)?;
     let notes = mux.sentences().to_vec();
     Ok((mux.finish()?, notes))
@@ -219,12 +219,12 @@ impl Set {
         for path in files {
             let named = paths.contains(&path);
             if has_extension(&path, &MANIFESTS) {
-                let mut input = Input::open(&path)?;
+                let input = Input::open(&path)?;
                 let manifest = Manifest::parse(&input.read_text()?);
                 let manifest = manifest.map_err(|e| stop(format!("{}: {e}", path.display())))?;
                 set.manifests.push((input.name, manifest));
             } else if named || has_extension(&path, &MEDIA) {
-                let mut input = Input::open(&path)?;
+                let input = Input::open(&path)?;
                 set.movies.push(input.inspect()?);
                 set.inputs.push(input);
             }
@@ -274,8 +274,8 @@ impl Set {
         let order: Vec<usize> = chosen.iter().map(|(file, _)| *file).collect();
         let mut slots: Vec<Option<Input>> = self.inputs.into_iter().map(Some).collect();
         let inputs = order.iter().filter_map(|file| slots[*file].take()).collect();
-        let mut joined = Input::joined(inputs);
-        let (recipe, more) = stitch(&mut joined, mux)?;
+        let joined = Input::joined(inputs);
+        let (recipe, more) = stitch(&joined, mux)?;
         notes.extend(more);
         Ok((joined, recipe, notes))
     }
@@ -294,15 +294,15 @@ pub(crate) fn mux(args: &MuxArgs) -> Result<ExitCode, Stop> {
         audio: args.audio.clone(),
         text: args.text,
     };
-    let (mut joined, recipe, notes) = Set::open(&args.inputs)?.mux(&choice)?;
+    let (joined, recipe, notes) = Set::open(&args.inputs)?.mux(&choice)?;
     if !args.protect && !args.protection.is_wanted() {
-        return write(&mut joined, recipe, &notes, &args.out);
+        return write(&joined, recipe, &notes, &args.out);
     }
     if !args.out.json {
         notes.iter().for_each(|note| eprintln!("{}", printable(note)));
     }
     let name = joined.name.clone();
-    finish(&args.protection, &mut joined.stitched(&recipe), &name, &args.out)
+    finish(&args.protection, &joined.stitched(&recipe), &name, &args.out)
 }
 
 pub(crate) fn assemble(args: &AssembleArgs) -> Result<ExitCode, Stop> {
@@ -323,7 +323,7 @@ pub(crate) fn assemble(args: &AssembleArgs) -> Result<ExitCode, Stop> {
     for path in
         paths.iter().filter(|path| !has_extension(path, &MANIFESTS) && **path != args.manifest)
     {
-        let mut input = Input::open(path)?;
+        let input = Input::open(path)?;
         let base = args.fragments.iter().find_map(|folder| path.strip_prefix(folder).ok());
         let name = base.filter(|name| name.iter().next().is_some()).unwrap_or(path);
         let start = input.read(Span { at: 0, len: 8 })?;
@@ -340,11 +340,11 @@ pub(crate) fn assemble(args: &AssembleArgs) -> Result<ExitCode, Stop> {
         files.push(FragmentFile { name, at, size: *size });
         at += size;
     }
-    let mut joined = Input::joined(inputs);
+    let joined = Input::joined(inputs);
     let movie = joined.inspect()?;
-    let (recipe, mut notes) = stitch(&mut joined, assembled(&manifest, &movie, &files)?)?;
+    let (recipe, mut notes) = stitch(&joined, assembled(&manifest, &movie, &files)?)?;
     if left > 0 {
         notes.push(format!("{left} files that are no fragments are left out."));
     }
-    write(&mut joined, recipe, &notes, &args.out)
+    write(&joined, recipe, &notes, &args.out)
 }

@@ -67,17 +67,17 @@ pub(crate) fn manifest(args: &ManifestArgs) -> Result<ExitCode, Stop> {
     let mut media = Vec::new();
     let mut opened = Vec::new();
     for path in &args.inputs {
-        let mut input = Input::open(path)?;
+        let input = Input::open(path)?;
         let movie = input.inspect()?;
         opened.push((path, input, movie));
     }
     let before = opened.iter().map(|(.., movie)| earliest(movie)).min().unwrap_or(0);
-    for (path, mut input, movie) in opened {
+    for (path, input, movie) in opened {
         let stem = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
         if args.format == Format::Ism {
             media.push(as_smooth(args, path, &stem, input, movie)?);
         } else {
-            by_track(&stem, &mut input, &movie, before, &mut media)?;
+            by_track(&stem, &input, &movie, before, &mut media)?;
         }
     }
     let first = args.inputs.first().and_then(|path| path.file_stem());
@@ -138,7 +138,7 @@ impl ismvault::Recipe for Whole {
         &self.0
     }
 
-    fn work(&self, unit: usize, _: Vec<u8>) -> ismvault::Result<Vec<u8>> {
+    fn work(&self, unit: usize, _: &[u8]) -> ismvault::Result<Vec<u8>> {
         Err(ismvault::Error::misuse("no_such_unit", format!("There is no unit {unit}.")))
     }
 }
@@ -161,7 +161,7 @@ fn as_smooth(
 /// DASH and HLS take files of one track with a segment index.
 fn by_track(
     stem: &str,
-    input: &mut Input,
+    input: &Input,
     movie: &Movie,
     before: i64,
     media: &mut Vec<Media>,
@@ -174,7 +174,7 @@ fn by_track(
         let one = MuxInput { name: &input.name.clone(), movie, at: 0, tracks: Some(&ids) };
         let options = MuxOptions { profile, sidx: true, mend: false, earliest: before };
         let (recipe, _) = stitch(input, Mux::new(&[one], options)?)?;
-        let mut own = input.stitched(&recipe);
+        let own = input.stitched(&recipe);
         let movie = own.inspect()?;
         let name = format!("{stem}_{}{}.mp4", track.kind.word(), track.id);
         media.push(Media { name, input: own, movie, there: false });

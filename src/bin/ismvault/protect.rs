@@ -7,7 +7,7 @@ use clap::Args;
 use ismvault::cipher::ContentKey;
 use ismvault::drm::playready::HeaderVersion;
 use ismvault::ids::Kid;
-use ismvault::protect::receipt::{Proven, Receipt};
+use ismvault::protect::receipt::{FileHash, Proven, Receipt};
 use ismvault::protect::{Options, Plan, Profile, Target, TrackKey, keyfile};
 use serde::{Deserialize, Serialize};
 use std::fmt::Write as _;
@@ -173,14 +173,16 @@ impl Protection {
     }
 
     /// Protects an input into a file that has not its name yet.
-    pub(crate) fn run(&self, input: &mut Input, output: &Path, name: &str) -> Result<Run, Stop> {
+    pub(crate) fn run(&self, input: &Input, output: &Path, name: &str) -> Result<Run, Stop> {
         let options = self.options()?;
         let movie = input.inspect()?;
         let plan = Plan::new(&movie, &options)?;
         let proven = input.ready(Proven::new(plan))?;
-        let written = input.write(&proven, output, |bytes| proven.wrote(bytes))?;
+        let mut hash = FileHash::default();
+        let written = input.write(&proven, output, |bytes| hash.update(bytes))?;
         let sentences = proven.plan().preview().sentences.clone();
-        let receipt = proven.receipt(name, input.size)?;
+        let mut receipt = proven.receipt(name, [input.size, written.len])?;
+        receipt.sha256 = hash.finish();
         Ok(Run { written, sentences, receipt, options })
     }
 }
@@ -211,16 +213,16 @@ fn random_kid() -> Result<Kid, Stop> {
 
 pub(crate) fn protect(args: &ProtectArgs) -> Result<ExitCode, Stop> {
     check_output(&args.input, &args.out.output, args.out.force)?;
-    let mut input = Input::open(&args.input)?;
+    let input = Input::open(&args.input)?;
     let name = input.name.clone();
-    finish(&args.options, &mut input, &name, &args.out)
+    finish(&args.options, &input, &name, &args.out)
 }
 
 /// Protects an input, tells the key if it was made here, and gives the output
 /// its name.
 pub(crate) fn finish(
     protection: &Protection,
-    input: &mut Input,
+    input: &Input,
     name: &str,
     out: &Out,
 ) -> Result<ExitCode, Stop> {
