@@ -175,7 +175,8 @@ const actions = {
       const { file, written, output: id, ...result } = await core.call('protect', { key: entry.key, options, choice: { ...choice, from: entry.name }, secret }, { signal, update });
       if (!mine()) return;
       const url = file && URL.createObjectURL(file);
-      entry.run = { ...entry.run, ...result, url, id, output: file ?? written, phase: 'done', seconds: (performance.now() - run.started) / 1000 };
+      const whole = file ?? written;
+      entry.run = { ...entry.run, ...result, url, id, output: whole, phase: 'done', seconds: (performance.now() - run.started) / 1000, hash: hashed(result.receipt, whole) };
       say('Done. The protected file is ready.');
     } catch (refusal) {
       if (!mine()) return;
@@ -228,6 +229,13 @@ function close(entry) {
 }
 
 /** A file for the list. */
+/** Reads what was written, and completes its receipt. Without it there is a file all the same. */
+function hashed(receipt, file) {
+  const hash = core.call('hash', { file }).then((sha256) => (receipt.sha256 = sha256));
+  hash.catch(() => {});
+  return hash;
+}
+
 const newEntry = (file, name) => ({ key: nextKey++, file, name, kind: MANIFEST.test(name) ? 'manifest' : 'media', inspection: null, reading: null, refusal: null, run: null, made: null, fragments: null });
 
 /** Whether a file is a fragment by itself, as its manifest names it. */

@@ -18,21 +18,23 @@ export class Refusal extends Error {
   }
 }
 
+let policy;
+
 /**
- * Starts the worker behind a blob of one import. A worker loaded from its own
+ * Starts a worker behind a blob of one import. A worker loaded from its own
  * address would come with that response's policy, on a plain static host none;
  * a blob's worker takes the page's.
  */
-function startWorker() {
-  const script = `import ${JSON.stringify(new URL('worker.js', import.meta.url).href)};`;
+export function startWorker(name) {
+  const script = `import ${JSON.stringify(new URL(name, import.meta.url).href)};`;
   const url = URL.createObjectURL(new Blob([script], { type: 'text/javascript' }));
-  const policy = globalThis.trustedTypes?.createPolicy('ismvault', { createScriptURL: (u) => u });
+  policy ??= globalThis.trustedTypes?.createPolicy('ismvault', { createScriptURL: (u) => u });
   return new Worker(policy ? policy.createScriptURL(url) : url, { type: 'module' });
 }
 
 /** The page's end. */
 export class Core {
-  #worker = startWorker();
+  #worker = startWorker('worker.js');
   #jobs = new Map();
   #next = 1;
   /** Why nothing works any more, if so. */

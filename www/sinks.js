@@ -110,27 +110,23 @@ export async function open(choice, size) {
     if (choice.kind !== 'stored' || !(error instanceof DOMException)) throw error;
     sink = await SINKS.memory({ ...choice, size });
   }
-  let waiting = [];
+  const gathered = new Uint8Array(GATHER);
   let length = 0;
   const flush = async () => {
     if (!length) return;
-    const all = waiting.length === 1 ? waiting[0] : new Uint8Array(length);
-    if (waiting.length > 1) {
-      let at = 0;
-      for (const bytes of waiting) {
-        all.set(bytes, at);
-        at += bytes.length;
-      }
-    }
-    waiting = [];
+    await sink.write(gathered.subarray(0, length));
     length = 0;
-    await sink.write(all);
   };
   return {
+    /** The bytes may be used for something else afterwards. */
     async write(bytes) {
-      waiting.push(bytes);
-      length += bytes.length;
-      if (length >= GATHER) await flush();
+      if (length + bytes.length > GATHER) await flush();
+      if (bytes.length > GATHER) {
+        await sink.write(bytes);
+      } else {
+        gathered.set(bytes, length);
+        length += bytes.length;
+      }
     },
     async close() {
       await flush();

@@ -4,71 +4,59 @@
 onmessage = ({ data }) => receive(data);
 
 import init, {
-  assemble, Decryption, Doctor, FileSet, fragment, Inspector, isFragment, Mux, Protection, Publication, profiles, recognise, sources, version, withHeader, workshop,
+  assemble, Decryption, Doctor, FileHash, FileSet, fragment, Inspector, isFragment, Mux, Protection, Publication, profiles, recognise, sources, version, withHeader, workshop,
 } from './pkg/ismvault.js';
+import { Cancelled, plain } from './errors.js';
+import { Pool, batches, howMany } from './pool.js';
 import * as sinks from './sinks.js';
 
-const ready = init();
+/** A module with one instruction for vectors of 128 bits. */
+const VECTORS = [0, 97, 115, 109, 1, 0, 0, 0, 1, 5, 1, 96, 0, 1, 123, 3, 2, 1, 0, 10, 10, 1, 8, 0, 65, 0, 253, 15, 253, 98, 11];
+
+/** The module that this browser can run, compiled while it comes. */
+async function compiled() {
+  const name = WebAssembly.validate(Uint8Array.from(VECTORS)) ? 'ismvault_bg.wasm' : 'plain_bg.wasm';
+  const response = await fetch(new URL(`pkg/${name}`, import.meta.url));
+  if (!response.ok) throw new Error(`the server answers ${response.status}`);
+  // Some hosts do not know the type of .wasm, and then it cannot be streamed.
+  if (response.headers.get('Content-Type') === 'application/wasm') return WebAssembly.compileStreaming(response);
+  return WebAssembly.compile(await response.arrayBuffer());
+}
+
+const compiling = compiled();
+const ready = compiling.then((module) => init({ module_or_path: module }));
 ready.catch(() => {}); // told to whoever calls
 /** Bytes read ahead at a time, and how many such reads are in flight. */
 const CHUNK = 8 << 20;
 const IN_FLIGHT = 2;
 const UPDATE_MS = 100;
 
-const cancelled = new Set();
+/** What stops each job that runs. */
+const stops = new Map();
 /** The files that are open, `{file, inspector}` by the page's number for each. */
 const open = new Map();
 /** Outputs in storage, and how each is let go of. */
 const outputs = new Map();
 let nextOutput = 1;
 
-class Cancelled extends Error {}
-
 async function receive({ id, type, ...data }) {
   if (type === 'cancel') {
-    cancelled.add(id);
+    stops.get(id)?.abort(new Cancelled('Cancelled.'));
     return;
   }
   const post = (message) => postMessage({ id, ...message });
-  const check = () => {
-    if (cancelled.has(id)) throw new Cancelled('Cancelled.');
-  };
+  const stop = new AbortController();
+  stops.set(id, stop);
   try {
     await ready.catch((error) => {
       throw new Error(`This page's core could not be loaded (${error.message}). Check the connection and reload the page.`);
     });
-    const result = await JOBS[type](data, (update) => post({ type: 'update', ...update }), check);
+    const result = await JOBS[type](data, (update) => post({ type: 'update', ...update }), stop.signal);
     post({ type: 'done', result });
   } catch (error) {
     post({ type: 'failed', error: plain(error) });
   } finally {
-    cancelled.delete(id);
-  }
-}
-
-/** An error as data: the core's are data already. */
-function plain(error) {
-  if (error instanceof Cancelled) return { code: 'cancelled', message: 'Cancelled. Nothing was kept.' };
-  if (error instanceof WebAssembly.RuntimeError) {
-    return { code: 'internal', message: 'The core stopped on this file, which it never should. Reload the page, and report the file if you can.' };
-  }
-  if (error instanceof DOMException || error instanceof Error) return { code: error.name, message: words(error) };
-  return error;
-}
-
-function words(error) {
-  switch (error.name) {
-    case 'NotReadableError':
-    case 'NotFoundError':
-      return 'The file can no longer be read. Was it changed, moved or unmounted? Open it again.';
-    case 'QuotaExceededError':
-      return 'There is no room left for the output. Free some disk space and try again; nothing was kept.';
-    case 'NotAllowedError':
-    case 'NoModificationAllowedError':
-    case 'InvalidStateError':
-      return 'The browser does not allow writing there. Choose another place.';
-    default:
-      return error.message || error.name;
+    stops.delete(id);
   }
 }
 
@@ -132,14 +120,14 @@ const JOBS = {
   },
 
   /** Looks at a file, and keeps it open. */
-  async inspect({ key, file }, update, check) {
+  async inspect({ key, file }, update, signal) {
     JOBS.close({ key });
     const inspector = new Inspector(file.size);
     try {
       let told = performance.now();
       for (let spans; (spans = inspector.step());) {
         inspector.feed(await readSpans(file, spans));
-        check();
+        signal.throwIfAborted();
         if (performance.now() - told > UPDATE_MS) {
           told = performance.now();
           update({ inspection: inspector.inspection(), progress: inspector.position / file.size });
@@ -186,13 +174,13 @@ const JOBS = {
   },
 
   /** Tries what may be keys. */
-  async doctor({ key, text }, _, check) {
+  async doctor({ key, text }, _, signal) {
     const { file, inspector } = of(key);
     const doctor = new Doctor(inspector, text);
     try {
       for (let spans; (spans = doctor.step());) {
         doctor.feed(await readSpans(file, spans));
-        check();
+        signal.throwIfAborted();
       }
       return doctor.diagnose();
     } finally {
@@ -225,30 +213,30 @@ const JOBS = {
   },
 
   /** One file of several, or one anew: `inputs` are {key, name, tracks}. */
-  async mux({ inputs, manifests = [], options = {} }, update, check) {
+  async mux({ inputs, manifests = [], options = {} }, update, signal) {
     const mux = new Mux();
     try {
       for (const { key, name, tracks } of inputs) mux.add(name, of(key).inspector, tracks && Uint32Array.from(tracks));
       for (const { name, file } of manifests) mux.addManifest(name, new Uint8Array(await file.arrayBuffer()));
       mux.begin(options);
-      return await realise(mux, new Blob(inputs.map(({ key }) => of(key).file)), check, update);
+      return await realise(mux, new Blob(inputs.map(({ key }) => of(key).file)), signal, update);
     } finally {
       mux.free();
     }
   },
 
   /** A file of a client manifest and its fragments, `files` of {name, file}. */
-  async assemble({ manifest, files }, update, check) {
+  async assemble({ manifest, files }, update, signal) {
     const parts = [];
     for (const { name, file } of files) {
       if (isFragment(name, new Uint8Array(await file.slice(0, 8).arrayBuffer()))) parts.push({ name, file });
     }
     const all = new Blob(parts.map(({ file }) => file));
-    const inspector = await inspected(all, check);
+    const inspector = await inspected(all, signal);
     try {
       const mux = assemble(new Uint8Array(await manifest.arrayBuffer()), inspector, parts.map(({ name }) => name), Float64Array.from(parts, ({ file }) => file.size));
       try {
-        return await realise(mux, all, check, update);
+        return await realise(mux, all, signal, update);
       } finally {
         mux.free();
       }
@@ -261,7 +249,7 @@ const JOBS = {
    * Manifests for files, and the files as manifests need them: `texts` and
    * `media`, each of {name, …}.
    */
-  async publish({ inputs, format, title }, update, check) {
+  async publish({ inputs, format, title }, update, signal) {
     const publication = new Publication();
     const media = [];
     try {
@@ -279,8 +267,8 @@ const JOBS = {
         for (const track of tracks.filter(({ samples }) => samples > 0)) {
           const piff = track.protection?.scheme === 'piff';
           const options = { profile: piff ? 'dual' : undefined, sidx: true, earliest };
-          const { blob } = await JOBS.mux({ inputs: [{ key, name, tracks: [track.id] }], options }, update, check);
-          const own = await inspected(blob, check);
+          const { blob } = await JOBS.mux({ inputs: [{ key, name, tracks: [track.id] }], options }, update, signal);
+          const own = await inspected(blob, signal);
           const ownName = `${stem}_${track.kind}${track.id}.mp4`;
           publication.add(ownName, own);
           own.free();
@@ -301,15 +289,15 @@ const JOBS = {
    * What a page needs to play the first seconds of a file, in the boxes
    * browsers read: {…, parts: [Blob]}. With keys, decrypted by us.
    */
-  async playable({ file, seconds, keys }, update, check) {
+  async playable({ file, seconds, keys }, update, signal) {
     let blob = file;
-    let inspector = await inspected(blob, check);
+    let inspector = await inspected(blob, signal);
     try {
       let playable = inspector.playable(seconds);
       const again = async (made) => {
         inspector.free();
         blob = made;
-        inspector = await inspected(blob, check);
+        inspector = await inspected(blob, signal);
         playable = inspector.playable(seconds);
       };
       if (!playable.as_it_is) {
@@ -317,7 +305,7 @@ const JOBS = {
         try {
           mux.add('', inspector);
           mux.begin({ profile: playable.protected ? 'dual' : undefined });
-          await again((await realise(mux, blob, check)).blob);
+          await again((await realise(mux, blob, signal)).blob);
         } finally {
           mux.free();
         }
@@ -328,9 +316,8 @@ const JOBS = {
         await again(new Blob([...playable.head, ...playable.fragments].map(cut)));
         const decryption = new Decryption(inspector, keys);
         try {
-          for (let spans; (spans = decryption.step());) decryption.feed(await readSpans(blob, spans));
           const sink = memory();
-          await write(decryption, new Ahead(blob), sink, () => {}, check);
+          await realiseUnits(decryption, blob, sink, () => {}, signal, 1);
           await again(sink.blob());
         } finally {
           decryption.free();
@@ -387,29 +374,45 @@ const JOBS = {
   },
 
   /** Protects an open file. */
-  async protect({ key, options, choice, secret }, update, check) {
+  async protect({ key, options, choice, secret }, update, signal) {
     const { file, inspector } = of(key);
     const protection = new Protection(inspector, options);
     try {
       const preview = protection.preview();
       const told = { preview, secret: secret ? protection.secret() : null };
       update(told);
-      const put = (bytes) => protection.wrote(bytes);
-      const result = await run(protection, file, choice, update, check, put);
-      return { ...result, ...told, receipt: protection.receipt(choice.from ?? '', file.size) };
+      const result = await run(protection, file, choice, update, signal);
+      return { ...result, ...told, receipt: protection.receipt(choice.from ?? '', file.size, result.size) };
     } finally {
       protection.free();
     }
   },
 
+  /** SHA-256 of a file, in hex. */
+  async hash({ file }, update, signal) {
+    const hash = new FileHash();
+    try {
+      const ahead = new Ahead(file);
+      for (let at = 0; at < file.size; at += CHUNK) {
+        hash.update(await ahead.read(at, Math.min(CHUNK, file.size - at)));
+        signal.throwIfAborted();
+        update({ done: at, total: file.size });
+      }
+      return hash.finish();
+    } catch (error) {
+      hash.free();
+      throw error;
+    }
+  },
+
   /** Decrypts an open file. */
-  async decrypt({ key, keys, choice }, update, check) {
+  async decrypt({ key, keys, choice }, update, signal) {
     const { file, inspector } = of(key);
     const decryption = new Decryption(inspector, keys);
     try {
       const notes = decryption.warnings();
       update({ notes });
-      return { ...await run(decryption, file, choice, update, check), notes };
+      return { ...await run(decryption, file, choice, update, signal), notes };
     } finally {
       decryption.free();
     }
@@ -417,12 +420,12 @@ const JOBS = {
 };
 
 /** Looks at a file that is not kept open. */
-async function inspected(file, check) {
+async function inspected(file, signal) {
   const inspector = new Inspector(file.size);
   try {
     for (let spans; (spans = inspector.step());) {
       inspector.feed(await readSpans(file, spans));
-      check();
+      signal.throwIfAborted();
     }
     return inspector;
   } catch (error) {
@@ -438,10 +441,10 @@ function stitched(file, pieces) {
 }
 
 /** Drives a mux over its inputs, and stitches what it makes. */
-async function realise(mux, file, check, update = () => {}) {
+async function realise(mux, file, signal, update = () => {}) {
   for (let spans; (spans = mux.step());) {
     mux.feed(await readSpans(file, spans));
-    check();
+    signal.throwIfAborted();
     update({ done: mux.progress, total: 1 });
   }
   const notes = mux.notes();
@@ -454,8 +457,8 @@ function memory() {
   return { write: (bytes) => void parts.push(bytes), blob: () => new Blob(parts, { type: 'video/mp4' }) };
 }
 
-/** Makes a recipe ready, and realises it into the destination that was chosen. */
-async function run(recipe, file, choice, update, check, wrote = () => {}) {
+/** Realises a recipe into the destination that was chosen. */
+async function run(recipe, file, choice, update, signal) {
   let sink = null;
   try {
     let told = 0;
@@ -464,14 +467,9 @@ async function run(recipe, file, choice, update, check, wrote = () => {}) {
       told = performance.now();
       update({ done, total: file.size, phase });
     };
-    for (let spans; (spans = recipe.step());) {
-      recipe.feed(await readSpans(file, spans));
-      report(spans[0], 'measure');
-      check();
-    }
     sink = await sinks.open(choice, file.size * 1.1);
-    const size = await write(recipe, new Ahead(file), sink, report, check, wrote);
-    check();
+    const size = await realiseUnits(recipe, file, sink, report, signal);
+    signal.throwIfAborted();
     const { drop, ...result } = await sink.close();
     sink = null;
     if (!drop) return { ...result, size };
@@ -483,32 +481,73 @@ async function run(recipe, file, choice, update, check, wrote = () => {}) {
   }
 }
 
-/** Realises a recipe, piece after piece. Gives the length of the output. */
-async function write(recipe, ahead, sink, report, check, wrote = () => {}) {
+/**
+ * Realises a recipe: its units by a pool of workers, everything in order. Gives
+ * the length of the output.
+ */
+async function realiseUnits(recipe, file, sink, report, signal, most = Infinity) {
+  let pieces = recipe.pieces();
+  const units = pieces.filter(({ unit }) => unit !== undefined);
+  const workers = Math.min(howMany(), most);
+  const all = batches(units, workers);
+  const ticket = (unit) => recipe.ticket(unit);
+  const hello = { module: await compiling, brief: recipe.brief(), file };
+  const pool = new Pool(hello, signal, Math.min(workers, all.length));
+  try {
+    if (recipe.unmeasured) {
+      const lengths = [];
+      for await (const measured of pool.results(all, ticket, true)) {
+        lengths.push(...measured.lengths);
+        report(units[lengths.length - 1].at, 'measure');
+      }
+      recipe.settle(Float64Array.from(lengths));
+      pieces = recipe.pieces(); // the index in front of them is known now
+    }
+    return await write(recipe, pieces, pool.results(all, ticket), file, sink, report, signal);
+  } finally {
+    pool.close();
+  }
+}
+
+/** Writes piece after piece; units as they come from the pool. */
+async function write(recipe, pieces, results, file, sink, report, signal) {
+  const ahead = new Ahead(file);
   const lengths = [];
   let written = 0;
   const put = async (bytes) => {
     written += bytes.length;
-    wrote(bytes);
     await sink.write(bytes);
-    check();
+    signal.throwIfAborted();
   };
-  for (const piece of recipe.pieces()) {
+  let made = null;
+  let [next, at] = [0, 0];
+  for (let i = 0; i < pieces.length; i++) {
+    const piece = pieces[i];
     if (piece instanceof Uint8Array) {
       await put(piece);
       continue;
     }
-    const { at, length, unit } = piece;
-    if (unit === undefined) {
-      for (let done = 0; done < length; done += CHUNK) {
-        await put(await ahead.read(at + done, Math.min(CHUNK, length - done)));
+    let end = piece.at + piece.length;
+    if (piece.unit === undefined) {
+      for (let done = 0; done < piece.length; done += CHUNK) {
+        await put(await ahead.read(piece.at + done, Math.min(CHUNK, piece.length - done)));
       }
     } else {
-      const bytes = recipe.work(unit, await ahead.read(at, length));
-      lengths.push(bytes.length);
-      await put(bytes);
+      if (next === (made?.lengths.length ?? 0)) {
+        ({ value: made } = await results.next());
+        recipe.proved(made.proof);
+        lengths.push(...made.lengths);
+        [next, at] = [0, 0];
+      }
+      // Units of one batch without anything between are one write.
+      const from = at;
+      for (at += made.lengths[next++]; next < made.lengths.length && pieces[i + 1].unit !== undefined; at += made.lengths[next++]) {
+        i++;
+        end = pieces[i].at + pieces[i].length;
+      }
+      await put(made.bytes.subarray(from, at));
     }
-    report(at + length, 'write');
+    report(end, 'write');
   }
   await put(recipe.finish(Float64Array.from(lengths)));
   return written;

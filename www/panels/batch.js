@@ -268,7 +268,8 @@ export const batch = {
         }
         title.status = 'done';
         if (output) {
-          journal.done[title.output] = { size: result.size, sha256: result.receipt.sha256, kids: result.receipt.keys.map((k) => k.kid) };
+          const sha256 = await actions.core('hash', { file: result.written }, { signal });
+          journal.done[title.output] = { size: result.size, sha256, kids: result.receipt.keys.map((k) => k.kid) };
           await writeText(output, JOURNAL, `${JSON.stringify(journal, null, 2)}\n`);
         }
       } catch (refusal) {

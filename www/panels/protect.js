@@ -154,7 +154,12 @@ function done(run, actions) {
   const { preview, receipt } = run;
   const test = h('button', { type: 'button' }, 'Test play');
   test.addEventListener('click', () => actions.go('play'));
-  const save = h('button', { type: 'button' }, 'Save the receipt');
+  const sum = h('span', {}, receipt.sha256 ? identifier(receipt.sha256, 'SHA-256') : 'reading the file …');
+  const save = h('button', { type: 'button', disabled: !receipt.sha256 }, 'Save the receipt');
+  run.hash?.then((sha256) => {
+    sum.replaceChildren(identifier(sha256, 'SHA-256'));
+    save.disabled = false;
+  }, (refusal) => sum.replaceChildren(refusal.message));
   save.addEventListener('click', () => download(`${JSON.stringify(receipt, null, 2)}\n`, `${run.name.replace(/\.mp4$/, '')}.receipt.json`, 'application/json'));
   return h('div', { class: 'run' },
     h('p', { class: 'note ok', role: 'status', tabindex: '-1' },
@@ -164,7 +169,7 @@ function done(run, actions) {
     run.secret ? secretCard(run.secret, run.name, actions) : rows(...preview.keys.map((key) => ['KID', identifier(key.kid, 'KID')])),
     h('div', { class: 'note receipt' },
       h('p', {}, h('b', {}, 'Read back and compared. '), `${plural(receipt.samples_compared, 'sample')} decrypted again from what was written, each the same as it was${receipt.ivs_unique ? '; no IV twice' : ''}.`),
-      rows(['SHA-256', identifier(receipt.sha256, 'SHA-256')]),
+      rows(['SHA-256', sum]),
       h('div', { class: 'actions-row' }, test, save)),
     h('details', {}, h('summary', {}, 'For manifests and servers'),
       preview.keys.map((key) => rows(

@@ -1,0 +1,143 @@
+// The pool: workers that do the units of a recipe, each with an instance of its
+// own of the one module. They read their batches themselves; what they make
+// comes back in order, with a bounded number in flight.
+
+import { startWorker } from './rpc.js';
+
+/** More would wait for the one that writes. */
+const MOST = 8;
+/** Bytes that all workers read at a time, about, and of one batch. */
+const TOGETHER = 32 << 20;
+const SMALLEST = 4 << 20;
+const LARGEST = 16 << 20;
+/** Batches that each worker has: one to do, and one to read meanwhile. */
+const AHEAD = 2;
+/** How often a batch is tried, by another worker each time. */
+const TRIES = 3;
+
+/** How many workers this machine is good for. */
+export const howMany = () => Math.max(1, Math.min(navigator.hardwareConcurrency || 2, MOST));
+
+/** Units next to each other, as batches `{at, length, units}`. */
+export function batches(units, workers) {
+  const size = Math.min(LARGEST, Math.max(SMALLEST, TOGETHER / (AHEAD * workers)));
+  const all = [];
+  for (const unit of units) {
+    const last = all.at(-1);
+    const end = unit.at + unit.length;
+    if (last && unit.at >= last.at + last.length && end - last.at <= size) {
+      last.units.push(unit);
+      last.length = end - last.at;
+    } else {
+      all.push({ at: unit.at, length: unit.length, units: [unit] });
+    }
+  }
+  return all;
+}
+
+export class Pool {
+  #start;
+  #hello;
+  #signal;
+  /** `{worker, waiting: Map of batch number to message}`. */
+  #workers = [];
+  /** What is waited for, by batch number. */
+  #coming = new Map();
+  #tries = new Map();
+  /** Buffers that came back and are used again. */
+  #spare = [];
+
+  /**
+   * `hello` is what each worker is told first: the module, the brief, the file.
+   * `signal` stops all at once. `start` gives a new worker.
+   */
+  constructor(hello, signal, workers = howMany(), start = () => startWorker('units.js')) {
+    this.#start = start;
+    this.#hello = hello;
+    this.#signal = signal;
+    signal.addEventListener('abort', this.#stop);
+    for (let n = 0; n < workers; n++) this.#workers.push(this.#employ());
+  }
+
+  #employ() {
+    const member = { worker: this.#start(), waiting: new Map() };
+    member.worker.onmessage = ({ data }) => this.#receive(member, data);
+    member.worker.onerror = (event) => {
+      event.preventDefault();
+      this.#replace(member, event.message);
+    };
+    member.worker.onmessageerror = () => this.#replace(member);
+    member.worker.postMessage(this.#hello);
+    return member;
+  }
+
+  /** A worker died: another does what it had. */
+  #replace(member, why) {
+    const at = this.#workers.indexOf(member);
+    if (at < 0) return;
+    member.worker.terminate();
+    this.#workers[at] = this.#employ();
+    for (const [number, message] of member.waiting) {
+      const tries = (this.#tries.get(number) ?? 1) + 1;
+      this.#tries.set(number, tries);
+      if (tries > TRIES) {
+        this.#coming.get(number)?.reject(new Error(`The part of this page that does the work stopped ${TRIES} times at byte ${message.at}${why ? ` (${why})` : ''}. Close other tabs, or reload the page and try again.`));
+      } else {
+        this.#give(this.#workers[at], number, message);
+      }
+    }
+  }
+
+  #give(member, number, message) {
+    member.waiting.set(number, message);
+    const buffer = this.#spare.pop();
+    member.worker.postMessage({ ...message, number, buffer }, buffer ? [buffer] : []);
+  }
+
+  #receive(member, { number, error, ...made }) {
+    if (!member.waiting.delete(number)) return;
+    const coming = this.#coming.get(number);
+    if (error) coming?.reject(error);
+    else coming?.resolve(made);
+  }
+
+  /**
+   * What is made of batches, in their order: `{lengths, proof, bytes}` each, or
+   * with `measure` the lengths alone. The bytes are good until the next is
+   * asked for. `ticket` gives what the worker must know of a unit.
+   */
+  async* results(all, ticket, measure = false) {
+    let given = 0;
+    const limit = AHEAD * this.#workers.length;
+    for (let number = 0; number < all.length; number++) {
+      for (; given < all.length && given < number + limit; given++) {
+        const { at, length, units } = all[given];
+        const message = { at, length, measure, units: units.map((u) => ({ at: u.at, length: u.length, ticket: ticket(u.unit) })) };
+        const coming = {};
+        coming.promise = new Promise((resolve, reject) => Object.assign(coming, { resolve, reject }));
+        coming.promise.catch(() => {}); // told when its turn comes
+        this.#coming.set(given, coming);
+        const least = this.#workers.reduce((a, b) => (b.waiting.size < a.waiting.size ? b : a));
+        this.#give(least, given, message);
+      }
+      this.#signal.throwIfAborted();
+      const { buffer, size, ...made } = await this.#coming.get(number).promise;
+      this.#coming.delete(number);
+      yield buffer ? { ...made, bytes: new Uint8Array(buffer, 0, size) } : made;
+      if (buffer) this.#spare.push(buffer);
+    }
+  }
+
+  #stop = () => {
+    for (const { worker } of this.#workers) worker.terminate();
+    this.#workers = [];
+    for (const coming of this.#coming.values()) coming.reject(this.#signal.reason);
+  };
+
+  /** Lets all workers go: their memory does not shrink by itself. */
+  close() {
+    this.#signal.removeEventListener('abort', this.#stop);
+    this.#stop();
+    this.#hello.brief.fill(0);
+  }
+}

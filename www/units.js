@@ -1,0 +1,61 @@
+// A worker of the pool: reads batches of units, and does them in an instance of
+// its own of the module.
+
+onmessage = ({ data }) => {
+  if (data.module) {
+    ({ file } = data);
+    started = begin(data);
+    started.catch(() => {}); // told with the first batch
+    return;
+  }
+  // The next batch is read while this one is done.
+  const { at, length } = data;
+  const read = file.slice(at, at + length).arrayBuffer();
+  read.catch(() => {}); // told when its turn comes
+  last = last.then(() => make(data, read)).catch((error) => postMessage({ number: data.number, error: plain(error) }));
+};
+
+import init, { Worker as Units } from './pkg/ismvault.js';
+import { plain } from './errors.js';
+
+let file;
+let started;
+let last = Promise.resolve();
+let units;
+let memory;
+
+async function begin({ module, brief }) {
+  ({ memory } = await init({ module_or_path: module }));
+  units = new Units(brief);
+  brief.fill(0);
+}
+
+async function make({ number, at, length, measure, units: list, buffer }, read) {
+  await started;
+  const bytes = new Uint8Array(await read);
+  if (bytes.length < length) throw new DOMException('', 'NotReadableError');
+  const lengths = [];
+  let out = measure ? null : new Uint8Array(buffer ?? new ArrayBuffer(length + (length >> 4) + (64 << 10)));
+  let size = 0;
+  for (const unit of list) {
+    // One copy in, one out: the views are new each time, for memory may grow.
+    const from = unit.at - at;
+    const room = units.room(unit.length);
+    new Uint8Array(memory.buffer, room, unit.length).set(bytes.subarray(from, from + unit.length));
+    if (measure) {
+      lengths.push(units.measure(unit.ticket, unit.at));
+      continue;
+    }
+    const made = units.work(unit.ticket, unit.at);
+    if (size + made > out.length) {
+      const larger = new Uint8Array(2 * (size + made));
+      larger.set(out.subarray(0, size));
+      out = larger;
+    }
+    out.set(new Uint8Array(memory.buffer, units.output, made), size);
+    lengths.push(made);
+    size += made;
+  }
+  if (measure) postMessage({ number, lengths });
+  else postMessage({ number, lengths, proof: units.takeProof(), buffer: out.buffer, size }, [out.buffer]);
+}
