@@ -1,17 +1,15 @@
 //! AES-128: content keys, and the ways samples are encrypted with them.
 //!
-//! The only module that names `aes`, `ctr` and `ismvault_cipher`: AES instructions
-//! where there are any, our own AES where WebAssembly has vectors but none. Keys are a type that cannot be
+//! The only module that names `ismvault_cipher`, which has AES itself. Keys are a type that cannot be
 //! printed or cloned, and is wiped when it is dropped.
 
 use crate::boxes::protection::Subsample;
 use crate::bytes::{Reader, Writer};
 use crate::error::{Error, Result};
 use crate::ids::Kid;
-use aes::Aes128;
-use aes::cipher::{Block, BlockCipherDecrypt, BlockCipherEncrypt, KeyInit, StreamCipher};
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+use ismvault_cipher::Cipher;
 use sha2::{Digest, Sha256};
 use std::ops::Range;
 use zeroize::{Zeroize, Zeroizing};
@@ -87,8 +85,8 @@ impl ContentKey {
     /// The CHECKSUM of a WRMHEADER: the first eight bytes of the KID, in GUID
     /// order, encrypted with the key (facts §8).
     pub fn checksum(&self, kid: Kid) -> [u8; 8] {
-        let mut block = Block::<Aes128>::from(kid.to_guid_bytes());
-        Aes128::new(&(*self.0).into()).encrypt_block(&mut block);
+        let mut block = kid.to_guid_bytes();
+        Cipher::new(&self.0).encrypt_block(&mut block);
         let mut sum = [0; 8];
         sum.copy_from_slice(&block[..8]);
         sum
@@ -112,11 +110,7 @@ impl ContentKey {
 
     /// Prepares the key for samples.
     pub fn cipher(&self) -> SampleCipher {
-        SampleCipher {
-            aes: Aes128::new(&(*self.0).into()),
-            #[cfg(target_feature = "simd128")]
-            sliced: ismvault_cipher::Key::new(&self.0),
-        }
+        SampleCipher(Cipher::new(&self.0))
     }
 }
 
@@ -129,8 +123,8 @@ pub(crate) fn encrypt_samples(key: &ContentKey, bytes: &mut [u8], times: u32, pl
         let mut iv = [0; BLOCK];
         iv[4..8].copy_from_slice(&number.to_be_bytes());
         match plain {
-            true => cipher.plain_keystream(&iv).apply_keystream(bytes),
-            false => cipher.keystream(&iv).apply_keystream(bytes),
+            true => cipher.0.count_plainly(&iv, bytes),
+            false => cipher.0.count(&iv, std::iter::once(&mut *bytes)),
         }
     }
 }
@@ -319,11 +313,7 @@ enum Way {
 }
 
 /// A key made ready: its schedules are made once.
-pub struct SampleCipher {
-    aes: Aes128,
-    #[cfg(target_feature = "simd128")]
-    sliced: ismvault_cipher::Key,
-}
+pub struct SampleCipher(Cipher);
 
 impl SampleCipher {
     /// Encrypts the protected bytes of one sample, in place.
@@ -371,55 +361,44 @@ impl SampleCipher {
             .ok_or_else(|| Error::malformed("bad_iv", "The IV is longer than 16 bytes."))?
             .copy_from_slice(iv);
         let ranges = protected_ranges(subsamples, sample.len())?;
-        if method.cbc {
-            let mut chain = first;
-            for range in ranges {
-                if method.restart {
-                    chain = first;
-                }
-                method.parts(range).for_each(|part| self.chain(way, &mut chain, &mut sample[part]));
-            }
-        } else {
-            let mut keystream = self.keystream(&first);
+        if !method.cbc {
             let parts = ranges.flat_map(|range| method.parts(range));
-            parts.for_each(|part| keystream.apply_keystream(&mut sample[part]));
+            self.0.count(&first, cut(sample, parts));
+            return Ok(());
+        }
+        let mut chain = first;
+        for range in ranges {
+            if method.restart {
+                chain = first;
+            }
+            for part in method.parts(range) {
+                match way {
+                    Way::Encrypt => self.0.chain(&mut chain, &mut sample[part]),
+                    Way::Decrypt => self.0.unchain(&mut chain, &mut sample[part]),
+                }
+            }
         }
         Ok(())
     }
+}
 
-    #[cfg(target_feature = "simd128")]
-    fn keystream(&self, iv: &[u8; BLOCK]) -> impl StreamCipher {
-        ismvault_cipher::Keystream::new(&self.sliced, iv)
-    }
+/// The parts of a sample, in order.
+fn cut(
+    sample: &mut [u8],
+    parts: impl Iterator<Item = Range<usize>>,
+) -> impl Iterator<Item = &mut [u8]> {
+    let (mut rest, mut at) = (sample, 0);
+    parts.map(move |part| {
+        let (_, from) = std::mem::take(&mut rest).split_at_mut(part.start - at);
+        let (part_bytes, behind) = from.split_at_mut(part.len());
+        (rest, at) = (behind, part.end);
+        part_bytes
+    })
+}
 
-    #[cfg(not(target_feature = "simd128"))]
-    fn keystream(&self, iv: &[u8; BLOCK]) -> impl StreamCipher {
-        self.plain_keystream(iv)
-    }
-
-    fn plain_keystream(&self, iv: &[u8; BLOCK]) -> impl StreamCipher {
-        use aes::cipher::InnerIvInit as _;
-        ctr::Ctr64BE::from_core(ctr::CtrCore::inner_iv_init(&self.aes, &(*iv).into()))
-    }
-
-    /// Cipher block chaining over whole blocks (NIST SP 800-38A §6.2).
-    fn chain(&self, way: Way, chain: &mut [u8; BLOCK], bytes: &mut [u8]) {
-        let (blocks, _) = bytes.as_chunks_mut::<BLOCK>();
-        for block in blocks {
-            let stored = *block;
-            let mut work = Block::<Aes128>::from(stored);
-            if way == Way::Encrypt {
-                work.iter_mut().zip(&*chain).for_each(|(byte, before)| *byte ^= before);
-                self.aes.encrypt_block(&mut work);
-                chain.copy_from_slice(&work);
-            } else {
-                self.aes.decrypt_block(&mut work);
-                work.iter_mut().zip(&*chain).for_each(|(byte, before)| *byte ^= before);
-                *chain = stored;
-            }
-            block.copy_from_slice(&work);
-        }
-    }
+/// Whether bytes are the same.
+pub(crate) fn same(a: &[u8], b: &[u8]) -> bool {
+    ismvault_cipher::same(a, b)
 }
 
 #[cfg(test)]

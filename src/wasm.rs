@@ -114,6 +114,12 @@ impl JsInspector {
         self.0.position() as f64
     }
 
+    /// Whether the tracks are known.
+    #[wasm_bindgen(getter)]
+    pub fn begun(&self) -> bool {
+        !self.0.movie().tracks.is_empty()
+    }
+
     /// What was found so far.
     pub fn inspection(&self) -> JsResult<JsValue> {
         to_js(&Inspection::new(self.0.movie()))

@@ -60,12 +60,46 @@ async function receive({ id, type, ...data }) {
   }
 }
 
-/** Reads spans `[at, length, …]` in one go. */
+/** A slice costs the browser as long as reading so many bytes. */
+const GAP = 128 << 10;
+/** Slices of one blob; blobs are read at the same time. */
+const SLICES = 64;
+
+/** Reads spans `[at, length, …]` in one go, and what is between them where they are near. */
 async function readSpans(file, spans) {
-  const parts = [];
-  for (let i = 0; i < spans.length; i += 2) parts.push(file.slice(spans[i], spans[i] + spans[i + 1]));
-  const blob = parts.length === 1 ? parts[0] : new Blob(parts);
-  return new Uint8Array(await blob.arrayBuffer());
+  const slices = [];
+  for (let i = 0; i < spans.length; i += 2) {
+    const [at, end] = [spans[i], spans[i] + spans[i + 1]];
+    const last = slices.at(-1);
+    if (last && at >= last.at && at <= last.end + GAP) {
+      last.end = Math.max(last.end, end);
+      last.spans.push([at, end]);
+    } else {
+      slices.push({ at, end, spans: [[at, end]] });
+    }
+  }
+  const blobs = [];
+  for (let i = 0; i < slices.length; i += SLICES) {
+    const parts = slices.slice(i, i + SLICES).map(({ at, end }) => file.slice(at, end));
+    blobs.push((parts.length === 1 ? parts[0] : new Blob(parts)).arrayBuffer());
+  }
+  const read = await Promise.all(blobs);
+  if (slices.length === 1 && spans.length === 2) return new Uint8Array(read[0]);
+  const out = new Uint8Array(spans.reduce((sum, n, i) => (i % 2 ? sum + n : sum), 0));
+  let done = 0;
+  for (let i = 0; i < slices.length; i++) {
+    const bytes = new Uint8Array(read[Math.floor(i / SLICES)]);
+    if (i % SLICES === 0) slices[i].from = 0;
+    const { at, end, from } = slices[i];
+    for (const [start, stop] of slices[i].spans) {
+      const part = bytes.subarray(from + start - at, from + stop - at);
+      out.set(part, done);
+      done += part.length;
+      if (part.length < stop - start) return out.subarray(0, done); // the file ends here
+    }
+    if (slices[i + 1]) slices[i + 1].from = from + end - at;
+  }
+  return out;
 }
 
 /** Reads a file mostly forwards, ahead of what is asked for. */
@@ -124,11 +158,12 @@ const JOBS = {
     JOBS.close({ key });
     const inspector = new Inspector(file.size);
     try {
-      let told = performance.now();
+      // At once when the tracks are known, then now and again.
+      let told = 0;
       for (let spans; (spans = inspector.step());) {
         inspector.feed(await readSpans(file, spans));
         signal.throwIfAborted();
-        if (performance.now() - told > UPDATE_MS) {
+        if (performance.now() - told > (told ? UPDATE_MS : 0) && inspector.begun) {
           told = performance.now();
           update({ inspection: inspector.inspection(), progress: inspector.position / file.size });
         }
@@ -374,14 +409,14 @@ const JOBS = {
   },
 
   /** Protects an open file. */
-  async protect({ key, options, choice, secret }, update, signal) {
+  async protect({ key, options, choice, secret, workers }, update, signal) {
     const { file, inspector } = of(key);
     const protection = new Protection(inspector, options);
     try {
       const preview = protection.preview();
       const told = { preview, secret: secret ? protection.secret() : null };
       update(told);
-      const result = await run(protection, file, choice, update, signal);
+      const result = await run(protection, file, choice, update, signal, workers);
       return { ...result, ...told, receipt: protection.receipt(choice.from ?? '', file.size, result.size) };
     } finally {
       protection.free();
@@ -458,7 +493,7 @@ function memory() {
 }
 
 /** Realises a recipe into the destination that was chosen. */
-async function run(recipe, file, choice, update, signal) {
+async function run(recipe, file, choice, update, signal, workers) {
   let sink = null;
   try {
     let told = 0;
@@ -468,7 +503,7 @@ async function run(recipe, file, choice, update, signal) {
       update({ done, total: file.size, phase });
     };
     sink = await sinks.open(choice, file.size * 1.1);
-    const size = await realiseUnits(recipe, file, sink, report, signal);
+    const size = await realiseUnits(recipe, file, sink, report, signal, workers);
     signal.throwIfAborted();
     const { drop, ...result } = await sink.close();
     sink = null;
@@ -485,10 +520,9 @@ async function run(recipe, file, choice, update, signal) {
  * Realises a recipe: its units by a pool of workers, everything in order. Gives
  * the length of the output.
  */
-async function realiseUnits(recipe, file, sink, report, signal, most = Infinity) {
+async function realiseUnits(recipe, file, sink, report, signal, workers = howMany()) {
   let pieces = recipe.pieces();
   const units = pieces.filter(({ unit }) => unit !== undefined);
-  const workers = Math.min(howMany(), most);
   const all = batches(units, workers);
   const ticket = (unit) => recipe.ticket(unit);
   const hello = { module: await compiling, brief: recipe.brief(), file };

@@ -1,7 +1,12 @@
-//! AES-128 in counter mode, in constant time, eight blocks at a time, for
-//! WebAssembly's `simd128`: what `aes` with `ctr::Ctr64BE` computes, at several
-//! times its speed there. Elsewhere it works and is slow; there AES
-//! instructions are better.
+//! AES-128 for samples: counter mode and chaining.
+//!
+//! [`Cipher`] uses the crates `aes` and `ctr`, and AES instructions with them
+//! where there are any. WebAssembly has none; there [`Keystream`] computes what
+//! `ctr::Ctr64BE<aes::Aes128>` does with `simd128`, eight blocks at a time, in
+//! constant time and several times as fast. Elsewhere it works, and is slow.
+//!
+//! This is a crate of its own because it is compiled for speed, and what the
+//! page loads otherwise for size.
 //!
 //! Where it comes from:
 //!
@@ -19,11 +24,13 @@
 //!
 //! Nothing here branches on, or looks up by, a key or what it encrypts.
 
+mod cipher;
 mod lanes;
 mod rounds;
 mod run;
 mod sbox;
 
+pub use cipher::{Cipher, same};
 pub use rounds::Key;
 
 use aes::cipher::inout::InOutBuf;

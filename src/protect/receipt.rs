@@ -9,7 +9,7 @@ use crate::Span;
 use crate::boxes::BoxHeader;
 use crate::boxes::tree::Node;
 use crate::bytes::{Reader, Writer};
-use crate::cipher::{SampleCipher, hex};
+use crate::cipher::{SampleCipher, hex, same};
 use crate::error::{Error, Result};
 use crate::ids::{BoxType, Kid, Uuid};
 use crate::inspect::movie_of;
@@ -87,7 +87,7 @@ impl Proving {
                 }
                 let same_times = (now.duration, now.composition_offset)
                     == (before.duration, before.composition_offset);
-                if was != is || !same_times {
+                if !same(was, is) || !same_times {
                     return Err(differs());
                 }
                 proof.samples += 1;

@@ -27,7 +27,9 @@ enum Work {
 #[wasm_bindgen(js_name = Worker)]
 pub struct JsWorker {
     work: Work,
+    /// The unit, and behind it what is left of longer ones.
     input: Vec<u8>,
+    length: usize,
     output: Vec<u8>,
     proof: Proof,
 }
@@ -47,19 +49,22 @@ impl JsWorker {
             }
         };
         let work = work().map_err(throw)?;
-        Ok(Self { work, input: Vec::new(), output: Vec::new(), proof: Proof::default() })
+        Ok(Self { work, input: Vec::new(), length: 0, output: Vec::new(), proof: Proof::default() })
     }
 
     /// Where to put the bytes of a unit.
     pub fn room(&mut self, length: usize) -> *mut u8 {
-        self.input.resize(length, 0);
+        if self.input.len() < length {
+            self.input.resize(length, 0);
+        }
+        self.length = length;
         self.input.as_mut_ptr()
     }
 
     /// Does the unit whose bytes were put there; gives the length of the output.
     pub fn work(&mut self, ticket: &[u8], at: f64) -> JsResult<usize> {
         self.output.clear();
-        let (at, input, output) = (at as u64, &self.input, &mut self.output);
+        let (at, input, output) = (at as u64, &self.input[..self.length], &mut self.output);
         match &self.work {
             Work::Protect(protector) => {
                 let ticket = Ticket::from_bytes(ticket).map_err(throw)?;
@@ -72,7 +77,7 @@ impl JsWorker {
 
     /// The length that the output would have.
     pub fn measure(&self, ticket: &[u8], at: f64) -> JsResult<f64> {
-        let (at, input) = (at as u64, &self.input);
+        let (at, input) = (at as u64, &self.input[..self.length]);
         let length = match &self.work {
             Work::Protect(protector) => {
                 protector.measure(&Ticket::from_bytes(ticket).map_err(throw)?, at, input)

@@ -1,83 +1,39 @@
-//! Benchmarks: commands that print ratios, measured side by side in one run.
+//! `cargo xtask bench`: gets what is measured, and those it is measured against.
 
-use crate::{package, root, run, serve, tools};
-use anyhow::{Context as _, Result, bail};
-use ismvault::boxes::Mp4Box as _;
-use ismvault::boxes::fragment::{Mfhd, Trun};
-use ismvault::boxes::index::{Mfro, Tfra, TfraEntry};
-use ismvault::boxes::piff::Tfxd;
-use ismvault::boxes::tree::Node;
-use ismvault::ids::BoxType;
-use ismvault::inspect::Inspector;
-use ismvault::{Session as _, Step};
-use serde_json::Value;
-use std::fs::{self, File};
-use std::io::{Seek as _, SeekFrom, Write as _};
+use crate::{cargo, package, root, run, serve, tools};
+use anyhow::Result;
+use std::fs;
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::Command;
 
-/// What we are measured against.
+/// What opening a file is measured against.
 const RIVALS: [&str; 2] = ["mp4box@2.4.1", "mediainfo.js@0.3.8"];
-const FRAGMENTS: u64 = 600;
-/// Bytes of media in each fragment: 1.2 GB in all.
-const MEDIA: u64 = 2_000_000;
+/// Seconds of the file that is repeated.
+const SEED: &str = "20";
 
-/// Opening a large file in Chromium, against mp4box and mediainfo.js.
-pub(crate) fn inspect() -> Result<()> {
+/// Measures everything, or only some of it; see `benches/page.rs`.
+pub(crate) fn bench(only: &[&str]) -> Result<()> {
     package::build()?;
     tools::ensure_programs()?;
     let folder = root().join("target/bench");
     fs::create_dir_all(&folder)?;
     fetch_rivals(&folder)?;
-    make_large(&folder.join("large.ismv"))?;
-    let (runtime, url, result) = serve::bench(&folder)?;
-    println!("Opening {FRAGMENTS} fragments of {MEDIA} bytes in Chromium, five times each …");
-    let profile = folder.join("profile");
-    let _ = fs::remove_dir_all(&profile);
-    let mut browser = Command::new("chromium")
-        .args([
-            "--headless",
-            "--no-sandbox",
-            "--disable-gpu",
-            "--disable-quic",
-            "--no-first-run",
-            "--disable-background-networking",
-            "--disable-component-update",
-            "--disable-sync",
-            "--remote-debugging-port=0",
-        ])
-        .arg(format!("--user-data-dir={}", profile.display()))
-        .arg(format!("{url}/benches/inspect.html"))
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .spawn()
-        .context("chromium cannot be started")?;
-    let answer = runtime.block_on(async {
-        tokio::time::timeout(std::time::Duration::from_secs(300), result).await
-    });
-    let _ = browser.kill();
-    let _ = browser.wait();
-    let _ = fs::remove_dir_all(&profile);
-    let answer = answer.context("the browser never answered")??;
-    print(&serde_json::from_str(&answer)?)
-}
-
-fn print(result: &Value) -> Result<()> {
-    if let Some(error) = result["error"].as_str() {
-        bail!("the page stopped: {error}");
+    make_files(&folder)?;
+    run(&mut cargo(&["build", "--quiet", "--release", "--bin", "ismvault"]))?;
+    let (_server, site) = serve::in_background()?;
+    let mut bench = cargo(&["bench", "--quiet", "--profile", "dev", "--bench", "page", "--"]);
+    bench.args(only).env("ISMVAULT_SITE", site).env("ISMVAULT_BENCH", &folder);
+    if let Some(readers) = tools::strict_readers() {
+        bench.env("ISMVAULT_READERS", readers);
     }
-    let time = |name: &str| result["median"][name].as_f64().unwrap_or(f64::NAN);
-    let own = time("ismvault");
-    println!("{:12} {:>10} {:>8}  found", "", "median ms", "ratio");
-    for name in ["ismvault", "mp4box", "mediainfo"] {
-        let found = &result["found"][name];
-        println!("{name:12} {:>10.1} {:>8.1}  {found}", time(name), time(name) / own);
-    }
-    Ok(())
+    run(&mut bench)
 }
 
 fn fetch_rivals(folder: &Path) -> Result<()> {
-    if folder.join("node_modules/mediainfo.js").is_dir() {
+    if RIVALS.iter().all(|rival| {
+        let name = rival.split('@').next().unwrap_or(rival);
+        folder.join("node_modules").join(name).is_dir()
+    }) {
         return Ok(());
     }
     println!("Fetching {} …", RIVALS.join(" and "));
@@ -87,60 +43,42 @@ fn fetch_rivals(folder: &Path) -> Result<()> {
         .args(RIVALS))
 }
 
-/// A file of 600 fragments with 2 MB of media each; the media is a hole.
-fn make_large(path: &Path) -> Result<()> {
-    let small = fs::read(root().join("tests/fixtures/bframes.ismv"))?;
-    let mut inspector = Inspector::new(small.len() as u64);
-    while let Step::Read(spans) = inspector.step()? {
-        for span in spans {
-            inspector.feed(&small[span.at as usize..span.end() as usize])?;
+/// Smooth files of 31, 310 and 3,100 MB: 1080p at 8 Mbit/s with AAC, a fragment
+/// of each every two seconds.
+fn make_files(folder: &Path) -> Result<()> {
+    let seed = folder.join("seed.mp4");
+    if !seed.exists() {
+        println!("Making {SEED} seconds of 1080p …");
+        let noise = "testsrc2=size=1920x1080:rate=25,noise=alls=20:allf=t";
+        let tone = "sine=frequency=440:sample_rate=48000";
+        let video = "-c:v libx264 -preset ultrafast -b:v 8M -minrate 8M -maxrate 8M -bufsize 8M \
+                     -x264-params nal-hrd=cbr:force-cfr=1 -g 50 -keyint_min 50 -sc_threshold 0 \
+                     -pix_fmt yuv420p -c:a aac -b:a 128k -ac 2";
+        let part = folder.join("seed.part.mp4");
+        run(ffmpeg()
+            .args(["-f", "lavfi", "-i", noise, "-f", "lavfi", "-i", tone, "-t", SEED])
+            .args(video.split_whitespace())
+            .arg(&part))?;
+        fs::rename(part, &seed)?;
+    }
+    for (name, times) in [("31.ismv", 1.5), ("310.ismv", 15.0), ("3100.ismv", 150.0)] {
+        let to = folder.join(name);
+        if !to.exists() {
+            let seconds = (times * SEED.parse::<f64>()?).to_string();
+            let part = folder.join("part.ismv");
+            run(ffmpeg()
+                .args(["-stream_loop", "-1", "-t", &seconds, "-i"])
+                .arg(&seed)
+                .args(["-c", "copy", "-f", "ismv"])
+                .arg(&part))?;
+            fs::rename(part, &to)?;
         }
     }
-    let moof = inspector.movie().fragments.first().context("the fixture has no fragment")?.moof;
-    let front = &small[..moof.at as usize];
-    let node = Node::read(&small[moof.at as usize..moof.end() as usize], moof.at, &mut Vec::new())?;
-    let mut file = File::create(path)?;
-    file.write_all(front)?;
-    let mut at = front.len() as u64;
-    let mut entries = Vec::new();
-    for number in 0..FRAGMENTS {
-        let mut moof = node.clone();
-        let time = number * 20_000_000;
-        edit(&mut moof, &|node| {
-            if node.kind == Mfhd::KIND {
-                let mfhd = Mfhd { sequence_number: number as u32 + 1, ..Mfhd::parse(node)? };
-                *node = mfhd.to_node();
-            } else if node.kind == Tfxd::KIND {
-                *node = Tfxd { time, ..Tfxd::parse(node)? }.to_node();
-            } else if node.kind == Trun::KIND {
-                let mut trun = Trun::parse(node)?;
-                let each = MEDIA / trun.rows.len().max(1) as u64;
-                trun.rows.iter_mut().for_each(|row| row.size = each as u32);
-                *node = trun.to_node();
-            }
-            Ok(())
-        })?;
-        let bytes = moof.to_bytes();
-        entries.push(TfraEntry { time, moof_offset: at, numbers: [1; 3] });
-        file.write_all(&bytes)?;
-        file.write_all(&(MEDIA as u32 + 8).to_be_bytes())?;
-        file.write_all(b"mdat")?;
-        file.seek(SeekFrom::Current(MEDIA as i64))?;
-        at += bytes.len() as u64 + 8 + MEDIA;
-    }
-    let tfra = Tfra { version: 1, flags: 0, track_id: 1, lengths: 0, entries }.to_node();
-    let size = 8 + tfra.size() as u32 + 16;
-    let mfro = Mfro { version_flags: 0, size }.to_node();
-    file.write_all(&Node::parent(b"mfra", vec![tfra, mfro]).to_bytes())?;
     Ok(())
 }
 
-fn edit(node: &mut Node, change: &impl Fn(&mut Node) -> Result<()>) -> Result<()> {
-    change(node)?;
-    if node.kind == BoxType::code(b"moof") || node.kind == BoxType::code(b"traf") {
-        for child in node.children_mut().into_iter().flatten() {
-            edit(child, change)?;
-        }
-    }
-    Ok(())
+fn ffmpeg() -> Command {
+    let mut command = Command::new("ffmpeg");
+    command.args(["-v", "error", "-y"]);
+    command
 }

@@ -15,7 +15,8 @@ cargo xtask serve [--no-open]   build everything and open the tool at http://127
 cargo xtask test                build and run every check and test, the browser's too
 cargo xtask build               build pkg/, the WebAssembly package
 cargo xtask dist                write dist/, a folder that any static host can serve
-cargo xtask bench inspect       open a 1.2 GB file in Chromium, against mp4box and mediainfo.js
+cargo xtask bench [PART...]     measure it against native packagers and others, in Chromium and
+                                natively: cipher, protect, growth, open; all if none is named
 cargo xtask fixtures            make tests/fixtures and www/sample.ismv again, with ffmpeg";
 
 fn main() -> ExitCode {
@@ -27,7 +28,7 @@ fn main() -> ExitCode {
         ["test"] => test::test(),
         ["build"] => package::build(),
         ["dist"] => package::dist(),
-        ["bench", "inspect"] => bench::inspect(),
+        ["bench", ref only @ ..] => bench::bench(only),
         ["fixtures"] => test::fixtures(),
         _ => {
             eprintln!("{USAGE}");

@@ -4,14 +4,10 @@ use crate::{package, root};
 use anyhow::{Context as _, Result};
 use axum::Router;
 use axum::http::{HeaderValue, header};
-use axum::routing::post;
 use std::net::{Ipv4Addr, SocketAddr};
-use std::path::Path;
 use std::process::{Command, Stdio};
-use std::sync::{Arc, Mutex};
 use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
-use tokio::sync::oneshot;
 use tower_http::services::ServeDir;
 use tower_http::set_header::SetResponseHeaderLayer;
 
@@ -38,28 +34,6 @@ pub(crate) fn in_background() -> Result<(Runtime, String)> {
     Ok((runtime, format!("http://{address}")))
 }
 
-/// Serves the site, the benchmarks and a folder of theirs; the answer a page
-/// posts comes through the channel.
-pub(crate) fn bench(folder: &Path) -> Result<(Runtime, String, oneshot::Receiver<String>)> {
-    let runtime = Runtime::new()?;
-    let (listener, address) = runtime.block_on(listen(0))?;
-    let (sender, receiver) = oneshot::channel();
-    let sender = Arc::new(Mutex::new(Some(sender)));
-    let answer = move |body: String| async move {
-        if let Some(sender) = sender.lock().ok().and_then(|mut sender| sender.take()) {
-            let _ = sender.send(body);
-        }
-    };
-    let router = Router::new()
-        .route("/result", post(answer))
-        .nest_service("/bench", ServeDir::new(folder))
-        .nest_service("/npm", ServeDir::new(folder.join("node_modules")))
-        .nest_service("/benches", ServeDir::new(root().join("benches")))
-        .merge(site());
-    runtime.spawn(async { axum::serve(listener, router).await });
-    Ok((runtime, format!("http://{address}"), receiver))
-}
-
 /// Takes the port, or another if it is taken.
 async fn listen(port: u16) -> Result<(TcpListener, SocketAddr)> {
     let ports = (port..port.saturating_add(20)).chain([0]);
@@ -76,6 +50,8 @@ fn site() -> Router {
     let fresh = HeaderValue::from_static("no-cache");
     Router::new()
         .nest_service("/pkg", ServeDir::new(root().join("pkg")))
+        .nest_service("/benches", ServeDir::new(root().join("benches")))
+        .nest_service("/npm", ServeDir::new(root().join("target/bench/node_modules")))
         .fallback_service(ServeDir::new(root().join("www")))
         .layer(SetResponseHeaderLayer::overriding(header::CACHE_CONTROL, fresh))
 }
