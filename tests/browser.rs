@@ -180,7 +180,7 @@ fn the_output_plays_with_clearkey() {
 fn a_picked_file_is_written_and_a_cancelled_one_is_not() {
     in_browser(|page| async move {
         let large = page.folder.path().join("large.ismv");
-        common::write_large(&large, 120_000_000);
+        common::write_large(&large, 400_000_000);
         // The dialog alone is replaced: the handle and its stream are real.
         page.script(
             "window.showSaveFilePicker = async ({ suggestedName }) =>
@@ -208,7 +208,7 @@ fn a_picked_file_is_written_and_a_cancelled_one_is_not() {
         // Again, to the end.
         page.protect().await;
         page.wait_for_text("#protect", "Saved as large.mp4").await;
-        assert!(size("large.mp4").await.as_u64().unwrap() > 120_000_000);
+        assert!(size("large.mp4").await.as_u64().unwrap() > 400_000_000);
         assert_eq!(page.stored().await, json!([]));
         // A random key is shown, hidden until asked for.
         let card = page.text("#protect .keys").await;
@@ -229,7 +229,7 @@ fn cancelling_leaves_nothing_in_storage() {
     in_browser(|page| async move {
         page.without_picker().await;
         let large = page.folder.path().join("large.ismv");
-        common::write_large(&large, 120_000_000);
+        common::write_large(&large, 400_000_000);
         page.choose(&large).await;
         page.wait_for_text("#verdict", "Ready to protect.").await;
         page.protect().await;

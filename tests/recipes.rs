@@ -7,8 +7,9 @@
 mod common;
 mod page;
 
-use common::{KEY, KID, cli, fixture, fixture_path, inspect, options, protect, samples, text};
-use ismvault::decrypt::{Decryption, parse_key};
+use common::{
+    KEY, KID, cli, decrypted, fixture, fixture_path, inspect, options, protect, samples, text,
+};
 use page::{Page, in_browser};
 use serde_json::json;
 use std::fs;
@@ -16,11 +17,6 @@ use std::io::{Read as _, Write as _};
 use std::net::TcpListener;
 use std::path::PathBuf;
 use std::time::Duration;
-
-fn decrypted(file: &[u8], key: &str) -> Vec<u8> {
-    let decryption = Decryption::new(&inspect(file), &[parse_key(key).unwrap()]).unwrap();
-    common::realise(decryption, file).unwrap()
-}
 
 /// A fixture protected with the key of these tests.
 fn protected(page: &Page, fixture_name: &str, name: &str, profile: &str) -> PathBuf {

@@ -7,7 +7,7 @@ import { startWorker } from './rpc.js';
 /** More would wait for the one that writes. */
 const MOST = 8;
 /** Bytes that all workers read at a time, about, and of one batch. */
-const TOGETHER = 32 << 20;
+const TOGETHER = 64 << 20;
 const SMALLEST = 4 << 20;
 const LARGEST = 16 << 20;
 /** Batches that each worker has: one to do, and one to read meanwhile. */
@@ -20,11 +20,13 @@ export const howMany = () => Math.max(1, Math.min(navigator.hardwareConcurrency 
 
 /** Units next to each other, as batches `{at, length, units}`. */
 export function batches(units, workers) {
-  const size = Math.min(LARGEST, Math.max(SMALLEST, TOGETHER / (AHEAD * workers)));
+  const full = Math.min(LARGEST, Math.max(SMALLEST, TOGETHER / (AHEAD * workers)));
   const all = [];
   for (const unit of units) {
     const last = all.at(-1);
     const end = unit.at + unit.length;
+    // The first are small, so that writing begins early.
+    const size = all.length > 2 * workers ? full : Math.min(full, SMALLEST);
     if (last && unit.at >= last.at + last.length && end - last.at <= size) {
       last.units.push(unit);
       last.length = end - last.at;

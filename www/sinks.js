@@ -71,7 +71,6 @@ const SINKS = {
         at += bytes.length;
       },
       async close() {
-        access.flush();
         access.close();
         return { file: await handle.getFile(), drop };
       },

@@ -2,6 +2,7 @@
 #![allow(dead_code, unreachable_pub, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use ismvault::cipher::ContentKey;
+use ismvault::decrypt::{Decryption, parse_key};
 use ismvault::ids::Kid;
 use ismvault::inspect::Inspector;
 use ismvault::model::{Movie, TrackFragment, read_fragment};
@@ -130,6 +131,11 @@ pub fn realise<R: Recipe>(recipe: R, file: &[u8]) -> Result<Vec<u8>, Error> {
 
 pub fn protect(file: &[u8], options: &Options) -> Result<Vec<u8>, Error> {
     realise(Plan::new(&inspect(file), options)?, file)
+}
+
+pub fn decrypted(file: &[u8], key: &str) -> Vec<u8> {
+    let decryption = Decryption::new(&inspect(file), &[parse_key(key).unwrap()]).unwrap();
+    realise(decryption, file).unwrap()
 }
 
 /// Every fragment's `traf`s, in file order.
