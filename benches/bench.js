@@ -34,7 +34,7 @@ onmessage = ({ data }) => {
   if (data.module) { file = data.file; return; }
   const read = file.slice(data.at, data.at + data.length).arrayBuffer();
   last = last.then(async () => {
-    const out = new Uint8Array(data.buffer ?? new ArrayBuffer(data.length));
+    const out = new Uint8Array(data.buffer?.byteLength >= data.length ? data.buffer : new ArrayBuffer(data.length));
     out.set(new Uint8Array(await read));
     postMessage({ number: data.number, lengths: [data.length], proof: null, buffer: out.buffer, size: data.length }, [out.buffer]);
   });

@@ -260,7 +260,7 @@ fn missing_chunk(manifest: &Client, group: &Chosen<'_>) -> Option<(usize, u64)> 
         None => (group.fragments.len() < group.stream.times.len())
             .then(|| (group.fragments.len(), group.stream.times[group.fragments.len()].0)),
         Some(times) => group.stream.times.iter().enumerate().find_map(|(number, (time, _))| {
-            let there = times.iter().any(|t| t.saturating_sub(*time as i64).abs() <= 1);
+            let there = times.iter().any(|t| t.abs_diff(*time as i64) <= 1);
             // A time before zero is zero in the manifest.
             let primed = number == 0 && times.iter().any(|t| *t < 0);
             (!there && !primed).then_some((number, *time))
@@ -289,9 +289,7 @@ fn stream_of<'a>(
         .filter_map(|run| run.tfxd.map(|(time, _)| time).or(run.decode_time))
         .collect();
     let fits = |stream: &&Stream| {
-        let listed = |time: &i64| {
-            stream.times.iter().any(|(t, _)| time.saturating_sub(*t as i64).abs() <= 1)
-        };
+        let listed = |time: &i64| stream.times.iter().any(|(t, _)| time.abs_diff(*t as i64) <= 1);
         !times.is_empty() && times.iter().filter(|time| **time >= 0).all(listed)
     };
     let mut fitting = manifest.streams.iter().filter(fits);

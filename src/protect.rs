@@ -127,10 +127,22 @@ impl Target {
 impl Options {
     /// The key of a track: the one that was given for it most closely.
     fn key_of(&self, track: &Track) -> Result<&TrackKey> {
-        let fitting = self.keys.iter().filter_map(|key| Some((key.target.fit(track)?, key)));
-        // Of several that fit alike, the first.
-        let best = fitting.reduce(|best, next| if next.0 > best.0 { next } else { best });
-        best.map(|(_, key)| key).ok_or_else(|| {
+        let fits = |key: &&TrackKey| key.target.fit(track);
+        let closest = self.keys.iter().filter_map(|key| fits(&key)).max();
+        let mut best = self.keys.iter().filter(|key| closest.is_some() && fits(key) == closest);
+        let (first, second) = (best.next(), best.next());
+        let another = |first: &&TrackKey| second.filter(|second| second.kid != first.kid);
+        if let Some((first, second)) = first.and_then(|f| another(&f).map(|second| (f, second))) {
+            let sentence = format!(
+                "Track {} ({}) has two keys, of the KIDs {} and {}. Say which tracks each is for.",
+                track.id,
+                track.kind.word(),
+                first.kid,
+                second.kid
+            );
+            return Err(Error::misuse("two_keys_for_track", sentence));
+        }
+        first.ok_or_else(|| {
             Error::misuse(
                 "no_key_for_track",
                 format!(

@@ -10,6 +10,7 @@ mod page;
 use common::{
     KEY, KID, cli, decrypted, fixture, fixture_path, inspect, options, protect, samples, text,
 };
+use ismvault::decrypt::{Decryption, parse_key};
 use page::{Page, in_browser};
 use serde_json::json;
 use std::fs;

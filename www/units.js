@@ -35,13 +35,14 @@ async function make({ number, at, length, measure, units: list, buffer }, read) 
   const bytes = new Uint8Array(await read);
   if (bytes.length < length) throw new DOMException('', 'NotReadableError');
   const lengths = [];
-  let out = measure ? null : new Uint8Array(buffer ?? new ArrayBuffer(length + (length >> 4) + (64 << 10)));
+  const room = length + (length >> 4) + (64 << 10);
+  let out = measure ? null : new Uint8Array(buffer?.byteLength >= room ? buffer : new ArrayBuffer(room));
   let size = 0;
   for (const unit of list) {
     // One copy in, one out: the views are new each time, for memory may grow.
     const from = unit.at - at;
-    const room = units.room(unit.length);
-    new Uint8Array(memory.buffer, room, unit.length).set(bytes.subarray(from, from + unit.length));
+    const place = units.room(unit.length);
+    new Uint8Array(memory.buffer, place, unit.length).set(bytes.subarray(from, from + unit.length));
     if (measure) {
       lengths.push(units.measure(unit.ticket, unit.at));
       continue;

@@ -122,6 +122,14 @@ impl Plan {
                 Ticket { iv, times, lead }
             })
             .collect();
+        if samples == 0 {
+            let sentence = format!(
+                "All fragments would stay clear: no track has more than {}. Choose a shorter clear \
+                 lead.",
+                options.clear_lead
+            );
+            return Err(Error::misuse("nothing_left_to_protect", sentence));
+        }
         let preview_key = |key: &&TrackKey| PreviewKey {
             kid: key.kid,
             kid_guid: key.kid.swapped(),

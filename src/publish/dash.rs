@@ -64,9 +64,19 @@ fn adaptation_set(out: &mut String, group: &Group<'_>, by: Addressing) -> Result
         "    <AdaptationSet contentType=\"{kind}\" mimeType=\"{mime}\"{language} \
          segmentAlignment=\"true\" startWithSAP=\"1\">"
     );
-    content_protection(out, first);
+    // Said once where it is the same for all.
+    let of = |level: &Level<'_>| {
+        let mut text = String::new();
+        content_protection(&mut text, level);
+        text
+    };
+    let shared = of(first);
+    let own = group.levels.iter().any(|level| of(level) != shared);
+    if !own {
+        *out += &shared;
+    }
     for level in &group.levels {
-        representation(out, group, level, by)?;
+        representation(out, group, level, own, by)?;
     }
     *out += "    </AdaptationSet>\n";
     Ok(())
@@ -118,6 +128,7 @@ fn representation(
     out: &mut String,
     group: &Group<'_>,
     level: &Level<'_>,
+    own_protection: bool,
     by: Addressing,
 ) -> Result<()> {
     let codec = level.track.codec();
@@ -144,6 +155,9 @@ fn representation(
             "        <AudioChannelConfiguration schemeIdUri=\
              \"urn:mpeg:dash:23003:3:audio_channel_configuration:2011\" value=\"{channels}\"/>"
         );
+    }
+    if own_protection {
+        content_protection(out, level);
     }
     match by {
         Addressing::Index => {

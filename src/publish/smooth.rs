@@ -41,6 +41,21 @@ pub fn smooth(title: &str, renditions: &[Rendition<'_>]) -> Result<[Written; 2]>
         stream_index(&mut ismc, group)?;
     }
     ism += "    </switch>\n  </body>\n</smil>\n";
+    let own = |one: &Rendition<'_>| playready(std::slice::from_ref(one));
+    let mut with_header = renditions.iter().filter(|one| own(one).is_some());
+    let first = with_header.next();
+    if let Some((first, other)) =
+        first.and_then(|first| Some((first, with_header.find(|one| own(one) != own(first))?)))
+    {
+        return Err(Error::unsupported(
+            "headers_differ",
+            format!(
+                "{} and {} have different PlayReady headers, and a client manifest (.ismc) has \
+                 one for all. Protect them with one header that names all KIDs.",
+                first.file, other.file
+            ),
+        ));
+    }
     if let Some(object) = playready(renditions) {
         let _ = writeln!(
             ismc,

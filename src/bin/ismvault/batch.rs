@@ -1,8 +1,8 @@
 //! `ismvault batch`: many titles, by a list of jobs.
 
-use crate::host::{Input, Stop, USAGE, check_output, print, stop, to_json};
+use crate::host::{Input, Small, Stop, USAGE, check_output, print, same_file, stop, to_json};
 use crate::make::Set;
-use crate::protect::{MadeKey, Protection};
+use crate::protect::Protection;
 use clap::Args;
 use ismvault::ids::Kid;
 use ismvault::mux::Choice;
@@ -48,6 +48,17 @@ struct List {
 enum Inputs {
     One(PathBuf),
     Several(Vec<PathBuf>),
+}
+
+impl Inputs {
+    fn paths(&self) -> impl Iterator<Item = &Path> {
+        match self {
+            Self::One(path) => std::slice::from_ref(path),
+            Self::Several(paths) => paths,
+        }
+        .iter()
+        .map(PathBuf::as_path)
+    }
 }
 
 /// One title: what goes in, what comes out; the rest is [`Protection`].
@@ -126,8 +137,38 @@ fn check(jobs: &[Job], args: &BatchArgs) -> Result<(), Stop> {
     let mut modes: Vec<(String, bool, &Path)> = Vec::new();
     for (number, job) in jobs.iter().enumerate() {
         let output = &job.place.output;
-        if jobs[..number].iter().any(|other| other.place.output == *output) {
+        let before = &jobs[..number];
+        if before.iter().any(|other| same_file(&other.place.output, output)) {
             return Err(Stop(format!("Two jobs write {}.", output.display()), USAGE));
+        }
+        if let Some(receipt) = &job.protection.receipt {
+            let same = |other: &Job| {
+                let theirs = other.protection.receipt.as_deref();
+                theirs.is_some_and(|theirs| same_file(theirs, receipt))
+                    || same_file(&other.place.output, receipt)
+            };
+            if before.iter().any(same) {
+                let sentence = format!(
+                    "Two jobs write {}. Give each its own receipt, not one in the defaults.",
+                    receipt.display()
+                );
+                return Err(Stop(sentence, USAGE));
+            }
+            let mut others: Vec<&Path> = job.place.input.paths().collect();
+            others.extend(args.keys_out.as_deref());
+            others.push(&args.jobs);
+            // Whether it is there already is asked when its job is done.
+            job.protection.check_receipt(output, &others, true)?;
+        }
+        if let Some(keys) = &args.keys_out {
+            let mut others = job.place.input.paths().chain([&**output, &*args.jobs]);
+            if others.any(|other| same_file(other, keys)) {
+                let sentence = format!(
+                    "--keys-out would overwrite {}, or be overwritten. Choose another name.",
+                    keys.display()
+                );
+                return Err(Stop(sentence, USAGE));
+            }
         }
         if job.protection.makes_key() && args.keys_out.is_none() {
             let sentence = format!(
@@ -163,12 +204,22 @@ fn check(jobs: &[Job], args: &BatchArgs) -> Result<(), Stop> {
 pub(crate) fn batch(args: &BatchArgs) -> Result<ExitCode, Stop> {
     let jobs = read(args)?;
     check(&jobs, args)?;
-    if let Some(path) = args.keys_out.as_ref().filter(|path| path.exists() && !args.force) {
-        return Err(stop(format!("{} exists. Add --force to overwrite it.", path.display())));
-    }
+    // Keys of earlier runs stay: they are the only ones of files made then.
+    let known = match &args.keys_out {
+        Some(path) if path.exists() => {
+            let text = zeroize::Zeroizing::new(Input::open(path)?.read_text()?);
+            serde_json::from_slice(&text).map_err(|e| {
+                let name = path.display();
+                stop(format!(
+                    "{name} is there and is not a list of keys ({e}). Choose another name."
+                ))
+            })?
+        }
+        _ => Vec::new(),
+    };
     let next = AtomicUsize::new(0);
     let outcomes: Mutex<Vec<(usize, Outcome)>> = Mutex::default();
-    let keys: Mutex<Vec<MadeKey>> = Mutex::default();
+    let keys: Mutex<Vec<serde_json::Value>> = Mutex::new(known);
     std::thread::scope(|scope| {
         for _ in 0..args.at_once.clamp(1, 64) {
             scope.spawn(|| {
@@ -199,7 +250,7 @@ pub(crate) fn batch(args: &BatchArgs) -> Result<ExitCode, Stop> {
     Ok(if failed > 0 { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }
 
-fn one(job: &Job, args: &BatchArgs, keys: &Mutex<Vec<MadeKey>>) -> Outcome {
+fn one(job: &Job, args: &BatchArgs, keys: &Mutex<Vec<serde_json::Value>>) -> Outcome {
     let output = job.place.output.clone();
     let mut outcome = Outcome {
         output,
@@ -227,7 +278,7 @@ fn one(job: &Job, args: &BatchArgs, keys: &Mutex<Vec<MadeKey>>) -> Outcome {
 fn run(
     job: &Job,
     args: &BatchArgs,
-    keys: &Mutex<Vec<MadeKey>>,
+    keys: &Mutex<Vec<serde_json::Value>>,
     outcome: &mut Outcome,
 ) -> Result<(), Stop> {
     let paths = match &job.place.input {
@@ -245,7 +296,7 @@ fn run(
                 audio: job.place.audio.clone(),
                 ..Choice::default()
             };
-            let (joined, recipe, _) = Set::open(&paths)?.mux(&choice)?;
+            let (joined, recipe, _) = Set::open(&paths, &job.place.output)?.mux(&choice)?;
             joined.stitched(&recipe)
         }
     };
@@ -256,9 +307,8 @@ fn run(
     {
         // The key is on disk before the file has its name.
         let mut keys = keys.lock().unwrap_or_else(|e| e.into_inner());
-        keys.push(made);
-        let failed = |e| stop(format!("{} cannot be written: {e}.", path.display()));
-        std::fs::write(path, to_json(&*keys)? + "\n").map_err(failed)?;
+        keys.push(serde_json::to_value(&made).map_err(|e| stop(format!("{e}.")))?);
+        Small::new(path, (to_json(&*keys)? + "\n").as_bytes())?.keep(true)?;
     }
     outcome.size = Some(run.written.len);
     outcome.sha256 = Some(run.receipt.sha256.clone());

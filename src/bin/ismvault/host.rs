@@ -236,10 +236,7 @@ impl Input {
         let failed = |e: io::Error| stop(format!("{} cannot be written: {e}.", output.display()));
         // Through a link to what it points at.
         let output = output.canonicalize().unwrap_or_else(|_| output.to_owned());
-        let folder = match output.parent() {
-            Some(folder) if !folder.as_os_str().is_empty() => folder,
-            _ => Path::new("."),
-        };
+        let folder = folder_of(&output);
         let mut builder = tempfile::Builder::new();
         builder.prefix(".ismvault-").suffix(".part");
         usual_permissions(&mut builder);
@@ -286,13 +283,52 @@ impl Written {
     }
 }
 
+/// A small file that is whole, but has not its name yet.
+pub(crate) struct Small(tempfile::NamedTempFile, PathBuf);
+
+impl Small {
+    /// Beside the place it will have.
+    pub(crate) fn new(path: &Path, text: &[u8]) -> Result<Self, Stop> {
+        let failed = |e: io::Error| stop(format!("{} cannot be written: {e}.", path.display()));
+        let mut builder = tempfile::Builder::new();
+        builder.prefix(".ismvault-").suffix(".part");
+        usual_permissions(&mut builder);
+        let mut file = builder.tempfile_in(folder_of(path)).map_err(failed)?;
+        file.write_all(text).map_err(failed)?;
+        Ok(Self(file, path.to_owned()))
+    }
+
+    /// Gives it its name.
+    pub(crate) fn keep(self, force: bool) -> Result<(), Stop> {
+        let Self(file, path) = self;
+        let kept = if force { file.persist(&path) } else { file.persist_noclobber(&path) };
+        kept.map(drop)
+            .map_err(|e| stop(format!("{} cannot be written: {}.", path.display(), e.error)))
+    }
+}
+
+/// The folder that a file is in.
+fn folder_of(path: &Path) -> &Path {
+    path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}
+
+/// Whether two paths name one file, also one that is not there yet.
+pub(crate) fn same_file(a: &Path, b: &Path) -> bool {
+    let place = |path: &Path| {
+        path.canonicalize().ok().or_else(|| {
+            let folder = folder_of(path).canonicalize().ok()?;
+            Some(folder.join(path.file_name()?))
+        })
+    };
+    place(a).zip(place(b)).is_some_and(|(a, b)| a == b)
+}
+
 /// Writes a small file that is whole at once, such as a manifest.
 pub(crate) fn write_small(path: &Path, text: &[u8], force: bool) -> Result<(), Stop> {
-    let failed = |e: io::Error| stop(format!("{} cannot be written: {e}.", path.display()));
     if path.exists() && !force {
         return Err(stop(format!("{} exists. Add --force to overwrite it.", path.display())));
     }
-    std::fs::write(path, text).map_err(failed)
+    Small::new(path, text)?.keep(force)
 }
 
 /// A temporary file is private; this one becomes a file like any other, under
@@ -309,11 +345,7 @@ pub(crate) fn usual_permissions(builder: &mut tempfile::Builder<'_, '_>) {
 
 /// Refuses an output that is there, or is the input.
 pub(crate) fn check_output(input: &Path, output: &Path, force: bool) -> Result<(), Stop> {
-    let same = match (input.canonicalize(), output.canonicalize()) {
-        (Ok(input), Ok(output)) => input == output,
-        _ => false,
-    };
-    if same {
+    if same_file(input, output) {
         return Err(stop("The output is the input itself. Choose another name."));
     }
     if output.exists() && !output.is_file() {

@@ -1,7 +1,7 @@
 //! The commands that make files of files: `decrypt`, `mux`, `assemble`,
 //! `fragment`, `rebox`, `repair`.
 
-use crate::host::{Input, Stop, check_output, print, printable, stop, to_json, usage};
+use crate::host::{Input, Stop, check_output, print, printable, same_file, stop, to_json, usage};
 use crate::protect::{Out, Protection, finish};
 use clap::Args;
 use ismvault::assemble::{FragmentFile, assemble as assembled, is_fragment};
@@ -212,9 +212,12 @@ pub(crate) struct Set {
 }
 
 impl Set {
-    pub(crate) fn open(paths: &[PathBuf]) -> Result<Self, Stop> {
+    /// Of files and folders. What an earlier run wrote into such a folder, where
+    /// this one will write, is not a part of it.
+    pub(crate) fn open(paths: &[PathBuf], output: &Path) -> Result<Self, Stop> {
         let mut files = Vec::new();
         files_in(paths, &mut files)?;
+        files.retain(|path| paths.contains(path) || !same_file(path, output));
         let mut set = Self { inputs: Vec::new(), movies: Vec::new(), manifests: Vec::new() };
         for path in files {
             let named = paths.contains(&path);
@@ -294,15 +297,13 @@ pub(crate) fn mux(args: &MuxArgs) -> Result<ExitCode, Stop> {
         audio: args.audio.clone(),
         text: args.text,
     };
-    let (joined, recipe, notes) = Set::open(&args.inputs)?.mux(&choice)?;
+    let (joined, recipe, notes) = Set::open(&args.inputs, &args.out.output)?.mux(&choice)?;
     if !args.protect && !args.protection.is_wanted() {
         return write(&joined, recipe, &notes, &args.out);
     }
-    if !args.out.json {
-        notes.iter().for_each(|note| eprintln!("{}", printable(note)));
-    }
     let name = joined.name.clone();
-    finish(&args.protection, &joined.stitched(&recipe), &name, &args.out)
+    args.protection.check_receipt(&args.out.output, &[], args.out.force)?;
+    finish(&args.protection, &joined.stitched(&recipe), &name, &args.out, &notes)
 }
 
 pub(crate) fn assemble(args: &AssembleArgs) -> Result<ExitCode, Stop> {
@@ -318,6 +319,10 @@ pub(crate) fn assemble(args: &AssembleArgs) -> Result<ExitCode, Stop> {
     };
     let mut paths = Vec::new();
     files_in(&args.fragments, &mut paths)?;
+    if args.fragments.iter().any(|path| path.is_file() && same_file(path, &args.out.output)) {
+        return Err(stop("The output is one of the fragments. Choose another name."));
+    }
+    paths.retain(|path| !same_file(path, &args.out.output));
     let mut inputs = Vec::new();
     let (mut names, mut left) = (Vec::new(), 0);
     for path in

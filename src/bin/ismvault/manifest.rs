@@ -1,7 +1,7 @@
 //! `ismvault manifest`: manifests for files, and the files as the manifests
 //! need them.
 
-use crate::host::{Input, Stop, print, stop, to_json, write_small};
+use crate::host::{Input, Stop, USAGE, print, stop, to_json, write_small};
 use crate::make::stitch;
 use clap::{Args, ValueEnum};
 use ismvault::Span;
@@ -63,7 +63,17 @@ struct Media {
 
 pub(crate) fn manifest(args: &ManifestArgs) -> Result<ExitCode, Stop> {
     let failed = |e| stop(format!("{} cannot be made: {e}.", args.out.display()));
-    std::fs::create_dir_all(&args.out).map_err(failed)?;
+    for (i, path) in args.inputs.iter().enumerate() {
+        let before = &args.inputs[..i];
+        if let Some(other) = before.iter().find(|other| other.file_stem() == path.file_stem()) {
+            let sentence = format!(
+                "{} and {} have one name, and so would the files made of them. Rename one.",
+                other.display(),
+                path.display()
+            );
+            return Err(Stop(sentence, USAGE));
+        }
+    }
     let mut media = Vec::new();
     let mut opened = Vec::new();
     for path in &args.inputs {
@@ -94,6 +104,7 @@ pub(crate) fn manifest(args: &ManifestArgs) -> Result<ExitCode, Stop> {
         true => segments(&renditions)?,
         false => Vec::new(),
     };
+    std::fs::create_dir_all(&args.out).map_err(failed)?;
     let mut result = Result_ { manifests: Vec::new(), media: Vec::new() };
     // The media first: a manifest names what is there.
     for (file, name, span) in &split {

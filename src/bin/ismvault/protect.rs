@@ -1,7 +1,7 @@
 //! `ismvault protect`, and protection as the last step of other commands.
 
 use crate::host::{
-    Input, Stop, check_output, printable, random, stop, to_json, usage, write_small,
+    Input, Small, Stop, check_output, printable, random, same_file, stop, to_json, usage,
 };
 use clap::Args;
 use ismvault::cipher::ContentKey;
@@ -103,20 +103,57 @@ pub(crate) struct Protected {
     pub(crate) output: PathBuf,
     pub(crate) size: u64,
     pub(crate) receipt: Receipt,
+    #[serde(skip_serializing_if = "<[String]>::is_empty")]
+    pub(crate) notes: Vec<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) made_key: Option<MadeKey>,
 }
 
 impl Protection {
-    /// Whether any of it was asked for.
+    /// Whether any of it was asked for. Who asks for a receipt, or for tracks, and
+    /// gets a clear file, was not served.
     pub(crate) fn is_wanted(&self) -> bool {
-        let texts = [&self.kid, &self.key, &self.seed, &self.la_url, &self.profile, &self.scheme];
-        texts.iter().any(|text| text.is_some()) || self.keys.is_some()
+        let Self { kid, key, seed, keys, la_url, lui_url, custom_attributes, .. } = self;
+        let Self { header_version, profile, scheme, tracks, .. } = self;
+        let Self { clear_lead, iv_size, widevine, receipt, .. } = self;
+        let texts = [kid, key, seed, la_url, lui_url, custom_attributes, header_version];
+        texts.iter().chain(&[profile, scheme]).any(|text| text.is_some())
+            || keys.is_some()
+            || tracks.is_some()
+            || *clear_lead > 0
+            || iv_size.is_some()
+            || *widevine
+            || receipt.is_some()
     }
 
     /// Whether a key must be made at random.
     pub(crate) fn makes_key(&self) -> bool {
         self.key.is_none() && self.seed.is_none() && self.keys.is_none()
+    }
+
+    /// Refuses a receipt that would overwrite something else.
+    pub(crate) fn check_receipt(
+        &self,
+        output: &Path,
+        others: &[&Path],
+        force: bool,
+    ) -> Result<(), Stop> {
+        let Some(path) = &self.receipt else { return Ok(()) };
+        let keys = self.keys.as_deref();
+        let taken = [output].into_iter().chain(keys).chain(others.iter().copied());
+        for other in taken {
+            if same_file(path, other) {
+                let sentence = format!(
+                    "The receipt would overwrite {}. Give it another name.",
+                    other.display()
+                );
+                return Err(Stop(sentence, crate::host::USAGE));
+            }
+        }
+        if path.exists() && !force {
+            return Err(stop(format!("{} exists. Add --force to overwrite it.", path.display())));
+        }
+        Ok(())
     }
 
     /// As the core takes it.
@@ -128,6 +165,11 @@ impl Protection {
                     format!("The profile {profile} is AES-CTR; cbcs is a profile of its own.");
                 return Err(Stop(sentence, crate::host::USAGE));
             }
+            (Some("cbcs"), Some("cenc")) => {
+                let sentence = "The profile cbcs is AES-CBC; leave --scheme out, or choose another \
+                                profile.";
+                return Err(Stop(sentence.into(), crate::host::USAGE));
+            }
             (profile, None | Some("cenc")) => profile.unwrap_or("dual"),
             (_, Some(other)) => {
                 let sentence =
@@ -135,6 +177,22 @@ impl Protection {
                 return Err(Stop(sentence, crate::host::USAGE));
             }
         };
+        if profile == "cbcs" && self.iv_size.is_some() {
+            let sentence = "The profile cbcs has one IV of 16 bytes for each track; leave \
+                            --iv-size out.";
+            return Err(Stop(sentence.into(), crate::host::USAGE));
+        }
+        if self.iv_size.is_some_and(|size| !matches!(size, 8 | 16)) {
+            let sentence = "An IV has 8 or 16 bytes; choose one of them.";
+            return Err(Stop(sentence.into(), crate::host::USAGE));
+        }
+        // A list of jobs can say both, which the command line refuses by itself.
+        if self.keys.is_some() && (self.kid.is_some() || self.key.is_some() || self.seed.is_some())
+        {
+            let sentence = "Keys come from a file, or are given: not both. Leave kid, key and seed \
+                            out, or keys.";
+            return Err(Stop(sentence.into(), crate::host::USAGE));
+        }
         Ok(Options {
             keys: self.track_keys()?,
             random: random()?,
@@ -213,9 +271,10 @@ fn random_kid() -> Result<Kid, Stop> {
 
 pub(crate) fn protect(args: &ProtectArgs) -> Result<ExitCode, Stop> {
     check_output(&args.input, &args.out.output, args.out.force)?;
+    args.options.check_receipt(&args.out.output, &[&args.input], args.out.force)?;
     let input = Input::open(&args.input)?;
     let name = input.name.clone();
-    finish(&args.options, &input, &name, &args.out)
+    finish(&args.options, &input, &name, &args.out, &[])
 }
 
 /// Protects an input, tells the key if it was made here, and gives the output
@@ -225,12 +284,10 @@ pub(crate) fn finish(
     input: &Input,
     name: &str,
     out: &Out,
+    notes: &[String],
 ) -> Result<ExitCode, Stop> {
-    if let Some(path) = protection.receipt.as_ref().filter(|path| path.exists() && !out.force) {
-        return Err(stop(format!("{} exists. Add --force to overwrite it.", path.display())));
-    }
     let run = protection.run(input, &out.output, name)?;
-    for sentence in run.sentences.iter().filter(|_| !out.json) {
+    for sentence in notes.iter().chain(&run.sentences).filter(|_| !out.json) {
         eprintln!("{}", printable(sentence));
     }
     let receipt = &run.receipt;
@@ -248,6 +305,7 @@ pub(crate) fn finish(
             output: out.output.clone(),
             size: run.written.len,
             receipt: receipt.clone(),
+            notes: notes.to_vec(),
             made_key: made,
         };
         shown = to_json(&result)? + "\n";
@@ -264,15 +322,19 @@ pub(crate) fn finish(
     if let (Err(e), true) = (printed, protection.makes_key()) {
         return Err(stop(format!("The key cannot be printed: {e}. Nothing was written.")));
     }
-    let receipt = to_json(receipt)? + "\n";
+    // The receipt is on disk before the output has its name, and after it, or
+    // neither.
+    let text = to_json(receipt)? + "\n";
+    let receipt = match &protection.receipt {
+        Some(path) => Some(Small::new(path, text.as_bytes())?),
+        None => None,
+    };
     if out.json {
         run.written.keep_silently(out.force)?;
     } else {
         run.written.keep(out.force)?;
     }
-    if let Some(path) = &protection.receipt {
-        write_small(path, receipt.as_bytes(), out.force)?;
-    }
+    receipt.map_or(Ok(()), |receipt| receipt.keep(out.force))?;
     if protection.makes_key() && !out.json {
         eprintln!("The key is shown only now. Give it, with the KID, to your licence server.");
     }
