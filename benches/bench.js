@@ -94,6 +94,23 @@ const bench = {
     return { ms: result.ms, size: result.size, compared: result.receipt.samples_compared };
   },
 
+  /** How long stopping takes, so many milliseconds after the start. */
+  async cancel(kind, after) {
+    const [choice] = await place(kind);
+    const key = ++open;
+    await core.call('inspect', { key, file: file() });
+    const stop = new AbortController();
+    const run = core.call('protect', { key, options: { profile: 'dual' }, choice }, { signal: stop.signal });
+    await new Promise((resolve) => { setTimeout(resolve, after); });
+    const result = await time(() => {
+      stop.abort();
+      return run.then(() => { throw new Error('it was not stopped'); }, ({ code }) => ({ code }));
+    });
+    await core.call('close', { key });
+    if (result.code !== 'cancelled') throw new Error(`stopped by ${result.code}`);
+    return result;
+  },
+
   /** The same way of the same bytes through the pool, copied. */
   async copy(kind) {
     const folder = await storage();

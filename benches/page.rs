@@ -45,6 +45,9 @@ fn main() {
         if wanted("protect") {
             bench.protect(&mut table).await;
         }
+        if wanted("start") {
+            bench.start(&mut table).await;
+        }
         if wanted("growth") {
             bench.growth(&mut table).await;
         }
@@ -313,6 +316,36 @@ impl Bench {
         table.row("command, memory", own_peak / 1048576.0, "MiB", Some(('≤', 64.0)));
         table.row("page, memory above idle", (peak - idle) / 1048576.0, "MiB", Some(('≤', 256.0)));
         let _ = fs::remove_file(out);
+    }
+
+    /// How soon the page can be used, and how soon it stops.
+    async fn start(&self, table: &mut Table) {
+        println!("Starting and stopping …");
+        let site = std::env::var("ISMVAULT_SITE").unwrap();
+        let mut times = Vec::new();
+        for _ in 0..ROUNDS {
+            let start = Instant::now();
+            self.page.client.goto(&site).await.unwrap();
+            self.page.client.wait().for_element(Locator::Css("html[data-ready]")).await.unwrap();
+            times.push(start.elapsed().as_secs_f64() * 1000.0);
+        }
+        table.row("page ready on loopback", median(&times), "ms", Some(('≤', 1000.0)));
+        self.page.client.goto(&format!("{site}/benches/bench.html")).await.unwrap();
+        self.page.client.wait().for_element(Locator::Css("html[data-ready]")).await.unwrap();
+        self.choose("310.ismv").await;
+        for kind in ["stored", "picked"] {
+            let mut times = Vec::new();
+            for after in [150, 300, 450, 600, 750] {
+                times.push(self.run("cancel", json!([kind, after])).await["ms"].as_f64().unwrap());
+            }
+            let worst = times.iter().copied().fold(0.0, f64::max);
+            table.row(
+                &format!("cancel, {kind}, the slowest of {}", times.len()),
+                worst,
+                "ms",
+                Some(('≤', 100.0)),
+            );
+        }
     }
 
     async fn growth(&self, table: &mut Table) {

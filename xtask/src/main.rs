@@ -16,7 +16,7 @@ cargo xtask test                build and run every check and test, the browser'
 cargo xtask build               build pkg/, the WebAssembly package
 cargo xtask dist                write dist/, a folder that any static host can serve
 cargo xtask bench [PART...]     measure it against native packagers and others, in Chromium and
-                                natively: cipher, protect, growth, open; all if none is named
+                                natively: cipher, protect, start, growth, open; all if none is named
 cargo xtask fixtures            make tests/fixtures and www/sample.ismv again, with ffmpeg";
 
 fn main() -> ExitCode {

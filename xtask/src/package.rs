@@ -74,41 +74,94 @@ fn is_newer(made: &Path, from: &Path) -> bool {
     matches!((time(made), time(from)), (Some(made), Some(from)) if made >= from)
 }
 
-/// Writes a folder that any static host can serve.
+/// Writes a folder that any static host can serve, and says what it weighs.
 pub(crate) fn dist() -> Result<()> {
     build()?;
     let dist = root().join("dist");
     if dist.exists() {
         fs::remove_dir_all(&dist).context("dist/ cannot be cleared")?;
     }
-    let mut files = Vec::new();
-    copy(&root().join("www"), &dist, &mut files)?;
+    let mut names = Vec::new();
+    copy(&root().join("www"), &dist, &mut names)?;
     fs::create_dir_all(dist.join("pkg"))?;
     for name in [MADE[0], MADE[2], PLAIN] {
-        let to = dist.join("pkg").join(name);
-        let size = fs::copy(root().join("pkg").join(name), &to)?;
-        files.push((format!("pkg/{name}"), size));
+        fs::copy(root().join("pkg").join(name), dist.join("pkg").join(name))?;
+        names.push(format!("pkg/{name}"));
     }
-    files.sort();
-    for (name, size) in &files {
-        println!("{size:>9}  {name}");
+    for name in [MADE[2], PLAIN] {
+        optimise(&dist.join("pkg").join(name))?;
     }
-    let total: u64 = files.iter().map(|(_, size)| size).sum();
-    println!("{total:>9}  bytes in dist/, uncompressed. Serve it as it is; no headers are needed.");
+    names.sort();
+    let (mut bytes, mut sent) = (0, 0);
+    println!("{:>9}  {:>9}", "bytes", "brotli");
+    for name in &names {
+        let file = fs::read(dist.join(name))?;
+        let packed = brotli(&file)?;
+        println!("{:>9}  {packed:>9}  {name}", file.len());
+        // A browser loads one module, and the sample only when asked to.
+        if name != "sample.ismv" && !name.ends_with(PLAIN) {
+            bytes += file.len();
+            sent += packed;
+        }
+    }
+    println!(
+        "{bytes:>9}  {sent:>9}  what a browser loads. Serve dist/ as it is; no headers are needed."
+    );
     Ok(())
 }
 
-fn copy(from: &Path, to: &Path, files: &mut Vec<(String, u64)>) -> Result<()> {
+/// Runs wasm-opt where it is there, and keeps what it makes if that is shorter to
+/// send. (Binaryen 132 makes the module 8 % smaller, and 9 % longer in brotli.)
+fn optimise(wasm: &Path) -> Result<()> {
+    let out = wasm.with_extension("opt");
+    let mut command = Command::new("wasm-opt");
+    command.args(["-Oz", "--all-features"]).arg(wasm).arg("-o").arg(&out);
+    let name = wasm.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    match command.stderr(std::process::Stdio::null()).status() {
+        Ok(status) if status.success() => {}
+        Ok(_) => bail!("wasm-opt failed on {name}"),
+        Err(_) => {
+            println!("{name}: wasm-opt is not there (npm install -g binaryen@{BINARYEN}).");
+            return Ok(());
+        }
+    }
+    let (before, after) = (brotli(&fs::read(wasm)?)?, brotli(&fs::read(&out)?)?);
+    let kept = after < before;
+    println!(
+        "{name}: {before} bytes in brotli, {after} after wasm-opt{}.",
+        if kept { "" } else { ", so it stays as it was" }
+    );
+    if kept {
+        fs::rename(out, wasm)?;
+    } else {
+        fs::remove_file(out)?;
+    }
+    Ok(())
+}
+
+/// Where wasm-opt comes from.
+const BINARYEN: &str = "132.0.0";
+
+/// Bytes of a file as a host sends it.
+fn brotli(file: &[u8]) -> Result<usize> {
+    let mut packed = Vec::new();
+    let params =
+        ::brotli::enc::BrotliEncoderParams { quality: 11, lgwin: 24, ..Default::default() };
+    ::brotli::BrotliCompress(&mut &*file, &mut packed, &params)?;
+    Ok(packed.len())
+}
+
+fn copy(from: &Path, to: &Path, names: &mut Vec<String>) -> Result<()> {
     fs::create_dir_all(to)?;
     for entry in fs::read_dir(from)? {
         let entry = entry?;
         let (from, to) = (entry.path(), to.join(entry.file_name()));
         if from.is_dir() {
-            copy(&from, &to, files)?;
+            copy(&from, &to, names)?;
         } else {
-            let size = fs::copy(&from, &to)?;
+            fs::copy(&from, &to)?;
             let name = from.strip_prefix(root().join("www")).unwrap_or(&from);
-            files.push((name.display().to_string(), size));
+            names.push(name.display().to_string());
         }
     }
     Ok(())
