@@ -191,7 +191,7 @@ fn choose<'a>(
             named.map(|time| time as i64).or(own)
         };
         // Without times they stay as they were given.
-        group.fragments.sort_by_key(time);
+        crate::sorted::sort_by_key(&mut group.fragments, time);
         group.fragments.dedup_by(|a, b| time(a).is_some() && time(a) == time(b));
     }
     // Of each stream one level: the best that is whole, else the best.
@@ -203,7 +203,7 @@ fn choose<'a>(
             if std::ptr::eq(group.stream, stream) { own.push(group) } else { rest.push(group) }
         }
         groups = rest;
-        own.sort_by_key(|group| {
+        crate::sorted::sort_by_key(&mut own, |group| {
             (missing_chunk(manifest, group).is_none(), group.level.bitrate.unwrap_or(0))
         });
         if let Some(best) = own.pop() {

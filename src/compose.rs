@@ -149,7 +149,7 @@ impl Layout {
             (to_scale(times[index].min(i64::MAX as u64) as i64, scale, COMMON_SCALE), rank)
         };
         let mut order: Vec<usize> = (0..self.parts.len()).collect();
-        order.sort_by_key(|index| key(*index));
+        crate::sorted::sort_by_key(&mut order, |index| key(*index));
         Ok(order)
     }
 

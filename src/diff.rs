@@ -7,8 +7,8 @@ use crate::bytes::Reader;
 use crate::cipher::hex;
 use crate::model::Movie;
 use crate::report::{Inspection, SystemSummary, TrackSummary};
+use crate::sorted::Set;
 use serde::Serialize;
-use std::collections::BTreeSet;
 
 /// Something that is one thing in one file and another in the other.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -60,7 +60,7 @@ pub fn compare(a: &Movie, b: &Movie) -> Comparison {
     let mut meaning = Differences(Vec::new());
     meaning.both("file", "brands", list(&left.brands), list(&right.brands));
     meaning.both("file", "fragmented", left.fragmented, right.fragmented);
-    let ids: BTreeSet<u32> = left.tracks.iter().chain(&right.tracks).map(|t| t.id).collect();
+    let ids: Set<u32> = left.tracks.iter().chain(&right.tracks).map(|t| t.id).collect();
     for id in ids {
         let of = format!("track {id}");
         let find = |tracks: &[TrackSummary]| tracks.iter().find(|t| t.id == id).cloned();
@@ -139,7 +139,7 @@ fn fragments(of: &str, id: u32, a: &Movie, b: &Movie, out: &mut Differences) {
     if left.len() != right.len() {
         return out.both(of, "fragments", left.len(), right.len());
     }
-    let mut told = BTreeSet::new();
+    let mut told = Set::new();
     for (number, (a, b)) in left.iter().zip(&right).enumerate() {
         let time = |t: Option<i64>| t.map(|t| t.to_string());
         let facts = [
@@ -160,7 +160,7 @@ fn fragments(of: &str, id: u32, a: &Movie, b: &Movie, out: &mut Differences) {
 
 fn systems(a: &[SystemSummary], b: &[SystemSummary], out: &mut Differences) {
     let key = |system: &SystemSummary| (system.system_id, system.envelope);
-    let keys: BTreeSet<_> = a.iter().chain(b).map(key).collect();
+    let keys: Set<_> = a.iter().chain(b).map(key).collect();
     for (id, envelope) in keys {
         let find =
             |systems: &[SystemSummary]| systems.iter().find(|s| key(s) == (id, envelope)).cloned();
@@ -206,10 +206,12 @@ fn findings(a: &Inspection, b: &Inspection, out: &mut Differences) {
     let errors = |inspection: &Inspection| {
         let errors =
             inspection.findings.iter().filter(|f| f.severity() == crate::lint::Severity::Error);
-        errors.map(|f| (f.check.id, f.track)).collect::<BTreeSet<_>>()
+        errors.map(|f| (f.check.id, f.track)).collect::<Set<_>>()
     };
     let (left, right) = (errors(a), errors(b));
-    for (id, track) in left.symmetric_difference(&right) {
+    for (id, track) in
+        left.iter().chain(&right).filter(|error| !left.contains(error) || !right.contains(error))
+    {
         let of = track.map_or("file".to_owned(), |track| format!("track {track}"));
         let message = |inspection: &Inspection| {
             let found = inspection.findings.iter().find(|f| f.check.id == *id && f.track == *track);
@@ -240,7 +242,7 @@ fn nodes(a: &Node, b: &Node, path: &str, out: &mut Differences) {
         return;
     }
     if let (Content::Parent { .. }, Content::Parent { .. }) = (&a.content, &b.content) {
-        let kinds: BTreeSet<String> =
+        let kinds: Set<String> =
             a.children().iter().chain(b.children()).map(|n| n.kind.to_string()).collect();
         fields(a, b, path, out);
         for kind in kinds {

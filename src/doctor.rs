@@ -256,7 +256,7 @@ impl Doctor {
         let mut add = |how: String, key: ContentKey| readings.push(Reading { how, key });
         // What was given for this very KID comes first.
         let mut order: Vec<&Given> = self.given.iter().collect();
-        order.sort_by_key(|given| (given.beside, given.label != Some(kid)));
+        crate::sorted::sort_by_key(&mut order, |given| (given.beside, given.label != Some(kid)));
         for given in &order {
             let name = &given.name;
             match &given.what {

@@ -429,7 +429,7 @@ impl Inspector {
             }
         }
         offsets.retain(|at| (self.pos..self.movie.size).contains(at));
-        offsets.sort_unstable();
+        crate::sorted::sort(&mut offsets);
         offsets.dedup();
         self.ahead = offsets.into();
     }
@@ -450,7 +450,7 @@ impl Inspector {
                 .map(|entry| entry.moof_offset)
                 .filter(|offset| (self.pos..at).contains(offset))
                 .collect();
-            offsets.sort_unstable();
+            crate::sorted::sort(&mut offsets);
             offsets.dedup();
             self.ahead = offsets.into();
         }

@@ -42,6 +42,7 @@ pub mod recipe;
 pub mod report;
 mod rewrite;
 pub mod set;
+mod sorted;
 mod times;
 #[cfg(target_family = "wasm")]
 pub mod wasm;

@@ -18,8 +18,8 @@ use crate::drm::playready::Header;
 use crate::error::Error;
 use crate::ids::{BoxType, FourCc, Kid, SystemId};
 use crate::lint::{Check, Severity, check};
+use crate::sorted::Set;
 use serde::Serialize;
-use std::collections::BTreeSet;
 
 /// A file, as far as it was read.
 #[derive(Clone, Debug, Default)]
@@ -73,7 +73,7 @@ impl Movie {
 
     /// Tracks that `moov` calls clear, though their fragments list IVs.
     pub fn tracks_clear_with_ivs(&self) -> impl Iterator<Item = &Track> {
-        let ids: BTreeSet<u32> = self
+        let ids: Set<u32> = self
             .fragments
             .iter()
             .flat_map(|fragment| &fragment.runs)

@@ -25,7 +25,7 @@ use crate::error::{Error, Result};
 use crate::ids::Kid;
 use crate::model::{Movie, Track, TrackKind};
 use crate::rewrite::{check_fragments, check_intact};
-use std::collections::BTreeSet;
+use crate::sorted::Set;
 
 /// How to protect a file.
 pub struct Options {
@@ -244,7 +244,7 @@ fn selected<'m>(movie: &'m Movie, wanted: Option<&[u32]>) -> Result<Vec<&'m Trac
         ));
     }
     let tracks = match wanted {
-        Some(ids) => BTreeSet::from_iter(ids)
+        Some(ids) => Set::from_iter(ids)
             .into_iter()
             .map(|id| {
                 movie.track(*id).ok_or_else(|| {

@@ -200,7 +200,7 @@ impl Inspection {
         let ftyp = movie.ftyp.as_ref();
         let brands = movie.brands();
         let mut findings = movie.findings.clone();
-        findings.sort_by_key(Finding::severity);
+        crate::sorted::sort_by_key(&mut findings, Finding::severity);
         let refusal = crate::protect::refusal(movie);
         let mut inspection = Self {
             schema: 2,
@@ -312,7 +312,7 @@ impl Inspection {
             self.tracks.iter().filter(|t| t.protection.is_some()).collect();
         let mut kids: Vec<Kid> =
             protected.iter().filter_map(|t| t.protection.as_ref()?.kid).collect();
-        kids.sort_unstable();
+        crate::sorted::sort(&mut kids);
         kids.dedup();
         let clear = match self.tracks.len() - protected.len() {
             0 => String::new(),

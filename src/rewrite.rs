@@ -351,7 +351,7 @@ impl Unit {
             let samples = fragment.samples.iter().filter(|sample| sample.size > 0);
             spans.extend(samples.map(|s| (s.at, s.at.saturating_add(s.size.into()), changed)));
         }
-        spans.sort_unstable();
+        crate::sorted::sort(&mut spans);
         let (mut clear_end, mut changed_end) = (0, 0);
         for (at, end, changed) in spans {
             if at < changed_end || (changed && at < clear_end) {

@@ -9,7 +9,7 @@ use crate::ids::Kid;
 use crate::inspect::{Reuse, reuses};
 use crate::manifest::Manifest;
 use crate::model::{Finding, Movie, Protection, Track, TrackKind, bitrate};
-use std::collections::BTreeMap;
+use crate::sorted::Map;
 
 /// Files and manifests opened together.
 #[derive(Default)]
@@ -81,7 +81,7 @@ impl<'a> FileSet<'a> {
                 Manifest::Hls(hls) => self.hls(name, hls, &mut out),
             }
         }
-        out.sort_by_key(Finding::severity);
+        crate::sorted::sort_by_key(&mut out, Finding::severity);
         out
     }
 
@@ -105,7 +105,7 @@ impl<'a> FileSet<'a> {
     fn ivs(&self, out: &mut Vec<Finding>) {
         let reuses = self.reuses();
         let names: Vec<String> = self.files.iter().map(|(name, _)| name.clone()).collect();
-        let mut told: BTreeMap<(usize, usize, Kid), usize> = BTreeMap::new();
+        let mut told: Map<(usize, usize, Kid), usize> = Map::new();
         for reuse in &reuses {
             let pair = (reuse.first.0, reuse.again.0, reuse.first.1.kid);
             if let Some(index) = told.get(&pair) {
@@ -125,7 +125,7 @@ impl<'a> FileSet<'a> {
     }
 
     fn modes(&self, out: &mut Vec<Finding>) {
-        let mut modes: BTreeMap<Kid, (bool, String)> = BTreeMap::new();
+        let mut modes: Map<Kid, (bool, String)> = Map::new();
         for member in self.members() {
             let Some(protection) = member.track.protection() else { continue };
             let (Some(kid), Some(cbc)) = (protection.kid, is_cbc(protection)) else { continue };

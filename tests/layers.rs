@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 /// Lowest first; modules in one row do not name each other.
 const LAYERS: &[&[&str]] = &[
-    &["error", "lint"],
+    &["error", "lint", "sorted"],
     &["ids"],
     &["bytes"],
     &["xml"],

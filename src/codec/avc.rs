@@ -1,7 +1,7 @@
 //! H.264: how long a slice header is (ISO/IEC 14496-10 §7.3).
 
 use super::bits::Bits;
-use std::collections::BTreeMap;
+use crate::sorted::Map;
 
 /// Whether a NAL unit with this first byte carries picture data: slices and
 /// partitions (1 to 5), and the layered ones (19 to 21).
@@ -35,8 +35,8 @@ struct Pps {
 /// The parameter sets seen so far.
 #[derive(Clone, Debug, Default)]
 pub struct ParameterSets {
-    sps: BTreeMap<u32, Sps>,
-    pps: BTreeMap<u32, Pps>,
+    sps: Map<u32, Sps>,
+    pps: Map<u32, Pps>,
 }
 
 impl ParameterSets {

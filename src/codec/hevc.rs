@@ -2,7 +2,7 @@
 
 use super::bits::{Bits, ceil_log2};
 use crate::boxes::codec::HvcC;
-use std::collections::BTreeMap;
+use crate::sorted::Map;
 
 /// What follows the dot in `hvc1.`: profile, reversed compatibility flags,
 /// tier and level, constraint bytes without the trailing zero ones
@@ -75,8 +75,8 @@ impl RefPicSet {
 /// The parameter sets seen so far.
 #[derive(Clone, Debug, Default)]
 pub struct ParameterSets {
-    sps: BTreeMap<u32, Sps>,
-    pps: BTreeMap<u32, Pps>,
+    sps: Map<u32, Sps>,
+    pps: Map<u32, Pps>,
 }
 
 impl ParameterSets {
@@ -304,8 +304,8 @@ fn read_ref_pic_set(b: &mut Bits<'_>, known: &[RefPicSet], in_slice: bool) -> Op
                 set.positive.push((delta, used));
             }
         }
-        set.negative.sort_by_key(|(delta, _)| -delta);
-        set.positive.sort_by_key(|(delta, _)| *delta);
+        crate::sorted::sort_by_key(&mut set.negative, |(delta, _)| -delta);
+        crate::sorted::sort_by_key(&mut set.positive, |(delta, _)| *delta);
         return Some(set);
     }
     let (negative, positive) = (b.ue_to(16)?, b.ue_to(16)?);

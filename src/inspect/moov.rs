@@ -311,7 +311,7 @@ pub(super) fn add_fragment(movie: &mut Movie, fragment: Fragment) {
 /// Gives every fragment its end: the last `mdat` before the next box that is
 /// not media or filler. Fragments come into file order.
 pub(super) fn end_fragments(movie: &mut Movie) {
-    movie.fragments.sort_by_key(|fragment| fragment.moof.at);
+    crate::sorted::sort_by_key(&mut movie.fragments, |fragment| fragment.moof.at);
     let mut fragments = movie.fragments.iter_mut().peekable();
     let mut open: Option<&mut Fragment> = None;
     for top in &movie.top {

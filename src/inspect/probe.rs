@@ -132,7 +132,7 @@ impl Probe {
         if !self.asked {
             self.asked = true;
             let mut spans: Vec<Span> = self.wanted.iter().map(|(moof, _)| *moof).collect();
-            spans.sort_unstable();
+            crate::sorted::sort(&mut spans);
             spans.dedup();
             self.source.ask(spans);
             if self.source.is_waiting() {

@@ -2,13 +2,13 @@
 
 use crate::Span;
 use crate::error::{Error, Result};
-use std::collections::BTreeMap;
+use crate::sorted::Map;
 
 /// Spans of a file, asked for and kept until they are passed.
 #[derive(Debug)]
 pub(crate) struct Source {
     size: u64,
-    chunks: BTreeMap<u64, Vec<u8>>,
+    chunks: Map<u64, Vec<u8>>,
     waiting: Vec<Span>,
     /// Bytes of the first span waited for that have come.
     partial: Vec<u8>,
@@ -16,7 +16,7 @@ pub(crate) struct Source {
 
 impl Source {
     pub(crate) fn new(size: u64) -> Self {
-        Self { size, chunks: BTreeMap::new(), waiting: Vec::new(), partial: Vec::new() }
+        Self { size, chunks: Map::new(), waiting: Vec::new(), partial: Vec::new() }
     }
 
     pub(crate) fn size(&self) -> u64 {
@@ -28,7 +28,7 @@ impl Source {
         if span.len == 0 {
             return Some(&[]);
         }
-        let (at, bytes) = self.chunks.range(..=span.at).next_back()?;
+        let (at, bytes) = self.chunks.up_to(&span.at).next_back()?;
         let from = usize::try_from(span.at - at).ok()?;
         bytes.get(from..from.checked_add(usize::try_from(span.len).ok()?)?)
     }
@@ -77,10 +77,6 @@ impl Source {
 
     /// Forgets chunks that end before `pos`.
     pub(crate) fn release(&mut self, pos: u64) {
-        while let Some(entry) = self.chunks.first_entry()
-            && entry.key() + entry.get().len() as u64 <= pos
-        {
-            entry.remove();
-        }
+        self.chunks.retain(|at, bytes| at + bytes.len() as u64 > pos);
     }
 }

@@ -56,7 +56,9 @@ pub fn candidates(files: &[(&str, &Movie)]) -> Vec<Candidate> {
             });
         }
     }
-    found.sort_by_key(|c| (rank(c.kind), std::cmp::Reverse(c.bitrate), c.file, c.track));
+    crate::sorted::sort_by_key(&mut found, |c| {
+        (rank(c.kind), std::cmp::Reverse(c.bitrate), c.file, c.track)
+    });
     found
 }
 
@@ -99,7 +101,7 @@ pub fn choose(files: &[(&str, &Movie)], choice: &Choice) -> Result<Vec<(usize, V
     // Audio of the video's own file comes before the same from elsewhere.
     let home = chosen.first().map(|video| video.file);
     let mut audio: Vec<&Candidate> = all.iter().filter(|c| c.kind == TrackKind::Audio).collect();
-    audio.sort_by_key(|c| Some(c.file) != home);
+    crate::sorted::sort_by_key(&mut audio, |c| Some(c.file) != home);
     let wanted = |c: &Candidate| {
         choice
             .audio
@@ -114,7 +116,7 @@ pub fn choose(files: &[(&str, &Movie)], choice: &Choice) -> Result<Vec<(usize, V
             heard.push(*candidate);
         }
     }
-    heard.sort_by_key(|c| (c.file, c.track));
+    crate::sorted::sort_by_key(&mut heard, |c| (c.file, c.track));
     chosen.extend(heard);
     for language in choice.audio.iter().flatten() {
         if !languages.iter().any(|known| known.eq_ignore_ascii_case(language)) {

@@ -297,7 +297,7 @@ impl ReceiptBook {
             return Err(mismatch(0, "another number of samples is encrypted than was planned"));
         }
         let constant = plan.profile().cbc;
-        self.proofs.counters.sort_unstable_by_key(|(kid, from, _)| (kid.0, *from));
+        crate::sorted::sort_by_key(&mut self.proofs.counters, |(kid, from, _)| (kid.0, *from));
         let twice = self.proofs.counters.windows(2).any(|pair| {
             let ((a, _, end), (b, from, _)) = (pair[0], pair[1]);
             a == b && from < end

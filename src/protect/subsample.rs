@@ -115,10 +115,10 @@ fn fit(runs: Vec<Run>, most: usize) -> Vec<Run> {
         return runs;
     }
     let mut largest: Vec<usize> = (0..runs.len()).filter(|i| runs[*i].protected > 0).collect();
-    largest.sort_by_key(|i| (Reverse(runs[*i].protected), *i));
+    crate::sorted::sort_by_key(&mut largest, |i| (Reverse(runs[*i].protected), *i));
     for keep in (0..most.min(largest.len())).rev() {
         let mut kept = largest[..=keep].to_vec();
-        kept.sort_unstable();
+        crate::sorted::sort(&mut kept);
         let fitted = keep_protected(&runs, &kept);
         if count(&fitted) <= most {
             return fitted;

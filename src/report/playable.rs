@@ -40,7 +40,7 @@ impl Playable {
             let own = spoken.iter().filter(|track| track.kind == kind);
             let mut codecs: Vec<String> =
                 own.filter_map(|track| Some(track.codec()?.string.clone())).collect();
-            codecs.sort();
+            crate::sorted::sort(&mut codecs);
             codecs.dedup();
             codecs
         };

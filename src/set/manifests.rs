@@ -7,7 +7,7 @@ use crate::drm::playready::Header;
 use crate::ids::{FourCc, Kid, SystemId};
 use crate::manifest::{Client, Dash, Hls, Level, Manifest, Server, Stream};
 use crate::model::{Finding, Track};
-use std::collections::BTreeSet;
+use crate::sorted::Set;
 
 impl FileSet<'_> {
     pub(super) fn server(&self, name: &str, server: &Server, out: &mut Vec<Finding>) {
@@ -126,7 +126,7 @@ impl FileSet<'_> {
             );
             out.push(found("time_gap", name, message));
         }
-        let mut seen = BTreeSet::new();
+        let mut seen = Set::new();
         for level in &stream.levels {
             let Some(rate) = level.bitrate else { continue };
             if !seen.insert(rate) {
@@ -298,7 +298,7 @@ impl FileSet<'_> {
             let Some(own) = movie.systems.iter().find_map(|s| s.playready.as_ref()) else {
                 continue;
             };
-            let kids = |header: &Header| header.kids.iter().copied().collect::<BTreeSet<Kid>>();
+            let kids = |header: &Header| header.kids.iter().copied().collect::<Set<Kid>>();
             let (mine, others) = (kids(own), kids(theirs));
             let swapped =
                 others.iter().find(|kid| !mine.contains(kid) && mine.contains(&kid.swapped()));
@@ -324,7 +324,7 @@ impl FileSet<'_> {
     }
 
     pub(super) fn dash(&self, name: &str, dash: &Dash, out: &mut Vec<Finding>) {
-        let kids: BTreeSet<Kid> =
+        let kids: Set<Kid> =
             self.members().filter_map(|member| member.track.protection()?.kid).collect();
         for protection in &dash.protection {
             let decoded = decode::content_protection(protection, 0);
@@ -335,7 +335,7 @@ impl FileSet<'_> {
             } else {
                 self.header(name, system, &decoded, out);
             }
-            let modes: BTreeSet<bool> =
+            let modes: Set<bool> =
                 self.members().filter_map(|m| is_cbc(m.track.protection()?)).collect();
             if let (Some(value), true) = (protection.value.as_deref(), protection.system.is_none())
             {
@@ -381,7 +381,7 @@ impl FileSet<'_> {
                 }
             }
             let modes = self.members().filter_map(|m| is_cbc(m.track.protection()?));
-            let modes: BTreeSet<bool> = modes.collect();
+            let modes: Set<bool> = modes.collect();
             let wanted = match modes.iter().collect::<Vec<_>>()[..] {
                 [false] => "SAMPLE-AES-CTR",
                 [true] => "SAMPLE-AES",
@@ -443,7 +443,7 @@ fn private_data_fits(text: &str, own: &[u8]) -> bool {
             let end = rest.windows(4).position(|w| w == [0, 0, 0, 1]).unwrap_or(rest.len());
             units.push(rest[..end].to_vec());
         }
-        units.sort();
+        crate::sorted::sort(&mut units);
         units
     };
     let (a, b) = (units(&stated), units(own));

@@ -6,8 +6,8 @@ use crate::error::Result;
 use crate::inspect::Reuse;
 use crate::inspect::probe::{Pick, Probe, ProbedSample};
 use crate::model::{IvRun, Movie};
+use crate::sorted::Set;
 use crate::{Session as _, Span, Step};
-use std::collections::BTreeSet;
 
 /// Reads the samples that prove IVs used in two files: `while let Some((file,
 /// spans)) = step() { feed(bytes of those spans of that file) }`.
@@ -24,7 +24,7 @@ const PROOFS: usize = 8;
 impl ReuseProofs {
     /// For the files of a set.
     pub fn new(set: &FileSet<'_>) -> Self {
-        let mut pairs = BTreeSet::new();
+        let mut pairs = Set::new();
         let mut queue = Vec::new();
         for reuse in set.reuses() {
             if pairs.len() < PROOFS && pairs.insert((reuse.first.0, reuse.again.0)) {

@@ -151,7 +151,7 @@ pub fn sources(manifest: &[u8]) -> JsResult<Vec<String>> {
     match Manifest::parse(manifest).map_err(throw)? {
         Manifest::Server(server) => {
             let mut files: Vec<String> = server.tracks.into_iter().map(|track| track.src).collect();
-            files.sort();
+            crate::sorted::sort(&mut files);
             files.dedup();
             Ok(files)
         }

@@ -6,7 +6,7 @@ use crate::boxes::tree::Node;
 use crate::codec::Rule;
 use crate::ids::{BoxType, FourCc};
 use crate::model::{Finding, Movie, SampleEntry, Track};
-use std::collections::BTreeSet;
+use crate::sorted::Set;
 
 /// Each sample entry's `sinf`s: what `tenc` says in both envelopes, and the order.
 pub(super) fn schemes(movie: &Movie, out: &mut Vec<Finding>) {
@@ -95,7 +95,7 @@ fn trak(moov: &Node, id: u32) -> Option<&Node> {
 }
 
 pub(super) fn sample_entries(movie: &Movie, out: &mut Vec<Finding>) {
-    let mut ids = BTreeSet::new();
+    let mut ids = Set::new();
     for track in &movie.tracks {
         if !ids.insert(track.id) {
             let message = format!("Two tracks have the number {}.", track.id);

@@ -14,7 +14,7 @@ use crate::model::{
     AtHand, Finding, IvRun, Protected, Protection, SampleEntry, Track, TrackFragment, TrackKind,
     is_protection_aux, protected_samples,
 };
-use std::collections::BTreeMap;
+use crate::sorted::Map;
 
 /// A `traf`, with all that is known of it.
 pub(crate) struct Traf<'a> {
@@ -32,10 +32,10 @@ pub(crate) struct Traf<'a> {
 pub(crate) struct Past {
     sequence: Option<u32>,
     /// Where the last fragment of each track ended, in ticks.
-    ends: BTreeMap<u32, i64>,
+    ends: Map<u32, i64>,
     /// How far `tfxd` is from `tfdt` in each track. Some writers move every
     /// `tfdt` so that none is before zero.
-    offsets: BTreeMap<u32, i64>,
+    offsets: Map<u32, i64>,
     /// The counters used.
     pub(crate) ivs: Vec<IvRun>,
 }
@@ -165,7 +165,7 @@ impl Traf<'_> {
         if let (Some(_), Some((smooth, _))) = (self.fragment.tfdt, self.fragment.smooth_time()) {
             let first = self.fragment.samples.first().map_or(0, |s| s.composition_offset);
             let offset = smooth.saturating_sub(time.saturating_add(first.into()));
-            let known = *past.offsets.entry(self.track.id).or_insert(offset);
+            let known = *past.offsets.or_insert_with(self.track.id, || offset);
             if known.abs_diff(offset) > 1 {
                 let message = format!(
                     "tfxd says the fragment begins at {smooth}, tfdt at {time}: they are {} ticks \
@@ -277,7 +277,7 @@ fn overlaps(moof: Span, fragments: &[TrackFragment], out: &mut Vec<Finding>) {
         }
     }
     runs.retain(|(from, to)| from < to);
-    runs.sort_unstable();
+    crate::sorted::sort(&mut runs);
     if let Some(pair) = runs.windows(2).find(|pair| pair[1].0 < pair[0].1) {
         let message = format!(
             "Two runs of samples share {} bytes, from byte {} on.",

@@ -4,7 +4,7 @@ use crate::boxes::protection::PIFF_PSSH;
 use crate::drm::{COMMON, PLAYREADY};
 use crate::ids::Kid;
 use crate::model::{Finding, Movie, Protection, ProtectionHeader, Track};
-use std::collections::BTreeSet;
+use crate::sorted::Set;
 
 /// PlayReady headers that could be read.
 fn playready(
@@ -19,9 +19,9 @@ fn at(finding: Finding, system: &ProtectionHeader) -> Finding {
 }
 
 pub(super) fn kids(movie: &Movie, out: &mut Vec<Finding>) {
-    let kids: BTreeSet<Kid> =
+    let kids: Set<Kid> =
         playready(movie).flat_map(|(system, _)| system.kids.iter().copied()).collect();
-    let common: BTreeSet<Kid> = movie
+    let common: Set<Kid> = movie
         .systems
         .iter()
         .filter(|system| system.system_id == COMMON)
@@ -64,11 +64,9 @@ pub(super) fn kids(movie: &Movie, out: &mut Vec<Finding>) {
 /// The KIDs of a track: those its samples use, else the one of its `tenc`.
 fn used<'m>(movie: &'m Movie, track: &'m Track) -> impl Iterator<Item = Kid> {
     let own = movie.ivs.iter().filter(|run| run.track == track.id).map(|run| run.kid);
-    let mut kids: BTreeSet<Kid> = own.collect();
-    if kids.is_empty() {
-        kids.extend(track.protection().and_then(|p| p.kid));
-    }
-    kids.into_iter()
+    let kids: Set<Kid> = own.collect();
+    let announced = track.protection().and_then(|p| p.kid).filter(|_| kids.is_empty());
+    kids.into_iter().chain(announced)
 }
 
 fn is_cbc(protection: &Protection) -> bool {
@@ -102,8 +100,8 @@ pub(super) fn modes(movie: &Movie, out: &mut Vec<Finding>) {
 }
 
 pub(super) fn versions(movie: &Movie, out: &mut Vec<Finding>) {
-    let kids: BTreeSet<Kid> = movie.tracks.iter().flat_map(|track| used(movie, track)).collect();
-    let all: BTreeSet<Kid> =
+    let kids: Set<Kid> = movie.tracks.iter().flat_map(|track| used(movie, track)).collect();
+    let all: Set<Kid> =
         playready(movie).flat_map(|(system, _)| system.kids.iter().copied()).collect();
     if kids.len() < 2 || kids.is_subset(&all) {
         return;

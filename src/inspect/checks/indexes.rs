@@ -4,11 +4,11 @@ use crate::boxes::Mp4Box as _;
 use crate::boxes::index::{Mfro, Sidx, Tfra, TfraEntry};
 use crate::ids::BoxType;
 use crate::model::{Finding, FragmentRun, Movie};
-use std::collections::{BTreeMap, BTreeSet};
+use crate::sorted::{Map, Set};
 
 pub(super) fn index(movie: &Movie, out: &mut Vec<Finding>) {
     let Some(mfra) = &movie.mfra else { return };
-    let listed: BTreeSet<u32> = mfra
+    let listed: Set<u32> = mfra
         .all(Tfra::KIND)
         .filter_map(|node| Tfra::parse(node).ok())
         .map(|t| t.track_id)
@@ -21,7 +21,7 @@ pub(super) fn index(movie: &Movie, out: &mut Vec<Finding>) {
             out.push(finding.of_box(mfra).within("mfra"));
         }
     }
-    let runs: BTreeMap<u64, &[FragmentRun]> =
+    let runs: Map<u64, &[FragmentRun]> =
         movie.fragments.iter().map(|f| (f.moof.at, &f.runs[..])).collect();
     for node in mfra.all(Tfra::KIND) {
         let tfra = match Tfra::parse(node) {
@@ -46,7 +46,7 @@ pub(super) fn index(movie: &Movie, out: &mut Vec<Finding>) {
         };
         let places: Vec<_> = tfra.entries.iter().map(|entry| (entry, own(entry))).collect();
         // A moof that could not be read is one all the same.
-        let moofs: BTreeSet<u64> = movie
+        let moofs: Set<u64> = movie
             .top
             .iter()
             .filter(|top| top.kind == BoxType::code(b"moof"))
@@ -79,7 +79,7 @@ pub(super) fn index(movie: &Movie, out: &mut Vec<Finding>) {
         if tfra.entries.windows(2).any(|pair| pair[1].time < pair[0].time) {
             found("index_unsorted", "The entries of the index are not in order of time.".into());
         }
-        let listed: BTreeSet<u64> = tfra.entries.iter().map(|entry| entry.moof_offset).collect();
+        let listed: Set<u64> = tfra.entries.iter().map(|entry| entry.moof_offset).collect();
         let missing = movie.fragments.iter().filter(|fragment| {
             fragment.runs.iter().any(|run| run.track_id == tfra.track_id && run.samples > 0)
                 && !listed.contains(&fragment.moof.at)
@@ -148,8 +148,7 @@ pub(super) fn index_place(movie: &Movie, out: &mut Vec<Finding>) {
 }
 
 pub(super) fn segment_indexes(movie: &Movie, out: &mut Vec<Finding>) {
-    let starts: BTreeSet<u64> =
-        movie.top.iter().flat_map(|top| [top.span.at, top.span.end()]).collect();
+    let starts: Set<u64> = movie.top.iter().flat_map(|top| [top.span.at, top.span.end()]).collect();
     for node in &movie.indexes {
         let sidx = match Sidx::parse(node) {
             Ok(sidx) => sidx,

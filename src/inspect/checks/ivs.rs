@@ -90,7 +90,7 @@ pub fn reuses<'a>(
     most: usize,
 ) -> (Vec<Reuse>, usize) {
     let mut runs: Vec<(usize, IvRun)> = runs.map(|(file, run)| (file, *run)).collect();
-    runs.sort_by_key(|(file, run)| (run.kid, run.from, *file, run.moof_at));
+    crate::sorted::sort_by_key(&mut runs, |(file, run)| (run.kid, run.from, *file, run.moof_at));
     let (mut found, mut count) = (Vec::new(), 0);
     let mut open: Option<(usize, IvRun)> = None;
     for run in runs {

@@ -5,21 +5,21 @@ use crate::codec::plausible::{Evidence, walk, weigh};
 use crate::codec::{NalCodec, Rule};
 use crate::inspect::probe::{ProbedSample, entry_of};
 use crate::model::{Finding, Movie};
-use std::collections::BTreeMap;
+use crate::sorted::Map;
 
 pub(crate) fn run(movie: &Movie, samples: &[ProbedSample], out: &mut Vec<Finding>) {
-    let mut evidence: BTreeMap<u32, Evidence> = BTreeMap::new();
-    let mut sets = BTreeMap::new();
+    let mut evidence: Map<u32, Evidence> = Map::new();
+    let mut sets = Map::new();
     for sample in samples.iter().filter(|sample| sample.protected.is_some()) {
         let Some(entry) = entry_of(movie, sample) else { continue };
         let ranges = sample.protected_ranges();
         let mut known = None;
         if let Some(Rule::Nal(codec)) = &entry.codec.rule {
             boundaries(codec, sample, out);
-            known = Some(sets.entry(sample.track).or_insert_with(|| codec.parameter_sets()));
+            known = Some(sets.or_insert_with(sample.track, || codec.parameter_sets()));
         }
         let weight = weigh(&entry.codec, known, &sample.bytes, &ranges);
-        evidence.entry(sample.track).or_default().join(weight);
+        evidence.or_insert_with(sample.track, Evidence::default).join(weight);
     }
     for (track, evidence) in evidence {
         if evidence.total() > Evidence::ENOUGH {
