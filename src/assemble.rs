@@ -315,19 +315,37 @@ fn protection_kid(manifest: &Client, chosen: &[Chosen<'_>]) -> Result<Option<Kid
     if !chosen.iter().any(|group| group.fragments.iter().any(has_ivs)) {
         return Ok(None);
     }
-    let mut kids = manifest.protection.iter().filter_map(|(_, text)| {
+    let mut headers = manifest.protection.iter().filter_map(|(_, text)| {
         let object = from_base64(text)?;
         let mut ignored = Vec::new();
         let records = playready::read_object(&object, &mut ignored);
         let header = records.iter().find(|record| record.kind == playready::RECORD_HEADER)?;
-        playready::read_header(header.value, &mut ignored).kids.first().copied()
+        Some(playready::read_header(header.value, &mut ignored)).filter(|h| !h.kids.is_empty())
     });
-    kids.next().map(Some).ok_or_else(|| {
+    let header = headers.next().ok_or_else(|| {
         Error::unsupported(
             "no_protection_header",
             "The fragments are protected, but the manifest has no PlayReady header with a KID.",
         )
-    })
+    })?;
+    if header.keys.iter().any(|key| key.algid.as_deref().is_some_and(|id| id.trim() == "AESCBC")) {
+        return Err(Error::unsupported(
+            "scheme",
+            "The manifest's PlayReady header says AESCBC; how its samples are encrypted stands in \
+             a header of the file, which is lost. Only AES-CTR is assembled.",
+        ));
+    }
+    match header.kids[..] {
+        [kid] => Ok(Some(kid)),
+        _ => Err(Error::unsupported(
+            "several_kids",
+            format!(
+                "The manifest's PlayReady header names {} KIDs, and nothing says which fragments \
+                 use which.",
+                header.kids.len()
+            ),
+        )),
+    }
 }
 
 fn moov(manifest: &Client, chosen: &[Chosen<'_>], kid: Option<Kid>) -> Result<Node> {

@@ -6,8 +6,8 @@
 mod common;
 
 use common::{
-    CLEAR, KEY, KID, cli, fixture, fixture_path, framemd5, inspect, options, protect, reader,
-    realise, samples, scratch, shared, text,
+    CLEAR, KEY, KID, cli, decrypted, fixture, fixture_path, framemd5, inspect, options, protect,
+    reader, realise, samples, scratch, shared, text,
 };
 use ismvault::boxes::Mp4Box as _;
 use ismvault::boxes::fragment::Saio;
@@ -972,4 +972,101 @@ fn a_batch_of_titles() {
     let same = twice.to_string().replace("e.mp4", "d.mp4");
     fs::write(&list, same).unwrap();
     assert!(refused(&["batch", as_str(&list)]).contains("Two jobs write"));
+}
+
+#[test]
+fn what_was_asked_for_is_done_and_nothing_is_overwritten() {
+    let folder = scratch();
+    let at = |name: &str| folder.path().join(name);
+    let [high, eng, out] = ["set_high.ismv", "set_eng.isma", "out.mp4"].map(|name| match name {
+        "out.mp4" => at(name),
+        _ => fixture_path(name),
+    });
+    let (high, eng, out) = (as_str(&high), as_str(&eng), as_str(&out));
+    // Any option of protection protects what is muxed.
+    let receipt = at("receipt.json");
+    let ways: [&[&str]; 7] = [
+        &["--clear-lead", "1"],
+        &["--iv-size", "16"],
+        &["--widevine"],
+        &["--tracks", "1"],
+        &["--lui-url", "https://example.org/"],
+        &["--header-version", "4.1"],
+        &["--receipt", as_str(&receipt)],
+    ];
+    for way in ways {
+        run(&[&["mux", high, eng, "-o", out, "--force"], way].concat());
+        let made = inspect(&fs::read(out).unwrap());
+        assert!(made.tracks[0].protection().is_some(), "{way:?}");
+    }
+    // A receipt is not written over anything else.
+    let clear = at("clear.ismv");
+    fs::copy(fixture_path("slices.ismv"), &clear).unwrap();
+    let before = fs::read(&clear).unwrap();
+    let protect = ["protect", as_str(&clear), "-o", out, "--force", "--receipt"];
+    for taken in [out, as_str(&clear), as_str(&at("./clear.ismv"))] {
+        let sentence = refused(&[&protect[..], &[taken]].concat());
+        assert!(sentence.contains("The receipt would overwrite"), "{sentence}");
+    }
+    assert_eq!(fs::read(&clear).unwrap(), before);
+    // Contradictions are told.
+    let protect = ["protect", as_str(&clear), "-o", out, "--force"];
+    for (way, words) in [
+        (&["--profile", "cbcs", "--scheme", "cenc"][..], "The profile cbcs is AES-CBC"),
+        (&["--profile", "cbcs", "--iv-size", "16"], "one IV of 16 bytes for each track"),
+        (&["--iv-size", "12"], "8 or 16 bytes"),
+        (&["--clear-lead", "1000"], "All fragments would stay clear"),
+    ] {
+        let sentence = refused(&[&protect[..], way].concat());
+        assert!(sentence.contains(words), "{way:?}: {sentence}");
+    }
+    // Two keys that fit a track alike.
+    let keys = at("keys.csv");
+    let other = "0123456789abcdef0123456789abcdef";
+    let lines = format!("{KID},{KEY},all\naaaaaaaa-8f33-436c-a5dd-60ffe6671e70,{other},all\n");
+    fs::write(&keys, lines).unwrap();
+    let sentence = refused(&[&protect[..], &["--keys", as_str(&keys)]].concat());
+    assert!(sentence.contains("has two keys") && !sentence.contains(other), "{sentence}");
+    // Files of one name would share what is made of them.
+    fs::create_dir(at("b")).unwrap();
+    for name in ["a.ismv", "b/a.ismv"] {
+        fs::copy(fixture_path("set_low.ismv"), at(name)).unwrap();
+    }
+    let site = at("site");
+    let manifest =
+        ["manifest", as_str(&at("a.ismv")), as_str(&at("b/a.ismv")), "--format"].map(str::to_owned);
+    let manifest: Vec<&str> = manifest.iter().map(String::as_str).collect();
+    let sentence = refused(&[&manifest[..], &["dash", "--out", as_str(&site)]].concat());
+    assert!(sentence.contains("have one name"), "{sentence}");
+    assert!(!site.exists(), "nothing is left behind");
+}
+
+#[test]
+fn random_keys_of_a_batch_outlive_the_next_one() {
+    let folder = scratch();
+    let at = |name: &str| folder.path().join(name);
+    fs::copy(fixture_path("slices.ismv"), at("in.ismv")).unwrap();
+    let (list, keys) = (at("jobs.json"), at("keys.json"));
+    fs::write(&list, r#"{"jobs": [{"input": "in.ismv", "output": "out.mp4"}]}"#).unwrap();
+    let args = ["batch", as_str(&list), "--force", "--keys-out", as_str(&keys)];
+    run(&args);
+    let first = fs::read_to_string(&keys).unwrap();
+    run(&args);
+    let both: serde_json::Value =
+        serde_json::from_str(&fs::read_to_string(&keys).unwrap()).unwrap();
+    let first: serde_json::Value = serde_json::from_str(&first).unwrap();
+    assert_eq!(both.as_array().unwrap().len(), 2);
+    assert_eq!(both[0], first[0]);
+    let back = decrypted(&fs::read(at("out.mp4")).unwrap(), both[1]["key"].as_str().unwrap());
+    assert_eq!(samples(&back, 1), samples(&fixture("slices.ismv"), 1));
+    // Not a list of keys: left alone.
+    fs::write(&keys, "shopping").unwrap();
+    assert!(refused(&args).contains("is not a list of keys"));
+    assert_eq!(fs::read_to_string(&keys).unwrap(), "shopping");
+    // One output, however it is spelled.
+    let twice = r#"{"jobs": [{"input": "in.ismv", "output": "o.mp4"},
+                             {"input": "in.ismv", "output": "./o.mp4"}]}"#;
+    fs::write(&list, twice).unwrap();
+    fs::remove_file(&keys).unwrap();
+    assert!(refused(&args).contains("Two jobs write"));
 }
