@@ -10,7 +10,7 @@
 //!   order into a sink that only ever grows at its end.
 //!
 //! The hosts are a Web Worker (`www/worker.js`, through `src/wasm.rs`) and the
-//! command line (`src/bin/ismvault.rs`).
+//! command line (`src/bin/ismvault/`).
 
 pub mod assemble;
 pub mod boxes;

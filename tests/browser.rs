@@ -9,7 +9,7 @@ mod page;
 use common::{CLEAR, KEY, KID, fixture, fixture_path, framemd5, inspect, samples};
 use fantoccini::actions::{InputSource as _, KeyAction, KeyActions};
 use fantoccini::key::Key;
-use page::{ConsoleLog, Page, in_browser};
+use page::{Chromium, ConsoleLog, Page, in_browser};
 use serde_json::{Value, json};
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -237,6 +237,40 @@ fn cancelling_leaves_nothing_in_storage() {
         page.find("#protect .wide").await.click().await.unwrap();
         page.find("#protect form").await;
         assert_eq!(page.stored().await, json!([]));
+    });
+}
+
+#[test]
+fn a_full_disk_is_told_and_nothing_is_left() {
+    in_browser(|page| async move {
+        let site = std::env::var("ISMVAULT_SITE").unwrap();
+        let large = page.folder.path().join("large.ismv");
+        common::write_large(&large, 400_000_000);
+        let quota = |bytes: u64| {
+            let params = json!({ "origin": site, "quotaSize": bytes });
+            page.client.issue_cmd(Chromium("Storage.overrideQuotaForOrigin", params))
+        };
+        // Once in storage, once into a file of the user's; the dialog alone is replaced.
+        for picked in [false, true] {
+            quota(4_000_000_000).await.unwrap();
+            page.client.refresh().await.unwrap();
+            page.find("html[data-ready]").await;
+            page.script(if picked {
+                "window.showSaveFilePicker = async ({ suggestedName }) =>
+                   (await navigator.storage.getDirectory()).getFileHandle(suggestedName, { create: true });"
+            } else {
+                "delete window.showSaveFilePicker"
+            })
+            .await;
+            page.choose(&large).await;
+            page.wait_for_text("#verdict", "Ready to protect.").await;
+            page.protect().await;
+            page.wait_for_text("#protect", "MB/s").await;
+            quota(20_000_000).await.unwrap();
+            page.wait_for_text("#protect", "There is no room left for the output.").await;
+            assert_eq!(page.stored().await, json!([]), "picked: {picked}");
+            page.find("#protect button").await; // Try again
+        }
     });
 }
 

@@ -486,10 +486,10 @@ async function realise(mux, file, signal, update = () => {}) {
   return { blob: stitched(file, mux.pieces()), notes };
 }
 
-/** A sink for a few seconds of media. */
+/** A sink for a few seconds of media. The bytes are used again, so a blob takes them. */
 function memory() {
   const parts = [];
-  return { write: (bytes) => void parts.push(bytes), blob: () => new Blob(parts, { type: 'video/mp4' }) };
+  return { write: (bytes) => void parts.push(new Blob([bytes])), blob: () => new Blob(parts, { type: 'video/mp4' }) };
 }
 
 /** Realises a recipe into the destination that was chosen. */
