@@ -17,9 +17,9 @@
 //!   looks for them there: after `n` rounds, the byte of row `r` and column `c`
 //!   lies in column `c + n·r`. (Adomnicai and Peyrin, Fixslicing AES-like
 //!   Ciphers, CHES 2021.)
-//! * SubBytes is a circuit of 113 gates, see [`sbox`].
+//! * SubBytes is a circuit of 113 gates, see `sbox.rs`.
 //! * A run of 128 counters differs in seven bits alone, so most of its first two
-//!   rounds is done once for all, see [`run`]. (Bernstein and Schwabe, New AES
+//!   rounds is done once for all, see `run.rs`. (Bernstein and Schwabe, New AES
 //!   Software Speed Records, INDOCRYPT 2008.)
 //!
 //! Nothing here branches on, or looks up by, a key or what it encrypts.

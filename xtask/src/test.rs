@@ -16,6 +16,9 @@ pub(crate) fn test() -> Result<()> {
     let wasm = ["clippy", "--quiet", "--lib", "--no-default-features"];
     let wasm = [&wasm[..], &["--target", "wasm32-unknown-unknown"], &deny].concat();
     run(&mut cargo(&wasm))?;
+    let vectors = ["clippy", "--quiet", "-p", "ismvault-cipher", "--target-dir", "target/simd"];
+    let vectors = [&vectors[..], &["--target", "wasm32-unknown-unknown"], &deny].concat();
+    run(cargo(&vectors).env("RUSTFLAGS", "-C target-feature=+simd128"))?;
     run(cargo(&["doc", "--quiet", "--no-deps", "--workspace"]).env("RUSTDOCFLAGS", "-D warnings"))?;
     package::build()?;
     let (_server, site) = serve::in_background()?;
