@@ -116,16 +116,19 @@ pub(crate) fn traf(
         children.retain(|node| !is_of_protection(node));
     }
     let protected: Vec<_> = samples.iter().flatten().collect();
-    if protected.is_empty() {
-        if profile.iso {
-            add_clear_group(traf, samples.len() as u32);
-        }
-        return Ok(());
-    }
     let cannot = |what: &str| {
         let sentence = format!("{what} Boxes alone cannot say that; decrypt and protect it again.");
-        Err(Error::unsupported("other_defaults", sentence).at(traf.at).within("moof/traf"))
+        Err(Error::unsupported("other_defaults", sentence).at(fragment.moof_at).within("moof/traf"))
     };
+    if protected.is_empty() && profile.iso {
+        add_clear_group(traf, samples.len() as u32);
+        return Ok(());
+    }
+    if protected.is_empty() {
+        return cannot(
+            "This fragment is clear, and the sample entry it names is protected; PIFF has no word for that which players read.",
+        );
+    }
     if protected.len() < samples.len() {
         return cannot("Some samples of this fragment are clear and some are not.");
     }

@@ -4,6 +4,8 @@
 const FOLDER = 'ismvault-outputs';
 /** What is kept in memory at most, where there is nothing else. */
 const MEMORY_LIMIT = 1 << 30;
+/** Failures that have sentences in errors.js; browsers have others for a full disk. */
+const TOLD = ['QuotaExceededError', 'NotAllowedError', 'NoModificationAllowedError'];
 /** Small writes are gathered: each one costs a call into the browser. */
 const GATHER = 4 << 20;
 
@@ -111,9 +113,17 @@ export async function open(choice, size) {
   }
   const gathered = new Uint8Array(GATHER);
   let length = 0;
+  const send = async (bytes) => {
+    try {
+      await sink.write(bytes);
+    } catch (error) {
+      if (TOLD.includes(error.name)) throw error;
+      throw new Error(`The output could not be written to its end (${error.message}). Is the disk full, or its place gone? Free some space or choose another place, and try again; nothing was kept.`);
+    }
+  };
   const flush = async () => {
     if (!length) return;
-    await sink.write(gathered.subarray(0, length));
+    await send(gathered.subarray(0, length));
     length = 0;
   };
   return {
@@ -121,7 +131,7 @@ export async function open(choice, size) {
     async write(bytes) {
       if (length + bytes.length > GATHER) await flush();
       if (bytes.length > GATHER) {
-        await sink.write(bytes);
+        await send(bytes);
       } else {
         gathered.set(bytes, length);
         length += bytes.length;
