@@ -113,9 +113,9 @@ export async function open(choice, size) {
   }
   const gathered = new Uint8Array(GATHER);
   let length = 0;
-  const send = async (bytes) => {
+  const told = async (work) => {
     try {
-      await sink.write(bytes);
+      return await work();
     } catch (error) {
       if (TOLD.includes(error.name)) throw error;
       throw new Error(`The output could not be written to its end (${error.message}). Is the disk full, or its place gone? Free some space or choose another place, and try again; nothing was kept.`);
@@ -123,7 +123,7 @@ export async function open(choice, size) {
   };
   const flush = async () => {
     if (!length) return;
-    await send(gathered.subarray(0, length));
+    await told(() => sink.write(gathered.subarray(0, length)));
     length = 0;
   };
   return {
@@ -131,7 +131,7 @@ export async function open(choice, size) {
     async write(bytes) {
       if (length + bytes.length > GATHER) await flush();
       if (bytes.length > GATHER) {
-        await send(bytes);
+        await told(() => sink.write(bytes));
       } else {
         gathered.set(bytes, length);
         length += bytes.length;
@@ -139,7 +139,7 @@ export async function open(choice, size) {
     },
     async close() {
       await flush();
-      return sink.close();
+      return told(() => sink.close());
     },
     abort: () => sink.abort(),
   };
