@@ -171,6 +171,13 @@ impl Watch {
     }
 }
 
+/// Waits until what was written before is on the disk, so that who comes later
+/// does not wait for it.
+fn settle() {
+    let _ = Command::new("sync").status();
+    thread::sleep(Duration::from_millis(200));
+}
+
 struct Bench {
     page: Page,
     folder: PathBuf,
@@ -244,24 +251,33 @@ impl Bench {
         let (mut own_peak, mut shaka_peak) = (0.0_f64, 0.0_f64);
         self.run("protect", json!(["stored"])).await; // the first run compiles
         for _ in 0..ROUNDS {
+            settle();
             let (seconds, peak) = timed(&mut ismvault(&input, &out));
             own_peak = own_peak.max(peak);
             add("native", seconds);
+            settle();
             let start = Instant::now();
             fs::copy(&input, &out).unwrap();
             add("cp", start.elapsed().as_secs_f64());
             if let Some(shaka) = &shaka {
+                settle();
                 let (seconds, peak) = timed(&mut packager(shaka, &input, &self.folder));
                 shaka_peak = shaka_peak.max(peak);
                 add("shaka", seconds);
             }
             if let Some(ffmpeg) = &ffmpeg {
+                settle();
                 add("ffmpeg", timed(&mut cenc(ffmpeg, &input, &out)).0);
             }
-            add("page", self.seconds("protect", json!(["stored"])).await);
-            add("page copy", self.seconds("copy", json!(["stored"])).await);
-            add("page picked", self.seconds("protect", json!(["picked"])).await);
-            add("page one", self.seconds("protect", json!(["stored", 1])).await);
+            for (name, what, args) in [
+                ("page", "protect", json!(["stored"])),
+                ("page copy", "copy", json!(["stored"])),
+                ("page picked", "protect", json!(["picked"])),
+                ("page one", "protect", json!(["stored", 1])),
+            ] {
+                settle();
+                add(name, self.seconds(what, args).await);
+            }
         }
         // Watching takes time, so it has a run of its own.
         let idle = chromium_bytes();

@@ -130,7 +130,7 @@ export async function open(choice, size) {
     /** The bytes may be used for something else afterwards. */
     async write(bytes) {
       if (length + bytes.length > GATHER) await flush();
-      if (bytes.length > GATHER) {
+      if (bytes.length >= GATHER) {
         await told(() => sink.write(bytes));
       } else {
         gathered.set(bytes, length);

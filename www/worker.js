@@ -63,7 +63,7 @@ async function receive({ id, type, ...data }) {
 /** A slice costs the browser as long as reading so many bytes. */
 const GAP = 128 << 10;
 /** Slices of one blob; blobs are read at the same time. */
-const SLICES = 64;
+const SLICES = 16;
 
 /** Reads spans `[at, length, …]` in one go, and what is between them where they are near. */
 async function readSpans(file, spans) {
@@ -543,15 +543,31 @@ async function realiseUnits(recipe, file, sink, report, signal, workers = howMan
   }
 }
 
+/** Bytes written at a time. */
+const AT_ONCE = 4 << 20;
+const { port1: here, port2: there } = new MessageChannel();
+
+/** Lets messages in. */
+function turn() {
+  return new Promise((resolve) => {
+    here.onmessage = resolve;
+    there.postMessage(null);
+  });
+}
+
 /** Writes piece after piece; units as they come from the pool. */
 async function write(recipe, pieces, results, file, sink, report, signal) {
   const ahead = new Ahead(file);
   const lengths = [];
   let written = 0;
   const put = async (bytes) => {
+    // A slow disk holds up this thread, so that it would not hear of a cancel.
+    for (let from = 0; from < bytes.length; from += AT_ONCE) {
+      await sink.write(bytes.subarray(from, from + AT_ONCE));
+      await turn();
+      signal.throwIfAborted();
+    }
     written += bytes.length;
-    await sink.write(bytes);
-    signal.throwIfAborted();
   };
   let made = null;
   let [next, at] = [0, 0];
