@@ -109,7 +109,7 @@ pub fn assemble(manifest: &Client, movie: &Movie, files: &[FragmentFile<'_>]) ->
             let duration = listed.map(|(_, duration)| duration);
             let time = time.or(listed.map(|(time, _)| time)).and_then(|t| i64::try_from(t).ok());
             of.push((inputs.len(), time, duration));
-            spans.push(fragment.moof);
+            spans.push(fragment.head);
         }
         inputs.push(File {
             name: String::new(),

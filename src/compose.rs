@@ -5,14 +5,14 @@
 
 use crate::Span;
 use crate::boxes::Mp4Box as _;
-use crate::boxes::fragment::{Mfhd, Saio, Tfdt, Tfhd, Trun};
+use crate::boxes::fragment::{Mfhd, Tfdt, Tfhd};
 use crate::boxes::index::{Mfro, Sidx, SidxReference, Tfra, TfraEntry};
 use crate::boxes::movie::{Ftyp, Mehd, Mvhd};
-use crate::boxes::protection::{PIFF_SENC, SENC, Senc};
 use crate::boxes::tree::Node;
 use crate::error::{Error, Result};
 use crate::ids::BoxType;
 use crate::model::{Fragment, FragmentRun, Movie, Track, TrackKind};
+use crate::offsets::{Targets, settle};
 use crate::recipe::Stitched;
 use crate::times::{COMMON_SCALE, decode_times, to_scale};
 
@@ -67,7 +67,7 @@ impl Layout {
     pub(crate) fn stitch(mut self) -> Result<Stitched> {
         let fragments = self.parts.iter().map(|part| {
             let span = Span { at: part.at, len: 0 };
-            Fragment { moof: span, span, runs: vec![part.run] }
+            Fragment { moof: span, head: span, span, runs: vec![part.run] }
         });
         let movie = Movie {
             fragments: fragments.collect(),
@@ -182,17 +182,9 @@ pub(crate) fn mdat_header(bytes: u64) -> Vec<u8> {
 /// The `moof` of a part, all offsets settled.
 fn moof(part: &Part, number: u32, tfdt: Option<u64>) -> Result<Node> {
     let mut traf = part.traf.clone();
-    let mut tfhd: Tfhd = traf.get()?;
-    tfhd.base_data_offset = None;
-    tfhd.flags |= Tfhd::DEFAULT_BASE_IS_MOOF;
-    tfhd.track_id = part.run.track_id;
-    let truns = traf.children_mut().into_iter().flatten();
-    for node in truns.filter(|node| node.kind == Trun::KIND) {
-        *node = Trun { data_offset: Some(0), ..Trun::parse(node)? }.to_node();
-    }
-    let children = traf.children_mut().into_iter().flatten();
-    for node in children.filter(|node| node.kind == Tfhd::KIND) {
-        *node = tfhd.to_node();
+    let nodes = traf.children_mut().into_iter().flatten();
+    for node in nodes.filter(|node| node.kind == Tfhd::KIND) {
+        *node = Tfhd { track_id: part.run.track_id, ..Tfhd::parse(node)? }.to_node();
     }
     if let (Some(time), None) = (tfdt, traf.find(Tfdt::KIND)) {
         insert_after(&mut traf, Tfhd::KIND, Tfdt::new(time).to_node());
@@ -202,53 +194,16 @@ fn moof(part: &Part, number: u32, tfdt: Option<u64>) -> Result<Node> {
     children.extend(part.beside.iter().cloned());
     children.push(traf);
     let mut moof = Node::parent(b"moof", children);
-    let header = mdat_header(part.media.iter().map(|span| span.len).sum()).len();
-    let mut offset = moof.size() + header as u64;
-    let trafs = moof.children_mut().into_iter().flatten();
-    let nodes = trafs.filter_map(Node::children_mut).flatten();
-    for (node, bytes) in nodes.filter(|node| node.kind == Trun::KIND).zip(&part.runs) {
-        let data_offset = i32::try_from(offset).map_err(|_| {
-            Error::limit("fragment_too_large", "This fragment's data is more than 2 GiB long.")
-                .at(part.at)
-        })?;
-        *node = Trun { data_offset: Some(data_offset), ..Trun::parse(node)? }.to_node();
-        offset += bytes;
+    // The runs lie one behind the other in the mdat.
+    let mut behind = mdat_header(part.media.iter().map(|span| span.len).sum()).len() as u64;
+    let mut runs = Vec::new();
+    for bytes in &part.runs {
+        runs.push(behind);
+        behind += bytes;
     }
-    point_saio(&mut moof, |_| true)?;
+    let targets = Targets { runs, infos: Vec::new() };
+    settle(&mut moof, &[targets], true).map_err(|e| e.at(part.at).within("moof"))?;
     Ok(moof)
-}
-
-/// Points every `saio` that `which` takes at the first IV of the `senc` beside
-/// it, in either envelope, counted from the `moof`.
-pub(crate) fn point_saio(moof: &mut Node, which: impl Fn(&Node) -> bool) -> Result<()> {
-    let mut offsets = Vec::new();
-    let mut at = moof.header_len();
-    for child in moof.children() {
-        let mut inner = at + child.header_len();
-        let mut found = (None, None);
-        for node in child.children() {
-            let first_iv = inner + node.header_len() + Senc::FIRST_IV;
-            match node.kind {
-                SENC => found.0 = Some(first_iv),
-                PIFF_SENC => found.1 = Some(first_iv),
-                _ => {}
-            }
-            inner += node.size();
-        }
-        offsets.push(found.0.or(found.1));
-        at += child.size();
-    }
-    for (child, offset) in moof.children_mut().into_iter().flatten().zip(offsets) {
-        let Some(offset) = offset else { continue };
-        let offset = u32::try_from(offset)
-            .map_err(|_| Error::limit("moof_too_large", "This moof would pass 4 GiB."))?;
-        for node in child.children_mut().into_iter().flatten() {
-            if node.kind == Saio::KIND && which(node) {
-                *node = Saio::new(offset).to_node();
-            }
-        }
-    }
-    Ok(())
 }
 
 /// The `mfra`: for each track, every fragment that begins with a sync sample.

@@ -203,9 +203,9 @@ pub struct TrackSamples {
     pub problem: Option<Error>,
 }
 
-/// The samples of a fragment, from the bytes of its `moof`.
+/// The samples of a fragment, from the bytes of its [`head`](crate::model::Fragment::head).
 pub fn samples(movie: &Movie, bytes: &[u8], at: u64) -> Result<Vec<TrackSamples>> {
-    let moof = Node::read(bytes, at, &mut Vec::new())?;
+    let moof = Node::read_first(bytes, at, &mut Vec::new())?;
     let trafs = read_fragment(&moof, |id| movie.trex(id))?;
     let nodes = moof.all(BoxType::code(b"traf"));
     Ok(nodes

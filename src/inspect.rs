@@ -350,6 +350,12 @@ impl Inspector {
                 return true;
             }
         };
+        let bytes = if header.kind == BoxType::code(b"moof") {
+            let Some(bytes) = self.need(self.head_of(&node)) else { return false };
+            bytes
+        } else {
+            bytes
+        };
         for problem in problems {
             self.broken(problem);
         }
@@ -364,6 +370,15 @@ impl Inspector {
             _ => self.movie.mfra = Some(node),
         }
         true
+    }
+
+    /// What must be read of a fragment to know its samples: its `moof`, and IVs
+    /// that stand behind it.
+    fn head_of(&self, moof: &Node) -> Span {
+        let span = Span { at: moof.at, len: moof.size() };
+        let trafs = read_fragment(moof, |id| self.movie.trex(id)).unwrap_or_default();
+        let head = Fragment::new(moof, &trafs).head;
+        if head.end() > self.movie.size { span } else { head }
     }
 
     fn fragment(&mut self, moof: &Node, bytes: &[u8]) {
@@ -482,12 +497,18 @@ impl Inspector {
             self.source.ask(spans);
             return;
         }
-        self.passed.pop_front();
         let Some(bytes) = self.need(span) else { return };
         let mut problems = Vec::new();
         match Node::read(&bytes, at, &mut problems) {
-            Ok(node) => self.fragment(&node, &bytes),
-            Err(e) => problems.push(e),
+            Ok(node) => {
+                let Some(bytes) = self.need(self.head_of(&node)) else { return };
+                self.passed.pop_front();
+                self.fragment(&node, &bytes);
+            }
+            Err(e) => {
+                self.passed.pop_front();
+                problems.push(e);
+            }
         }
         for problem in problems {
             self.broken(problem);
@@ -541,7 +562,7 @@ impl Inspector {
                     .filter_map(|(_, run)| {
                         let moof =
                             self.movie.fragments.iter().find(|f| f.moof.at == run.moof_at)?;
-                        Some((moof.moof, Pick::Counter(run.track, reuse.counter)))
+                        Some((moof.head, Pick::Counter(run.track, reuse.counter)))
                     })
                     .collect();
                 let probe = Probe::new(&self.movie, wanted, limits::FRAGMENT);

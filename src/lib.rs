@@ -34,6 +34,7 @@ pub mod lint;
 pub mod manifest;
 pub mod model;
 pub mod mux;
+mod offsets;
 mod profile;
 pub mod protect;
 pub mod publish;

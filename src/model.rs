@@ -239,6 +239,8 @@ pub struct Track {
     pub entries: Vec<SampleEntry>,
     /// Protection of groups of samples, described in `moov`.
     pub seig: Vec<Seig>,
+    /// Which of these holds for samples in no group, from 1; 0 for none.
+    pub seig_default: u32,
     /// Fragment defaults.
     pub trex: Option<Trex>,
     /// Samples that `moov` itself lists; none in a file that is all fragments.

@@ -152,7 +152,7 @@ impl Mux {
             for fragment in whole_fragments(input) {
                 if fragment.runs.iter().any(|run| ids.contains(&run.track_id) && run.samples > 0) {
                     of.push((index, None, None));
-                    spans.push(Span { at: input.at + fragment.moof.at, ..fragment.moof });
+                    spans.push(Span { at: input.at + fragment.head.at, ..fragment.head });
                 }
             }
         }
@@ -262,7 +262,7 @@ fn take(
     parts: &mut Vec<Part>,
 ) -> Result<()> {
     let mut problems = Vec::new();
-    let mut moof = Node::read(bytes, at, &mut problems)?;
+    let mut moof = Node::read_first(bytes, at, &mut problems)?;
     if let Some(problem) = problems.into_iter().next() {
         return Err(problem);
     }
@@ -286,11 +286,12 @@ fn take(
             None => keep_infos(&mut traf, track, fragment, at_hand)?,
         }
         if let Some(children) = traf.children_mut() {
+            let listed = children.iter().any(|node| [SENC, PIFF_SENC].contains(&node.kind));
             // Information about samples that is not copied with them, and what
             // only a live stream has.
             children.retain(|node| {
                 let aux = [Saiz::KIND, Saio::KIND].contains(&node.kind);
-                (!aux || is_protection_aux(node)) && node.kind != Tfrf::KIND
+                (!aux || listed && is_protection_aux(node)) && node.kind != Tfrf::KIND
             });
         }
         let (runs, media) = media(fragment, file)?;

@@ -2,7 +2,7 @@
 //! file are kept, which are worked on, and every offset that moves with them.
 
 use crate::Span;
-use crate::boxes::fragment::{Saio, Tfhd, Trun};
+use crate::boxes::fragment::Saio;
 use crate::boxes::index::{Mfro, Sidx, Tfra};
 use crate::boxes::movie::{Ftyp, Trex};
 use crate::boxes::tree::{Content, Node};
@@ -11,6 +11,7 @@ use crate::bytes::limits;
 use crate::error::{Error, Result};
 use crate::ids::BoxType;
 use crate::model::{Movie, Sample, TrackFragment, read_fragment};
+use crate::offsets::{Place, Targets, settle};
 use crate::recipe::Piece;
 use std::ops::Range;
 
@@ -367,57 +368,47 @@ impl Unit {
     /// Ends the editing: all offsets into the unit's other bytes are those of
     /// the edited `moof`, and count from it from now on.
     pub(crate) fn close(&mut self, base_is_moof: bool) -> Result<()> {
-        let base_is_moof = base_is_moof || self.fragments.len() > 1;
-        // First what changes sizes, then, with the size known, the offsets.
-        self.each_trun(|trun, _| {
-            trun.data_offset = Some(0); // there from now on, whatever it will be
-            Ok(())
-        })?;
-        for (traf, _) in self.trafs() {
-            let mut tfhd: Tfhd = traf.get()?;
-            tfhd.base_data_offset = None;
-            if base_is_moof {
-                tfhd.flags |= Tfhd::DEFAULT_BASE_IS_MOOF;
-            }
-            replace(traf, &tfhd.to_node());
-        }
+        let trafs = self.moof.all(BoxType::code(b"traf")).zip(&self.fragments);
+        let targets = trafs.map(|(traf, old)| self.targets(traf, old)).collect::<Result<Vec<_>>>();
+        let at = self.at;
+        settle(&mut self.moof, &targets?, base_is_moof).map_err(|e| e.at(at).within("moof"))?;
         self.new_len = self.moof.size();
-        let (at, old_len, new_len) = (self.at, self.old_len, self.new_len);
-        let moved = |old: u64| {
-            let offset = old.checked_sub(at + old_len).and_then(|n| n.checked_add(new_len));
-            offset.ok_or_else(|| {
-                Error::unsupported(
-                    "data_before_moof",
-                    "This fragment's data stands before its moof, which no Smooth tool writes.",
-                )
-                .at(old)
-            })
-        };
-        self.each_trun(|trun, (start, bytes)| {
-            // A run without bytes points at nothing.
-            let offset = if bytes == 0 { new_len + 8 } else { moved(start)? };
-            trun.data_offset = Some(i32::try_from(offset).map_err(|_| {
-                Error::limit("fragment_too_large", "This fragment's data is more than 2 GiB long.")
-                    .at(start)
+        Ok(())
+    }
+
+    /// What the offsets of a `traf` point at.
+    fn targets(&self, traf: &Node, old: &TrackFragment) -> Result<Targets> {
+        let end = self.at + self.old_len;
+        let mut samples = old.samples.iter();
+        let mut runs = Vec::new();
+        for (start, count) in &old.runs {
+            let bytes: u64 = samples.by_ref().take(*count).map(|s| u64::from(s.size)).sum();
+            // A run without bytes points at nothing; behind the header of the mdat.
+            let behind = if bytes == 0 { Some(8) } else { start.checked_sub(end) };
+            runs.push(behind.ok_or_else(|| {
+                let sentence =
+                    "This fragment's data stands before its moof, which no Smooth tool writes.";
+                Error::unsupported("data_before_moof", sentence).at(*start)
             })?);
-            Ok(())
-        })?;
-        // Auxiliary information of somebody else, kept in the mdat.
-        for (traf, old) in self.trafs() {
-            let base = old.tfhd.base_data_offset.unwrap_or(at);
-            for node in traf.children_mut().into_iter().flatten() {
-                if node.kind == Saio::KIND && node.at != 0 {
-                    let mut saio = Saio::parse(node)?;
-                    for offset in &mut saio.offsets {
-                        if let Ok(new) = moved(base.saturating_add(*offset)) {
-                            *offset = new;
-                        }
-                    }
-                    *node = saio.to_node();
+        }
+        let base = old.tfhd.base_data_offset.unwrap_or(self.at);
+        let place = |offset: &u64| {
+            let at = base.saturating_add(*offset);
+            let inside = |node: &&Node| node.at != 0 && at >= node.at && at < node.at + node.size();
+            match at.checked_sub(end) {
+                Some(behind) => Some(Place::Behind(behind)),
+                None => {
+                    let node = traf.children().iter().find(inside)?;
+                    Some(Place::Inside { of: node.at, offset: at - node.at })
                 }
             }
+        };
+        let mut infos = Vec::new();
+        for node in traf.all(Saio::KIND).filter(|node| node.at != 0) {
+            let places: Option<Vec<Place>> = Saio::parse(node)?.offsets.iter().map(place).collect();
+            infos.extend(places.map(|places| (node.at, places)));
         }
-        Ok(())
+        Ok(Targets { runs, infos })
     }
 
     /// Bytes of it, edited, which were these.
@@ -440,24 +431,6 @@ impl Unit {
         }
         let moved = |at: usize| at - self.old_len as usize + self.new_len as usize;
         Ok(moved(old.start)..moved(old.end))
-    }
-
-    fn each_trun(
-        &mut self,
-        mut edit: impl FnMut(&mut Trun, (u64, u64)) -> Result<()>,
-    ) -> Result<()> {
-        for (traf, old) in self.trafs() {
-            let nodes = traf.children_mut().into_iter().flatten();
-            let truns = nodes.filter(|node| node.kind == Trun::KIND);
-            let mut samples = old.samples.iter();
-            for (node, (start, count)) in truns.zip(&old.runs) {
-                let bytes = samples.by_ref().take(*count).map(|s| u64::from(s.size)).sum();
-                let mut trun = Trun::parse(node)?;
-                edit(&mut trun, (*start, bytes))?;
-                *node = trun.to_node();
-            }
-        }
-        Ok(())
     }
 }
 

@@ -16,7 +16,7 @@ const LAYERS: &[&[&str]] = &[
     &["drm", "codec"],
     &["model", "manifest"],
     &["decode"],
-    &["inspect", "recipe", "explore", "profile", "times"],
+    &["inspect", "recipe", "explore", "profile", "times", "offsets"],
     &["envelopes", "entries"],
     &["rewrite", "compose", "doctor", "set"],
     &["rebox", "fragmenter"],

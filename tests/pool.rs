@@ -141,3 +141,38 @@ fn a_worker_that_dies_is_replaced() {
         assert!(hopeless.contains("stopped 3 times at byte "), "{hopeless}");
     });
 }
+
+#[test]
+fn the_cipher_of_the_page_is_that_of_the_browser() {
+    in_browser(|page| async move {
+        laboratory(&page, 1_000_000).await;
+        // Each of `times` IVs, one after the other, over the same bytes.
+        let body = "
+            const core = await import('/pkg/ismvault.js');
+            await core.default();
+            const key = await crypto.subtle.importKey('raw', new Uint8Array(16).fill(7), 'AES-CTR', false, ['encrypt']);
+            let compared = 0;
+            for (const length of [1, 15, 16, 17, 127, 128, 129, 350, 895, 896, 897, 2047, 2048, 2049, 25000, 300001]) {
+              for (const times of [1, 3]) {
+                const bytes = crypto.getRandomValues(new Uint8Array(Math.min(length, 65536)));
+                const [ours, aes] = [new Uint8Array(length), new Uint8Array(length)];
+                ours.set(bytes);
+                let theirs = ours.slice();
+                aes.set(bytes);
+                core.encryptSamples(ours, times, false);
+                core.encryptSamples(aes, times, true);
+                for (let number = 0; number < times; number++) {
+                  const counter = new Uint8Array(16);
+                  counter[7] = number;
+                  theirs = new Uint8Array(await crypto.subtle.encrypt({ name: 'AES-CTR', counter, length: 64 }, key, theirs));
+                }
+                for (let i = 0; i < length; i++) {
+                  if (ours[i] !== theirs[i] || aes[i] !== theirs[i]) throw new Error(`${length} bytes differ at ${i}`);
+                }
+                compared++;
+              }
+            }
+            return compared;";
+        assert_eq!(run(&page, body, json!({})).await, json!(32));
+    });
+}

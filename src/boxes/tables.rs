@@ -336,6 +336,9 @@ pub struct Seig {
 pub struct Sgpd {
     /// What is grouped.
     pub grouping: FourCc,
+    /// The description of samples that no `sbgp` puts into a group, from 1; 0
+    /// for none.
+    pub default_index: u32,
     /// The descriptions of protection; empty for other groupings.
     pub seig: Vec<Seig>,
 }
@@ -346,10 +349,10 @@ impl Sgpd {
         let version = r.u8("version")?;
         r.u24("flags")?;
         let grouping = r.fourcc("grouping_type")?;
-        let default_length = if version == 1 { r.u32("default_length")? } else { 0 };
-        if version >= 2 {
-            r.u32("default_sample_description_index")?;
-        }
+        // The length came with version 1 and stays in later ones.
+        let default_length = if version >= 1 { r.u32("default_length")? } else { 0 };
+        let default_index =
+            if version >= 2 { r.u32("default_group_description_index")? } else { 0 };
         let count = r.u32("entry_count")?;
         let is_seig = &grouping.0 == b"seig";
         let least = if is_seig { 20 } else { 0 };
@@ -358,12 +361,12 @@ impl Sgpd {
         for i in 0..count.min(r.left()) {
             r.row("entry", i, |r| {
                 let length = match (version, default_length) {
-                    (1, 0) => r.u32("description_length")?,
+                    (1.., 0) => r.u32("description_length")?,
                     (_, length) => length,
                 } as usize;
                 if is_seig {
                     seig.push(read_seig(r)?);
-                } else if version == 1 {
+                } else if version >= 1 {
                     r.bytes("description", length)?;
                 } else {
                     r.rest("description");
@@ -371,7 +374,7 @@ impl Sgpd {
                 Ok(())
             })?;
         }
-        Ok(Self { grouping, seig })
+        Ok(Self { grouping, default_index, seig })
     }
 }
 

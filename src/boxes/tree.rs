@@ -61,6 +61,13 @@ impl Node {
         Ok(Self::read_body(&header, bytes, at, None, 0, &mut nodes, problems))
     }
 
+    /// Reads the box that `bytes` begin with, whatever is behind it.
+    pub fn read_first(bytes: &[u8], at: u64, problems: &mut Vec<Error>) -> Result<Self> {
+        let header = BoxHeader::read(bytes, at, bytes.len() as u64)?;
+        let own = bytes.get(..header.size as usize);
+        Self::read(own.ok_or_else(|| past_parent(&header, bytes.len()).at(at))?, at, problems)
+    }
+
     fn read_body(
         header: &BoxHeader,
         bytes: &[u8],

@@ -114,6 +114,8 @@ fn read_track(trak: &Node, trexes: &[Trex], problems: &mut Vec<Error>) -> Result
             Totals::default()
         }
     };
+    let (seig, seig_default) =
+        stbl.map(read_seig).transpose().unwrap_or_default().unwrap_or_default();
     Ok(Track {
         id: tkhd.track_id,
         kind: TrackKind::of(hdlr.handler),
@@ -121,7 +123,8 @@ fn read_track(trak: &Node, trexes: &[Trex], problems: &mut Vec<Error>) -> Result
         timescale: mdhd.timescale,
         listed: totals.samples,
         entries,
-        seig: stbl.map(read_seig).transpose().unwrap_or_default().unwrap_or_default(),
+        seig,
+        seig_default,
         trex: trexes.iter().find(|trex| trex.track_id == tkhd.track_id).copied(),
         totals,
     })

@@ -111,7 +111,7 @@ impl Probe {
                 .fragments
                 .iter()
                 .filter(|f| f.runs.iter().any(|run| run.track_id == track.id && run.samples > 0))
-                .map(|fragment| fragment.moof)
+                .map(|fragment| fragment.head)
                 .collect();
             let step = own.len().div_ceil(fragments).max(1);
             let own = own.iter().step_by(step);
@@ -159,7 +159,7 @@ impl Probe {
 
     fn choose(&mut self, moof: Span, pick: Pick) -> Result<()> {
         let Some(bytes) = self.source.get(moof) else { return Ok(()) };
-        let node = Node::read(bytes, moof.at, &mut Vec::new())?;
+        let node = Node::read_first(bytes, moof.at, &mut Vec::new())?;
         let trexes: Vec<Trex> = self.tracks.iter().filter_map(|track| track.trex).collect();
         let trafs = read_fragment(&node, |id| trexes.iter().find(|trex| trex.track_id == id))?;
         let (Pick::First(id, _) | Pick::Counter(id, _)) = pick;

@@ -1,8 +1,9 @@
 //! Fragments and their samples.
 
+use super::is_protection_aux;
 use crate::Span;
 use crate::boxes::Mp4Box as _;
-use crate::boxes::fragment::{Tfdt, Tfhd, Trun, is_sync};
+use crate::boxes::fragment::{Saio, Saiz, Tfdt, Tfhd, Trun, is_sync};
 use crate::boxes::movie::Trex;
 use crate::boxes::piff::Tfxd;
 use crate::boxes::protection::{PIFF_SENC, SENC};
@@ -17,6 +18,9 @@ use crate::ids::BoxType;
 pub struct Fragment {
     /// The `moof`.
     pub moof: Span,
+    /// The `moof`, and what stands behind it of IVs that no `senc` lists: what
+    /// must be read to know its samples.
+    pub head: Span,
     /// From the first byte of the `moof` to the last of its `mdat`.
     pub span: Span,
     /// What it has of each track, in its own order.
@@ -94,6 +98,9 @@ pub struct TrackFragment {
     pub runs: Vec<(u64, usize)>,
     /// Whether IVs are listed, in either `senc`.
     pub has_ivs: bool,
+    /// Where the information about samples ends that `saio` finds without a
+    /// `senc`; 0 where there is none.
+    pub infos_end: u64,
 }
 
 impl TrackFragment {
@@ -144,8 +151,31 @@ impl Fragment {
     /// From a `moof` and its `traf`s; its `mdat` is not known yet.
     pub fn new(moof: &Node, trafs: &[TrackFragment]) -> Self {
         let span = Span { at: moof.at, len: moof.size() };
-        Self { moof: span, span, runs: trafs.iter().map(TrackFragment::run).collect() }
+        let end = trafs.iter().map(|traf| traf.infos_end).fold(span.end(), u64::max);
+        let head = Span { at: span.at, len: end - span.at };
+        // Further away they are only read with all of the fragment.
+        let head = if head.len > limits::WHOLE_BOX { span } else { head };
+        Self { moof: span, head, span, runs: trafs.iter().map(TrackFragment::run).collect() }
     }
+}
+
+/// Where information about samples ends that only `saiz` and `saio` tell of.
+fn infos_end(traf: &Node, base: u64, runs: &[(u64, usize)]) -> u64 {
+    let of_ours = |kind| traf.all(kind).find(|node| is_protection_aux(node));
+    let saiz = of_ours(Saiz::KIND).and_then(|node| Saiz::parse(node).ok());
+    let saio = of_ours(Saio::KIND).and_then(|node| Saio::parse(node).ok());
+    let (Some(saiz), Some(saio)) = (saiz, saio) else { return 0 };
+    let len = |samples: std::ops::Range<usize>| -> u64 {
+        samples.map_while(|sample| saiz.size(sample)).map(u64::from).sum()
+    };
+    let all = runs.iter().map(|(_, count)| count).sum();
+    let mut from = 0;
+    let ends = saio.offsets.iter().zip(runs).map(|(offset, (_, count))| {
+        let samples = if saio.offsets.len() == 1 { 0..all } else { from..from + count };
+        from += count;
+        base.saturating_add(*offset).saturating_add(len(samples))
+    });
+    ends.max().unwrap_or(0)
 }
 
 /// Reads every `traf` of a `moof`, in order.
@@ -197,6 +227,7 @@ fn read_traf<'a>(
         samples: Vec::new(),
         runs: Vec::new(),
         has_ivs: traf.children().iter().any(|node| [SENC, PIFF_SENC].contains(&node.kind)),
+        infos_end: 0,
     };
     let none = Sdtp { version_flags: 0, samples: Vec::new() };
     let sdtp = traf.get_opt().ok().flatten().unwrap_or(none);
@@ -249,6 +280,10 @@ fn read_traf<'a>(
             })?;
             fragment.samples.push(sample);
         }
+    }
+    if !fragment.has_ivs {
+        let base = fragment.tfhd.base_data_offset.unwrap_or(moof_at);
+        fragment.infos_end = infos_end(traf, base, &fragment.runs);
     }
     Ok(fragment)
 }

@@ -120,7 +120,8 @@ pub fn protected_samples(
     let Some(protection) = entry.and_then(SampleEntry::protection) else {
         return Ok(vec![None; count]);
     };
-    let grouped = traf.all(BoxType::code(b"sbgp")).next().is_some();
+    let grouped = track.seig_default > 0
+        || [b"sbgp", b"sgpd"].iter().any(|code| traf.find(BoxType::code(code)).is_some());
     if protection.algorithm_id == 0 && !grouped {
         return Ok(vec![None; count]);
     }
@@ -174,7 +175,19 @@ impl Groups {
             .filter_map(|node| crate::boxes::fragment::Trun::parse(node).ok())
             .map(|trun| trun.sample_count as usize)
             .sum();
-        let mut groups = vec![default; count];
+        let (own, own_default) = read_seig(traf)?;
+        let group = |seig: &Seig| Group {
+            kid: Some(seig.kid).filter(|_| seig.is_protected),
+            iv_size: seig.iv_size,
+            constant_iv: seig.constant_iv.clone(),
+            method: protection.method_of(1, seig.pattern),
+        };
+        let listed = |list: &[Seig], index: u32| {
+            index.checked_sub(1).and_then(|index| list.get(index as usize)).map(group)
+        };
+        let ungrouped =
+            listed(&own, own_default).or_else(|| listed(&track.seig, track.seig_default));
+        let mut groups = vec![ungrouped.unwrap_or(default); count];
         let read = |node: &Node| {
             let mut r = Reader::new(node.body()?, node.body_at());
             Sbgp::read(&mut r).map_err(|e| e.within("sbgp"))
@@ -184,28 +197,22 @@ impl Groups {
             if &sbgp.grouping.0 != b"seig" {
                 continue;
             }
-            let own = read_seig(traf)?;
             let mut sample = 0_usize;
             for (number, index) in &sbgp.entries {
                 let until = sample.max(count.min(sample.saturating_add(*number as usize)));
                 if *index != 0 {
-                    let seig = match index.checked_sub(0x1_0001) {
-                        Some(index) => own.get(index as usize),
-                        None => track.seig.get(*index as usize - 1),
+                    let described = match index.checked_sub(0x1_0000) {
+                        Some(index) => listed(&own, index),
+                        None => listed(&track.seig, *index),
                     };
-                    let seig = seig.ok_or_else(|| {
+                    let described = described.ok_or_else(|| {
                         Error::malformed(
                             "no_such_group",
                             format!("Samples belong to the group {index} of seig, which is not described."),
                         )
                         .at(node.at)
                     })?;
-                    groups[sample..until].fill(Group {
-                        kid: Some(seig.kid).filter(|_| seig.is_protected),
-                        iv_size: seig.iv_size,
-                        constant_iv: seig.constant_iv.clone(),
-                        method: protection.method_of(1, seig.pattern),
-                    });
+                    groups[sample..until].fill(described);
                 }
                 sample = until;
             }
@@ -254,16 +261,17 @@ impl Groups {
     }
 }
 
-/// The `seig` descriptions in a `traf` or `stbl`.
-pub(crate) fn read_seig(parent: &Node) -> Result<Vec<Seig>> {
+/// The `seig` descriptions in a `traf` or `stbl`, and which of them holds for
+/// samples that are in no group, from 1; 0 for none.
+pub(crate) fn read_seig(parent: &Node) -> Result<(Vec<Seig>, u32)> {
     for node in parent.all(BoxType::code(b"sgpd")) {
         let mut r = Reader::new(node.body()?, node.body_at());
         let sgpd = Sgpd::read(&mut r).map_err(|e| e.within("sgpd"))?;
         if &sgpd.grouping.0 == b"seig" {
-            return Ok(sgpd.seig);
+            return Ok((sgpd.seig, sgpd.default_index));
         }
     }
-    Ok(Vec::new())
+    Ok((Vec::new(), 0))
 }
 
 fn auxiliary_infos(

@@ -12,7 +12,7 @@ use crate::boxes::tree::Node;
 use crate::bytes::{Reader, Writer};
 use crate::cipher::{ContentKey, IvCounter, Method, SampleCipher, constant_iv};
 use crate::codec::Rule;
-use crate::compose::{insert_after, point_saio};
+use crate::compose::insert_after;
 use crate::envelopes::add_senc;
 use crate::error::{Error, Result};
 use crate::ids::{Kid, Uuid};
@@ -278,9 +278,6 @@ impl Protector {
             if let Some((_, senc)) = sealed {
                 add_senc(traf, self.profile, senc);
             }
-        }
-        if self.profile.iso {
-            point_saio(&mut unit.moof, |saio| saio.at == 0)?;
         }
         unit.close(self.profile.iso)?;
         Ok((unit, sealed))

@@ -55,7 +55,7 @@ pub fn timelines(movie: &Movie) -> Vec<Timeline> {
                 next = start + duration;
                 Point {
                     at: fragment.moof.at,
-                    size: fragment.moof.len,
+                    size: fragment.head.len,
                     start,
                     duration,
                     bytes: super::exact(run.bytes),

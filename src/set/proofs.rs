@@ -32,7 +32,7 @@ impl ReuseProofs {
                     let movie = set.files[file].1;
                     let fragment = movie.fragments.iter().find(|f| f.moof.at == run.moof_at);
                     let pick = Pick::Counter(run.track, reuse.counter);
-                    let wanted = fragment.map(|f| (f.moof, pick)).into_iter().collect();
+                    let wanted = fragment.map(|f| (f.head, pick)).into_iter().collect();
                     (file, Probe::new(movie, wanted, limits::FRAGMENT))
                 };
                 queue.push((reuse, [probe(reuse.again), probe(reuse.first)]));

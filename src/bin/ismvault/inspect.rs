@@ -171,7 +171,7 @@ fn samples(input: &Input, movie: &Movie, json: bool) -> Result<(), Stop> {
     }
     let mut first = true;
     for fragment in &movie.fragments {
-        let bytes = input.read_whole(fragment.moof)?;
+        let bytes = input.read_whole(fragment.head)?;
         for track in explore::samples(movie, &bytes, fragment.moof.at)? {
             if json {
                 print(&format!("{}{}", if first { "[" } else { "," }, to_json(&track)?))?;
