@@ -9,6 +9,7 @@ use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_mai
 use ismvault::boxes::protection::{SENC, SampleInfo, Senc, Subsample};
 use ismvault::cipher::{ContentKey, Method};
 use ismvault::codec::Rule;
+use ismvault::proof::Proves as _;
 use ismvault::protect::Plan;
 use ismvault::protect::subsample::{Layout, subsamples};
 use ismvault::recipe::{Piece, Recipe as _};

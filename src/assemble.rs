@@ -19,6 +19,7 @@ use crate::manifest::{Client, Level, Stream};
 use crate::model::{Fragment, Movie};
 use crate::mux::{File, Mux};
 use crate::profile::PROFILES;
+use crate::proof::header_of;
 use crate::times::COMMON_SCALE;
 
 /// A file of fragments: one, or several one behind the other.
@@ -111,7 +112,9 @@ pub fn assemble(manifest: &Client, movie: &Movie, files: &[FragmentFile<'_>]) ->
             of.push((inputs.len(), time, duration));
             spans.push(fragment.head);
         }
+        let header = header_of(&moov)?.only(track.id, chosen.own_id);
         inputs.push(File {
+            header,
             name: String::new(),
             at: 0,
             end,

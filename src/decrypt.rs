@@ -14,8 +14,10 @@ use crate::inspect::movie_of;
 use crate::model::{
     AtHand, Movie, Protected, SampleEntry, Track, TrackFragment, protected_samples,
 };
+use crate::proof::{self, Faults, Proof, Proves, Source, header_of};
 use crate::recipe::{Piece, Recipe};
 use crate::rewrite::{Rewrite, Unit, check_fragments, check_intact};
+use crate::witness::Header;
 use zeroize::Zeroizing;
 
 /// What a key is for.
@@ -48,6 +50,7 @@ pub struct Decryption {
     rewrite: Rewrite,
     decryptor: Decryptor,
     warnings: Vec<String>,
+    source: Source,
 }
 
 /// Decrypts units. It knows nothing of the file around them, so any thread or
@@ -57,6 +60,8 @@ pub struct Decryptor {
     tracks: Vec<TrackKey>,
     /// For [`Decryptor::brief`].
     moov: Node,
+    /// `moov` as it is and as it becomes, as a stranger reads them.
+    headers: [Header; 2],
 }
 
 /// How the samples of a `traf` are encrypted; none where it is clear.
@@ -112,10 +117,11 @@ impl Decryption {
         let source = movie.moov.as_ref().ok_or_else(missing)?;
         let mut warnings = Vec::new();
         let decryptor = Decryptor::new(movie, source, keys, &mut warnings)?;
-        let moov = clear_moov(source, &protected)?;
+        let moov = clear_moov(source, &movie.tracks)?;
         let ftyp = movie.ftyp.clone().unwrap_or_else(Ftyp::missing);
         let rewrite = Rewrite::new(movie, &ftyp, &moov)?;
-        Ok(Self { rewrite, decryptor, warnings })
+        let source = Source { top: movie.top.clone(), faults: Faults::of(&movie.findings) };
+        Ok(Self { rewrite, decryptor, warnings, source })
     }
 
     /// What the user should know, such as a key that cannot be right.
@@ -148,7 +154,8 @@ impl Decryptor {
         });
         let tracks = tracks.collect::<Result<Vec<_>>>()?;
         let trexes = movie.tracks.iter().filter_map(|track| track.trex).collect();
-        Ok(Self { trexes, tracks, moov: moov.clone() })
+        let headers = [header_of(moov)?, header_of(&clear_moov(moov, &movie.tracks)?)?];
+        Ok(Self { trexes, tracks, moov: moov.clone(), headers })
     }
 
     /// All of it as bytes, with these keys, for a worker to make its own from.
@@ -190,8 +197,8 @@ impl Decryptor {
     }
 
     /// Decrypts a unit that was `input` at this place: what goes out is added to
-    /// `out`.
-    pub fn work(&self, at: u64, input: &[u8], out: &mut Vec<u8>) -> Result<()> {
+    /// `out`. Then reads it back.
+    pub fn work(&self, at: u64, input: &[u8], out: &mut Vec<u8>) -> Result<Proof> {
         let (unit, samples) = self.boxes(at, input)?;
         let start = out.len();
         unit.write(input, out);
@@ -206,7 +213,13 @@ impl Decryptor {
                     .map_err(|e| e.at(sample.at).within("moof/traf/senc"))?;
             }
         }
-        Ok(())
+        let cipher = |track, kid| {
+            let own = self.tracks.iter().filter(|key| key.track.id == track);
+            let mut keys = own.flat_map(|key| &key.entries).flatten();
+            keys.find_map(|key| key.cipher(kid).ok())
+        };
+        let unit = proof::Unit { at, input, output: out };
+        proof::compare(&unit, self.headers.each_ref(), cipher)
     }
 
     /// How long what [`Decryptor::work`] makes will be.
@@ -313,7 +326,7 @@ fn entry_key(
 }
 
 /// `moov` with the original sample entries, without protection headers.
-fn clear_moov(moov: &Node, tracks: &[&Track]) -> Result<Node> {
+fn clear_moov(moov: &Node, tracks: &[Track]) -> Result<Node> {
     let mut moov = moov.clone();
     if let Some(children) = moov.children_mut() {
         children.retain(|node| ![Pssh::KIND, PIFF_PSSH].contains(&node.kind));
@@ -324,7 +337,7 @@ fn clear_moov(moov: &Node, tracks: &[&Track]) -> Result<Node> {
         let Some(track) = tracks.iter().find(|track| track.id == id) else { continue };
         let stsd = trak.path_mut(&[b"mdia", b"minf", b"stbl", b"stsd"]);
         let nodes = stsd.and_then(Node::children_mut).into_iter().flatten();
-        for (node, entry) in nodes.zip(&track.entries) {
+        for (node, entry) in nodes.zip(&track.entries).filter(|(_, e)| !e.protection.is_empty()) {
             node.kind = BoxType::Code(entry.format);
             if let Some(children) = node.children_mut() {
                 children.retain(|child| child.kind != BoxType::code(b"sinf"));
@@ -334,16 +347,26 @@ fn clear_moov(moov: &Node, tracks: &[&Track]) -> Result<Node> {
     Ok(moov)
 }
 
+impl Proves for Decryption {
+    fn work_and_prove(&self, unit: usize, bytes: &[u8]) -> Result<(Vec<u8>, Proof)> {
+        let at = self.rewrite.unit_at(unit, bytes)?;
+        let mut out = Vec::new();
+        let proof = self.decryptor.work(at, bytes, &mut out)?;
+        Ok((out, proof))
+    }
+
+    fn source(&self) -> &Source {
+        &self.source
+    }
+}
+
 impl Recipe for Decryption {
     fn pieces(&self) -> &[Piece] {
         self.rewrite.pieces()
     }
 
     fn work(&self, unit: usize, bytes: &[u8]) -> Result<Vec<u8>> {
-        let at = self.rewrite.unit_at(unit, bytes)?;
-        let mut out = Vec::new();
-        self.decryptor.work(at, bytes, &mut out)?;
-        Ok(out)
+        Ok(self.work_and_prove(unit, bytes)?.0)
     }
 
     fn finish(&self, lengths: &[u64]) -> Result<Vec<u8>> {

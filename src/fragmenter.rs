@@ -12,9 +12,11 @@ use crate::compose::{Layout, Part};
 use crate::error::{Error, Result};
 use crate::ids::{BoxType, FourCc};
 use crate::model::{Fragment, Movie, Track, TrackKind, read_fragment};
+use crate::proof::{Changed, Claims, header_of};
 use crate::recipe::Stitched;
 use crate::rewrite::check_intact;
 use crate::times::to_scale;
+use crate::witness;
 use std::ops::Range;
 
 /// How long a fragment is about to be, in seconds.
@@ -58,7 +60,10 @@ pub fn fragment(movie: &Movie) -> Result<Stitched> {
             "The file is fragmented already. To put it in order, repair it: ismvault repair IN -o OUT.",
         ));
     }
-    let (tracks, parts) = listed(movie, |_| true)?;
+    let listed = listed(movie, |_| true)?;
+    let mut claims = Claims::new(&movie.findings);
+    listed.claim(movie, 0, Some, &mut claims)?;
+    let Listed { tracks, parts, .. } = listed;
     if tracks.is_empty() {
         return Err(Error::unsupported(
             "no_samples",
@@ -72,20 +77,52 @@ pub fn fragment(movie: &Movie) -> Result<Stitched> {
         rest: Vec::new(),
     };
     let moov = fragmented_moov(source, &tracks)?;
-    Layout { ftyp, moov, tracks, parts, earliest: 0, one_file: true, tfdt: true, sidx: false }
-        .stitch()
+    let layout =
+        Layout { ftyp, moov, tracks, parts, earliest: 0, one_file: true, tfdt: true, sidx: false };
+    claims.check(layout.stitch()?)
 }
 
-/// The samples that `moov` lists, as fragments, and the tracks they are of.
-pub(crate) fn listed(
-    movie: &Movie,
-    wanted: impl Fn(u32) -> bool,
-) -> Result<(Vec<Track>, Vec<Part>)> {
+/// The samples that a `moov` lists, as fragments.
+pub(crate) struct Listed {
+    /// The tracks they are of.
+    tracks: Vec<Track>,
+    /// Of each of these, how many samples its edit list hides in front and behind.
+    hidden: Vec<[usize; 2]>,
+    pub(crate) parts: Vec<Part>,
+}
+
+impl Listed {
+    /// Claims what these samples are, as a stranger reads them, for an output
+    /// whose tracks have these numbers. The file begins at `start`.
+    pub(crate) fn claim(
+        &self,
+        movie: &Movie,
+        start: u64,
+        number: impl Fn(u32) -> Option<u32>,
+        claims: &mut Claims,
+    ) -> Result<()> {
+        let Some(moov) = movie.moov.as_ref().filter(|_| !self.tracks.is_empty()) else {
+            return Ok(());
+        };
+        let header = header_of(moov)?;
+        let found = witness::listed(&moov.to_bytes(), movie.size)?;
+        for (track, hidden) in self.tracks.iter().zip(&self.hidden) {
+            let own = found.iter().find(|listed| listed.track == track.id);
+            let (Some(own), Some(id)) = (own, number(track.id)) else { continue };
+            let changed = Changed { start, ..Changed::default() };
+            claims.listed(id, (&header, own), *hidden, changed);
+        }
+        Ok(())
+    }
+}
+
+/// The samples that `moov` lists, as fragments.
+pub(crate) fn listed(movie: &Movie, wanted: impl Fn(u32) -> bool) -> Result<Listed> {
     let missing = || Error::malformed("no_moov", "The file has no moov box.");
     let source = movie.moov.as_ref().ok_or_else(missing)?;
     let mvhd: Mvhd = source.get()?;
     let kinds = [TrackKind::Video, TrackKind::Audio, TrackKind::Text];
-    let mut tracks = Vec::new();
+    let (mut tracks, mut all_hidden) = (Vec::new(), Vec::new());
     for track in movie.tracks.iter().filter(|t| kinds.contains(&t.kind) && wanted(t.id)) {
         let Some(trak) = trak(source, track.id).filter(|_| track.listed > 0) else { continue };
         if track.protection().is_some() {
@@ -103,10 +140,11 @@ pub(crate) fn listed(
                 format!("Track {} has the timescale 0, so its times mean nothing.", track.id);
             return Err(Error::malformed("timescale_zero", sentence));
         }
-        let samples = samples(trak, track, movie, mvhd.timescale)
+        let (samples, hidden) = samples(trak, track, movie, mvhd.timescale)
             .map_err(|e| e.at(trak.at).within("moov/trak"))?;
         if !samples.is_empty() {
             tracks.push((track.clone(), samples));
+            all_hidden.push(hidden);
         }
     }
     let boundaries = boundaries(&tracks);
@@ -116,7 +154,8 @@ pub(crate) fn listed(
             parts.push(part(track, &samples[range])?);
         }
     }
-    Ok((tracks.into_iter().map(|(track, _)| track).collect(), parts))
+    let tracks = tracks.into_iter().map(|(track, _)| track).collect();
+    Ok(Listed { tracks, hidden: all_hidden, parts })
 }
 
 fn trak(moov: &Node, id: u32) -> Option<&Node> {
@@ -124,9 +163,17 @@ fn trak(moov: &Node, id: u32) -> Option<&Node> {
     moov.all(BoxType::code(b"trak")).find(is_it)
 }
 
-/// The samples of a track, in order of decoding.
-fn samples(trak: &Node, track: &Track, movie: &Movie, movie_scale: u32) -> Result<Vec<Sample>> {
-    let Some(stbl) = trak.path(&[b"mdia", b"minf", b"stbl"]) else { return Ok(Vec::new()) };
+/// The samples of a track, in order of decoding, and how many its edit list
+/// hides in front and behind.
+fn samples(
+    trak: &Node,
+    track: &Track,
+    movie: &Movie,
+    movie_scale: u32,
+) -> Result<(Vec<Sample>, [usize; 2])> {
+    let Some(stbl) = trak.path(&[b"mdia", b"minf", b"stbl"]) else {
+        return Ok((Vec::new(), [0; 2]));
+    };
     check_data_is_inside(trak)?;
     let sizes = sizes(stbl, movie.size)?;
     let places = places(stbl, &sizes, movie.size)?;
@@ -164,10 +211,11 @@ fn samples(trak: &Node, track: &Track, movie: &Movie, movie_scale: u32) -> Resul
             }
         }
     }
+    let mut hidden = [0; 2];
     if let Some(elst) = trak.path(&[b"edts"]).map(Node::get_opt::<Elst>).transpose()?.flatten() {
-        trim(&elst, &mut samples, track, movie_scale)?;
+        hidden = trim(&elst, &mut samples, track, movie_scale)?;
     }
-    Ok(samples)
+    Ok((samples, hidden))
 }
 
 /// Values given as runs of a count and a value.
@@ -258,14 +306,20 @@ fn places(stbl: &Node, sizes: &[u32], file_size: u64) -> Result<Vec<(u64, u32)>>
 
 /// Leaves out what an edit list never shows: pictures in front of where it
 /// begins, but for those needed to decode the first, and all behind its end.
-/// The list itself stays, and says how the rest is presented.
-fn trim(elst: &Elst, samples: &mut Vec<Sample>, track: &Track, movie_scale: u32) -> Result<()> {
+/// The list itself stays, and says how the rest is presented. Gives how many
+/// samples went in front and behind.
+fn trim(
+    elst: &Elst,
+    samples: &mut Vec<Sample>,
+    track: &Track,
+    movie_scale: u32,
+) -> Result<[usize; 2]> {
     let media =
         |ticks: u64| to_scale(ticks.min(i64::MAX as u64) as i64, movie_scale, track.timescale);
     let empty = elst.entries.iter().take_while(|edit| edit.media_time < 0).count();
     let [edit] = elst.entries[empty..] else {
         if elst.entries.iter().all(|edit| edit.media_time < 0) {
-            return Ok(());
+            return Ok([0; 2]);
         }
         return Err(Error::unsupported(
             "several_edits",
@@ -285,20 +339,22 @@ fn trim(elst: &Elst, samples: &mut Vec<Sample>, track: &Track, movie_scale: u32)
         return Err(Error::unsupported("edit_rate", sentence));
     }
     if track.kind == TrackKind::Text {
-        return Ok(()); // a few bytes, and readers differ in what they show
+        return Ok([0; 2]); // a few bytes, and readers differ in what they show
     }
     let end = match media(edit.duration) {
         0 => i64::MAX,
         length => edit.media_time.saturating_add(length),
     };
     let shown = samples.iter().rposition(|sample| sample.presented() < end).map_or(0, |i| i + 1);
+    let mut hidden = [0, samples.len() - shown];
     samples.truncate(shown);
     if track.kind == TrackKind::Video {
         let begin =
             samples.iter().rposition(|sample| sample.sync && sample.presented() <= edit.media_time);
-        samples.drain(..begin.unwrap_or(0));
+        hidden[0] = begin.unwrap_or(0);
+        samples.drain(..hidden[0]);
     }
-    Ok(())
+    Ok(hidden)
 }
 
 /// Where fragments begin, in seconds, by the sync samples of the first video,

@@ -73,6 +73,8 @@ pub struct Inspector {
     /// Samples being read at the end: those of [`probe::Probe::of_protected`],
     /// or the two that share a keystream.
     probe: Option<(Probing, Probe)>,
+    /// Whether samples are looked into at the end.
+    media: bool,
 }
 
 /// What samples are read for.
@@ -113,11 +115,33 @@ impl Inspector {
             samples: 0,
             past: Past::default(),
             probe: None,
+            media: true,
         };
         if size == 0 {
             inspector.broken(not_an_mp4(&[], "empty"));
         }
         inspector
+    }
+
+    /// Of a file that is still being written, of which only boxes are looked
+    /// at: it asks for them one after the other, and for nothing else. How long
+    /// the file is, [`Inspector::end_at`] tells.
+    pub(crate) fn of_boxes() -> Self {
+        Self { media: false, ..Self::new(u64::MAX >> 1) }
+    }
+
+    /// The file ends here; what was asked for behind that is not there.
+    pub(crate) fn end_at(&mut self, size: u64) {
+        self.movie.size = size;
+        self.source.end_at(size);
+        if let Some(last) = self.movie.top.last_mut().filter(|top| top.to_end) {
+            last.span.len = size.saturating_sub(last.span.at);
+        }
+        let end = self.movie.top.last().map_or(0, |top| top.span.end());
+        if end > size {
+            let sentence = "The last box is longer than the file.";
+            self.broken(Error::malformed("file_cut", sentence).at(end));
+        }
     }
 
     /// What was found so far.
@@ -206,7 +230,8 @@ impl Inspector {
         if header.size > room {
             self.broken(cut(&header, room).at(at));
             let span = Span { at, len: room };
-            self.movie.top.push(TopBox { kind: header.kind, span, to_end: false });
+            let header_len = header.header_len;
+            self.movie.top.push(TopBox { kind: header.kind, span, header_len, to_end: false });
             return self.end_of_walk();
         }
         if !self.visit(&header, Span { at, len: header.size }) {
@@ -214,7 +239,8 @@ impl Inspector {
         }
         let span = Span { at, len: header.size };
         let to_end = header.form == SizeForm::ToEnd;
-        self.movie.top.push(TopBox { kind: header.kind, span, to_end });
+        let header_len = header.header_len;
+        self.movie.top.push(TopBox { kind: header.kind, span, header_len, to_end });
         self.pos = self.pos.max(span.end());
         self.source.release(self.pos);
     }
@@ -223,6 +249,10 @@ impl Inspector {
     fn ask_for_head(&mut self, head: Span, room: u64) {
         while self.ahead.front().is_some_and(|at| *at < head.at) {
             self.ahead.pop_front();
+        }
+        if !self.media {
+            self.source.ask(vec![head]);
+            return;
         }
         if self.ahead.front() == Some(&head.at) {
             self.read_ahead();
@@ -314,7 +344,7 @@ impl Inspector {
                 self.passed.push_back(span.at);
                 return true;
             }
-            b"moof" if self.stage == Stage::Head => {
+            b"moof" if self.stage == Stage::Head && self.media => {
                 self.stage = Stage::Tail;
                 return false;
             }
@@ -330,7 +360,8 @@ impl Inspector {
             return true;
         }
         let with_next = Span { at: span.at, len: span.len + BoxHeader::MAX_LEN };
-        let wanted = if with_next.end() <= self.movie.size { with_next } else { span };
+        let fits = self.media && with_next.end() <= self.movie.size;
+        let wanted = if fits { with_next } else { span };
         if self.source.get(span).is_none() {
             if self.ahead.front() == Some(&span.at) {
                 self.read_ahead();
@@ -527,6 +558,10 @@ impl Inspector {
         self.movie.ivs = std::mem::take(&mut self.past.ivs);
         checks::run(&mut self.movie);
         places::fill(&mut self.movie);
+        if !self.media {
+            self.stage = Stage::Done;
+            return;
+        }
         let probe =
             Probe::of_protected(&self.movie, PROBED_FRAGMENTS, PROBED_SAMPLES, PROBED_BYTES);
         self.probe = Some((Probing::Media, probe));

@@ -36,6 +36,7 @@ pub mod model;
 pub mod mux;
 mod offsets;
 mod profile;
+pub mod proof;
 pub mod protect;
 pub mod publish;
 mod rebox;
@@ -47,6 +48,7 @@ mod sorted;
 mod times;
 #[cfg(target_family = "wasm")]
 pub mod wasm;
+mod witness;
 pub mod workshop;
 mod xml;
 

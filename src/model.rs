@@ -97,6 +97,8 @@ pub struct TopBox {
     pub kind: BoxType,
     /// Where, and how long; never past the end of the file.
     pub span: Span,
+    /// Bytes of its header.
+    pub header_len: u64,
     /// Whether its size says "to the end of the file".
     pub to_end: bool,
 }

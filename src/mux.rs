@@ -24,10 +24,12 @@ use crate::model::{
     AtHand, Fragment, FragmentRun, Movie, Track, TrackFragment, is_protection_aux, read_fragment,
 };
 use crate::profile::{PROFILES, Profile};
+use crate::proof::{Changed, Claims, header_of};
 use crate::rebox;
 use crate::recipe::{Gather, Stitched};
 use crate::rewrite::check_intact;
 use crate::times::decode_times;
+use crate::witness::Header;
 use crate::{Session, Step};
 
 /// A file that goes into the output.
@@ -74,6 +76,8 @@ pub struct Mux {
     gather: Gather,
     profile: Option<&'static Profile>,
     sentences: Vec<String>,
+    /// What the output must have, by its inputs.
+    claims: Claims,
 }
 
 /// The number of an input, a time, and a duration.
@@ -88,6 +92,8 @@ pub(crate) struct File {
     /// Its tracks as they are, and their numbers in the output.
     pub(crate) tracks: Vec<(Track, u32)>,
     pub(crate) trexes: Vec<Trex>,
+    /// Its `moov`, as a stranger reads it.
+    pub(crate) header: Header,
 }
 
 impl Mux {
@@ -111,6 +117,7 @@ impl Mux {
                 end: input.at + input.movie.size,
                 tracks,
                 trexes: input.movie.tracks.iter().filter_map(|track| track.trex).collect(),
+                header: input.movie.moov.as_ref().map(header_of).transpose()?.unwrap_or_default(),
             });
         }
         if let ([file], true) = (&mut files[..], inputs.len() == 1) {
@@ -131,8 +138,10 @@ impl Mux {
             .map(|(track, id)| Track { id: *id, ..track.clone() })
             .collect();
         let mut parts = Vec::new();
+        let findings = inputs.iter().flat_map(|input| &input.movie.findings);
+        let mut claims = Claims::new(findings);
         for (input, file) in inputs.iter().zip(&files) {
-            listed_parts(input, file, &mut parts)?;
+            listed_parts(input, file, &mut parts, &mut claims)?;
         }
         let mut moov = moov::joined_moov(inputs, &files)?;
         let mut ftyp =
@@ -167,7 +176,7 @@ impl Mux {
             sidx: options.sidx,
         };
         let gather = Gather::new(spans);
-        Ok(Self { layout, files, of, gather, profile: options.profile, sentences })
+        Ok(Self { layout, files, of, gather, profile: options.profile, sentences, claims })
     }
 
     /// Of fragments whose `moov` was made for them.
@@ -178,7 +187,8 @@ impl Mux {
         spans: Vec<Span>,
         sentences: Vec<String>,
     ) -> Self {
-        Self { layout, files, of, gather: Gather::new(spans), profile: None, sentences }
+        let (gather, claims) = (Gather::new(spans), Claims::default());
+        Self { layout, files, of, gather, profile: None, sentences, claims }
     }
 
     /// What the user may want to know before.
@@ -199,7 +209,9 @@ impl Mux {
         }
         let names: Vec<(u64, String)> =
             self.files.iter().map(|file| (file.at, file.name.clone())).collect();
-        self.layout.stitch().map_err(|mut error| {
+        let Self { layout, claims, .. } = self;
+        let proved = layout.stitch().and_then(|made| claims.check(made));
+        proved.map_err(|mut error| {
             // Offsets are told as the file has them.
             let file = names.iter().rev().find(|(at, _)| error.at.is_some_and(|e| e >= *at));
             if let (Some((at, name)), Some(place)) = (file, error.at) {
@@ -217,11 +229,11 @@ impl Session for Mux {
     }
 
     fn feed(&mut self, bytes: &[u8]) -> Result<()> {
-        let Self { gather, files, of, layout, profile, .. } = self;
+        let Self { gather, files, of, layout, profile, claims, .. } = self;
         gather.feed(bytes, |number, at, bytes| {
             let (file, time, duration) = of[number];
             let file = &files[file];
-            take(file, at, &bytes, *profile, (time, duration), &mut layout.parts).map_err(
+            take(file, at, &bytes, *profile, (time, duration), &mut layout.parts, claims).map_err(
                 |mut error| {
                     error.at = error.at.map(|at| at.saturating_sub(file.at));
                     named(error, &file.name)
@@ -239,11 +251,17 @@ fn named(mut error: Error, name: &str) -> Error {
 }
 
 /// Takes in the samples that `moov` itself lists, as fragments.
-fn listed_parts(input: &MuxInput<'_>, file: &File, parts: &mut Vec<Part>) -> Result<()> {
+fn listed_parts(
+    input: &MuxInput<'_>,
+    file: &File,
+    parts: &mut Vec<Part>,
+    claims: &mut Claims,
+) -> Result<()> {
     let number = |id| file.tracks.iter().find(|(track, _)| track.id == id).map(|(_, own)| *own);
     let wanted = |id| number(id).is_some();
-    let (_, listed) = listed(input.movie, wanted).map_err(|e| named(e, input.name))?;
-    for mut part in listed {
+    let listed = listed(input.movie, wanted).map_err(|e| named(e, input.name))?;
+    listed.claim(input.movie, input.at, number, claims)?;
+    for mut part in listed.parts {
         part.run.track_id = number(part.run.track_id).unwrap_or(part.run.track_id);
         part.media.iter_mut().for_each(|span| span.at += input.at);
         part.at += input.at;
@@ -260,6 +278,7 @@ fn take(
     profile: Option<&Profile>,
     (time, duration): (Option<i64>, Option<u64>),
     parts: &mut Vec<Part>,
+    claims: &mut Claims,
 ) -> Result<()> {
     let mut problems = Vec::new();
     let mut moof = Node::read_first(bytes, at, &mut problems)?;
@@ -277,7 +296,7 @@ fn take(
     let mut beside: Vec<Node> = others.cloned().collect();
     let at_hand = AtHand { at, bytes };
     let trafs = moof.all(BoxType::code(b"traf"));
-    for ((traf, fragment), run) in trafs.zip(&fragments).zip(runs) {
+    for (number, ((traf, fragment), run)) in trafs.zip(&fragments).zip(runs).enumerate() {
         let chosen = file.tracks.iter().find(|(track, _)| track.id == run.track_id);
         let Some((track, id)) = chosen.filter(|_| run.samples > 0) else { continue };
         let mut traf = traf.clone();
@@ -295,11 +314,17 @@ fn take(
             });
         }
         let (runs, media) = media(fragment, file)?;
+        let mut changed = Changed { start: file.at, ..Changed::default() };
+        let source = run.track_id;
         let mut run = FragmentRun { track_id: *id, ..run };
         if run.duration == 0 {
             let whole = run.tfxd.map(|(_, duration)| duration).or(duration).unwrap_or(0);
-            run.duration = spread(&mut traf, whole, run.samples)?;
+            let each = spread(&mut traf, whole, run.samples)?;
+            run.duration = u64::from(each) * u64::from(run.samples);
+            changed.duration = Some(each);
         }
+        let found = (bytes, at - file.at);
+        claims.fragment(*id, (&file.header, source), found, number, changed)?;
         // Manifests tell when the first sample is presented.
         let told = time.map(|time| time.saturating_sub(run.first_offset.into()));
         run.decode_time = run.decode_time.or(told);
@@ -309,13 +334,13 @@ fn take(
 }
 
 /// Gives the samples of a `traf` without durations an equal part of `whole`
-/// each, and says how long they last then.
-fn spread(traf: &mut Node, whole: u64, samples: u32) -> Result<u64> {
+/// each, and says which.
+fn spread(traf: &mut Node, whole: u64, samples: u32) -> Result<u32> {
     let each = u32::try_from(whole / u64::from(samples.max(1))).unwrap_or(u32::MAX);
     for node in traf.children_mut().into_iter().flatten().filter(|n| n.kind == Tfhd::KIND) {
         *node = Tfhd { sample_duration: Some(each), ..Tfhd::parse(node)? }.to_node();
     }
-    Ok(u64::from(each) * u64::from(samples))
+    Ok(each)
 }
 
 /// Makes offsets that count from the start of a file count from the start of

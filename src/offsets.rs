@@ -123,7 +123,12 @@ fn place(moof: &mut Node, targets: &[Targets]) -> Result<()> {
                     let places = targets.infos.iter().find(|(was, _)| *was == node.at);
                     let places = places.map_or(&[][..], |(_, places)| places);
                     let new: Option<Vec<u64>> = places.iter().map(now).collect();
-                    new.filter(|new| new.len() == saio.offsets.len()).ok_or_else(lost)?
+                    match new.filter(|new| new.len() == saio.offsets.len()) {
+                        Some(new) => new,
+                        None if is_protection_aux(node) => return Err(lost()),
+                        // Of something else, and it led nowhere before.
+                        None => saio.offsets,
+                    }
                 }
             };
             if saio.version == 0 && saio.offsets.iter().any(|offset| *offset > u32::MAX.into()) {

@@ -72,6 +72,8 @@ pub trait Recipe: Sync {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Stitched {
     pieces: Vec<Piece>,
+    /// Samples that were compared with those of the input.
+    pub(crate) compared: u64,
 }
 
 impl Stitched {
@@ -89,6 +91,11 @@ impl Stitched {
             _ if span.len == 0 => {}
             _ => self.pieces.push(Piece::Copy(span)),
         }
+    }
+
+    /// How many samples it has, each proved to be the one it is a copy of.
+    pub fn samples_compared(&self) -> u64 {
+        self.compared
     }
 
     /// Bytes of the output.

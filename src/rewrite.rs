@@ -12,7 +12,7 @@ use crate::error::{Error, Result};
 use crate::ids::BoxType;
 use crate::model::{Movie, Sample, TrackFragment, read_fragment};
 use crate::offsets::{Place, Targets, settle};
-use crate::recipe::Piece;
+use crate::recipe::{Piece, Stitched};
 use std::ops::Range;
 
 /// A file taken apart into pieces, and put together again.
@@ -25,7 +25,6 @@ pub(crate) struct Rewrite {
     units: Vec<Span>,
     /// Where each fragment begins in the input, in order.
     fragments: Vec<u64>,
-    trexes: Vec<Trex>,
     mfra: Option<Node>,
     /// Which piece each `sidx` is.
     indexes: Vec<(usize, Node)>,
@@ -37,23 +36,38 @@ impl Rewrite {
     /// Of a file whose `ftyp` and `moov` become these, and whose fragments are
     /// worked on.
     pub(crate) fn new(movie: &Movie, ftyp: &Ftyp, moov: &Node) -> Result<Self> {
-        Self::build(movie, ftyp, moov, true)
+        Self::build(movie, ftyp, moov, None)
     }
 
-    /// The same, with its fragments as they are.
-    pub(crate) fn copying(movie: &Movie, ftyp: &Ftyp, moov: &Node) -> Result<Self> {
-        let mut rewrite = Self::build(movie, ftyp, moov, false)?;
+    /// The same, whose fragments get these `moof`s, in order, and keep their
+    /// media. An output of bytes and copies alone.
+    pub(crate) fn stitch(
+        movie: &Movie,
+        ftyp: &Ftyp,
+        moov: &Node,
+        moofs: Vec<Vec<u8>>,
+    ) -> Result<Stitched> {
+        let mut rewrite = Self::build(movie, ftyp, moov, Some(moofs))?;
         rewrite.update_indexes(&[])?;
-        Ok(rewrite)
+        let index = rewrite.finish(&[])?;
+        let mut out = Stitched::default();
+        for piece in rewrite.pieces {
+            match piece {
+                Piece::Bytes(bytes) => out.bytes(bytes),
+                Piece::Copy(span) | Piece::Work { span, .. } => out.copy(span),
+            }
+        }
+        out.bytes(index);
+        Ok(out)
     }
 
-    fn build(movie: &Movie, ftyp: &Ftyp, moov: &Node, work: bool) -> Result<Self> {
+    fn build(movie: &Movie, ftyp: &Ftyp, moov: &Node, moofs: Option<Vec<Vec<u8>>>) -> Result<Self> {
+        let (work, mut moofs) = (moofs.is_none(), moofs.unwrap_or_default().into_iter());
         let mut rewrite = Self {
             pieces: Vec::new(),
             origins: Vec::new(),
             units: Vec::new(),
             fragments: movie.fragments.iter().map(|fragment| fragment.moof.at).collect(),
-            trexes: movie.tracks.iter().filter_map(|track| track.trex).collect(),
             mfra: None,
             indexes: Vec::new(),
             lost_index: None,
@@ -87,6 +101,8 @@ impl Rewrite {
                 done_to = fragment.span.end();
                 rewrite.units.push(fragment.span);
                 rewrite.push(fragment.span, Piece::Work { unit, span: fragment.span });
+            } else if let Some(moof) = fragment.and_then(|_| moofs.next()) {
+                rewrite.push(top.span, Piece::Bytes(moof));
             } else if top.kind == Ftyp::KIND {
                 rewrite.push(top.span, Piece::Bytes(ftyp.clone()));
             } else if top.kind == moov.kind && top.span.at == moov.at {
@@ -165,11 +181,6 @@ impl Rewrite {
             return Err(Error::misuse("wrong_bytes", "These are not the bytes of this unit."));
         }
         Ok(span.at)
-    }
-
-    /// Reads a unit's `moof`.
-    pub(crate) fn open(&self, unit: usize, bytes: &[u8]) -> Result<Unit> {
-        Unit::open(self.unit_at(unit, bytes)?, bytes, &self.trexes)
     }
 
     /// Where every piece begins in the output, and where the last ends.
@@ -301,6 +312,12 @@ pub(crate) struct Unit {
 }
 
 impl Unit {
+    /// Of a fragment of which only the `moof` is at hand.
+    pub(crate) fn open_head(at: u64, bytes: &[u8], trexes: &[Trex]) -> Result<Self> {
+        let header = BoxHeader::read(bytes, at, bytes.len() as u64)?;
+        Self::open(at, bytes.get(..header.size as usize).unwrap_or_default(), trexes)
+    }
+
     /// Of the bytes of a unit at this place. Of the file around it only the
     /// defaults of its tracks count.
     pub(crate) fn open(at: u64, bytes: &[u8], trexes: &[Trex]) -> Result<Self> {

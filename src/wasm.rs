@@ -374,23 +374,48 @@ pub fn workshop(options: JsValue) -> JsResult<JsValue> {
     to_js(&every_version(&JsHeader::read(options)?))
 }
 
-/// The file with that header in it: pieces, each a `Uint8Array` or `{at,
-/// length}` to copy.
-#[wasm_bindgen(js_name = withHeader)]
-pub fn with_header(inspector: &JsInspector, options: JsValue) -> JsResult<Vec<JsValue>> {
-    let change =
-        HeaderChange::new(inspector.0.movie(), &JsHeader::read(options)?).map_err(throw)?;
-    if change.pieces().iter().any(|piece| matches!(piece, Piece::Work { .. })) {
-        return Err(throw(Error::unsupported(
-            "absolute_offsets",
-            "The fragments of this file count from its start, so each must be written anew. Use \
-             the command line: ismvault header set.",
-        )));
+/// Puts that header into a file: a session, then the pieces, each a `Uint8Array`
+/// or `{at, length}` to copy.
+#[wasm_bindgen(js_name = HeaderChange)]
+pub struct JsHeaderChange(Option<HeaderChange>);
+
+#[wasm_bindgen(js_class = HeaderChange)]
+impl JsHeaderChange {
+    /// Of a file, from the options of [`workshop`].
+    #[wasm_bindgen(constructor)]
+    pub fn new(inspector: &JsInspector, options: JsValue) -> JsResult<Self> {
+        let header = JsHeader::read(options)?;
+        Ok(Self(Some(HeaderChange::new(inspector.0.movie(), &header).map_err(throw)?)))
     }
-    let mut pieces = change.pieces().iter().map(piece).collect::<JsResult<Vec<JsValue>>>()?;
-    let end = change.finish(&[]).map_err(throw)?;
-    pieces.push(Uint8Array::from(&end[..]).into());
-    Ok(pieces)
+
+    /// The spans to read next; `undefined` when done.
+    pub fn step(&mut self) -> JsResult<Option<Float64Array>> {
+        self.0.as_mut().map_or(Ok(None), step)
+    }
+
+    /// Bytes of those spans.
+    pub fn feed(&mut self, bytes: &[u8]) -> JsResult<()> {
+        use crate::Session as _;
+        self.0.as_mut().map_or(Ok(()), |change| change.feed(bytes)).map_err(throw)
+    }
+
+    /// Fragments read, as a part of all.
+    #[wasm_bindgen(getter)]
+    pub fn progress(&self) -> f64 {
+        let (done, all) = self.0.as_ref().map_or((0, 0), HeaderChange::progress);
+        if all == 0 { 0.0 } else { done as f64 / all as f64 }
+    }
+
+    /// There is nothing to say of it.
+    pub fn notes(&self) -> Vec<String> {
+        Vec::new()
+    }
+
+    /// The pieces.
+    pub fn pieces(&mut self) -> JsResult<Vec<JsValue>> {
+        let unready = || throw(Error::misuse("not_planned", "The plan is not finished."));
+        make::pieces(&self.0.take().ok_or_else(unready)?.finish().map_err(throw)?)
+    }
 }
 
 /// A piece as JavaScript takes it.

@@ -1,10 +1,9 @@
 //! The header workshop: one PlayReady header in every version and form, and a
 //! recipe that writes one into a file without touching its media.
 
-use crate::Span;
 use crate::boxes::Mp4Box as _;
 use crate::boxes::fragment::Saio;
-use crate::boxes::movie::Ftyp;
+use crate::boxes::movie::{Ftyp, Trex};
 use crate::boxes::protection::{PIFF_PSSH, Pssh};
 use crate::boxes::tables::{Co64, Stco};
 use crate::boxes::tree::Node;
@@ -14,8 +13,11 @@ use crate::drm::playready::{self, HeaderVersion, NewHeader};
 use crate::error::{Error, Result};
 use crate::ids::{BoxType, Kid};
 use crate::model::Movie;
-use crate::recipe::{Piece, Recipe};
-use crate::rewrite::{Rewrite, check_intact};
+use crate::proof::{Changed, Claims, Known, header_of};
+use crate::recipe::{Gather, Stitched};
+use crate::rewrite::{Rewrite, Unit, check_intact};
+use crate::witness::{self, Header};
+use crate::{Session, Step};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde::Serialize;
@@ -122,10 +124,19 @@ fn mpd(kid: Option<Kid>, cbc: bool, pssh: &str, object: &str) -> String {
     )
 }
 
-/// A [`Recipe`] that puts a PlayReady header into a file. The media is copied,
-/// not read, unless fragments count their places from the start of the file.
+/// A [`Session`] that puts a PlayReady header into a file. It reads the
+/// `moof`s, whose places may count from the start of the file; the media is
+/// copied, not read.
 pub struct HeaderChange {
-    rewrite: Rewrite,
+    movie: Movie,
+    ftyp: Ftyp,
+    moov: Node,
+    header: Header,
+    gather: Gather,
+    /// Those read so far, as they are written.
+    moofs: Vec<Vec<u8>>,
+    claims: Claims,
+    known: Known,
 }
 
 impl HeaderChange {
@@ -141,13 +152,59 @@ impl HeaderChange {
         let added = if had_ftyp { 0 } else { ftyp.to_node().size() as i64 };
         let grown = moov.size() as i64 - old.size() as i64 + added;
         shift(&mut moov, old.at + old.size(), grown, added)?;
-        let absolute = movie.findings.iter().any(|f| f.check.id == "base_data_offset");
-        let rewrite = if absolute {
-            Rewrite::new(movie, &ftyp, &moov)?
-        } else {
-            Rewrite::copying(movie, &ftyp, &moov)?
-        };
-        Ok(Self { rewrite })
+        let header = header_of(old)?;
+        let mut claims = Claims::new(&movie.findings);
+        for listed in witness::listed(&old.to_bytes(), movie.size)? {
+            claims.listed(listed.track, (&header, &listed), [0; 2], Changed::default());
+        }
+        let gather = Gather::new(movie.fragments.iter().map(|fragment| fragment.head).collect());
+        let (movie, moofs, known) = (movie.clone(), Vec::new(), Known::new());
+        Ok(Self { movie, ftyp, moov, header, gather, moofs, claims, known })
+    }
+
+    /// Fragments read, of how many.
+    pub fn progress(&self) -> (usize, usize) {
+        self.gather.progress()
+    }
+
+    /// The output; an error before [`Step::Done`] was given.
+    pub fn finish(self) -> Result<Stitched> {
+        let (done, all) = self.gather.progress();
+        if done < all {
+            return Err(Error::misuse("not_planned", "The plan is not finished."));
+        }
+        let made = Rewrite::stitch(&self.movie, &self.ftyp, &self.moov, self.moofs)?;
+        self.claims.check_boxes(made, Some((&self.movie.top, &self.known)))
+    }
+}
+
+impl Session for HeaderChange {
+    fn step(&mut self) -> Result<Step> {
+        Ok(self.gather.step())
+    }
+
+    fn feed(&mut self, bytes: &[u8]) -> Result<()> {
+        let Self { movie, header, gather, moofs, claims, known, .. } = self;
+        let trexes: Vec<Trex> = movie.tracks.iter().filter_map(|track| track.trex).collect();
+        gather.feed(bytes, |_, at, bytes| {
+            let mut unit = Unit::open_head(at, &bytes, &trexes)?;
+            let moof_len = unit.moof.size();
+            for (number, fragment) in unit.fragments.iter().enumerate() {
+                let id = fragment.tfhd.track_id;
+                let found = (&bytes[..], at);
+                claims.fragment(id, (header, id), found, number, Changed::default())?;
+            }
+            // Only places that count from the start of the file move.
+            if unit.fragments.iter().any(|f| f.tfhd.base_data_offset.is_some()) {
+                unit.close(false)?;
+            }
+            moofs.push(unit.moof.to_bytes());
+            let behind = bytes.get(moof_len as usize..).unwrap_or_default();
+            if !behind.is_empty() {
+                known.insert(at + moof_len, behind.to_vec());
+            }
+            Ok(())
+        })
     }
 }
 
@@ -212,34 +269,4 @@ fn shift(moov: &mut Node, end: u64, by: i64, before: i64) -> Result<()> {
         node.children_mut().into_iter().flatten().try_for_each(|child| walk(child, moved))
     }
     walk(moov, &moved)
-}
-
-impl Recipe for HeaderChange {
-    fn pieces(&self) -> &[Piece] {
-        self.rewrite.pieces()
-    }
-
-    fn work(&self, unit: usize, bytes: &[u8]) -> Result<Vec<u8>> {
-        let mut unit = self.rewrite.open(unit, bytes)?;
-        unit.close(false)?;
-        let mut out = Vec::new();
-        unit.write(bytes, &mut out);
-        Ok(out)
-    }
-
-    fn finish(&self, lengths: &[u64]) -> Result<Vec<u8>> {
-        self.rewrite.finish(lengths)
-    }
-
-    fn unmeasured(&self) -> Vec<Span> {
-        self.rewrite.unmeasured()
-    }
-
-    fn measure(&self, unit: usize, bytes: &[u8]) -> Result<u64> {
-        Ok(self.work(unit, bytes)?.len() as u64)
-    }
-
-    fn settle(&mut self, lengths: &[u64]) -> Result<()> {
-        self.rewrite.update_indexes(lengths)
-    }
 }

@@ -16,7 +16,7 @@ use ismvault::decrypt::{Decryption, parse_key};
 use ismvault::fragmenter::fragment;
 use ismvault::lint::Severity;
 use ismvault::mux::{Mux, MuxInput, MuxOptions};
-use ismvault::protect::receipt::Proven;
+use ismvault::proof::{Proven, Proves as _};
 use ismvault::protect::{PROFILES, Plan, Profile, Target, TrackKey};
 use ismvault::{Error, Piece, Recipe};
 use std::fs;

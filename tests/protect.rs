@@ -13,7 +13,7 @@ use ismvault::boxes::index::{Sidx, Tfra};
 use ismvault::boxes::protection::{PIFF_SENC, SENC, Senc};
 use ismvault::decrypt::{Decryption, Decryptor, parse_key};
 use ismvault::model::Movie;
-use ismvault::protect::receipt::Proof;
+use ismvault::proof::{Proof, Proves as _};
 use ismvault::protect::{PROFILES, Plan, Protector, Ticket};
 use ismvault::recipe::{Piece, Planner};
 use ismvault::{Error, Recipe as _};

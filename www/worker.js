@@ -4,7 +4,7 @@
 onmessage = ({ data }) => receive(data);
 
 import init, {
-  assemble, Decryption, Doctor, FileHash, FileSet, fragment, Inspector, isFragment, Mux, Protection, Publication, profiles, recognise, sources, version, withHeader, workshop,
+  assemble, Decryption, Doctor, FileHash, FileSet, fragment, HeaderChange, Inspector, isFragment, Mux, Protection, Publication, profiles, recognise, sources, version, workshop,
 } from './pkg/ismvault.js';
 import { Cancelled, plain } from './errors.js';
 import { Pool, batches, howMany } from './pool.js';
@@ -228,7 +228,14 @@ const JOBS = {
   workshop: ({ options }) => workshop(options),
 
   /** The file with another header. */
-  reheader: ({ key, options }) => stitched(of(key).file, withHeader(of(key).inspector, options)),
+  async reheader({ key, options }, update, signal) {
+    const change = new HeaderChange(of(key).inspector, options);
+    try {
+      return (await realise(change, of(key).file, signal, update)).blob;
+    } finally {
+      change.free();
+    }
+  },
 
   /** A progressive MP4 as a fragmented one. */
   fragment: ({ key }) => ({ blob: stitched(of(key).file, fragment(of(key).inspector)), notes: [] }),
@@ -416,8 +423,10 @@ const JOBS = {
       const preview = protection.preview();
       const told = { preview, secret: secret ? protection.secret() : null };
       update(told);
-      const result = await run(protection, file, choice, update, signal, workers);
-      return { ...result, ...told, receipt: protection.receipt(choice.from ?? '', file.size, result.size) };
+      let receipt;
+      const judge = (size) => { receipt = protection.receipt(choice.from ?? '', file.size, size); };
+      const result = await run(protection, judge, file, choice, update, signal, workers);
+      return { ...result, ...told, receipt };
     } finally {
       protection.free();
     }
@@ -447,7 +456,9 @@ const JOBS = {
     try {
       const notes = decryption.warnings();
       update({ notes });
-      return { ...await run(decryption, file, choice, update, signal), notes };
+      let compared;
+      const judge = () => { compared = decryption.judge(); };
+      return { ...await run(decryption, judge, file, choice, update, signal), notes, compared };
     } finally {
       decryption.free();
     }
@@ -492,8 +503,11 @@ function memory() {
   return { write: (bytes) => void parts.push(new Blob([bytes])), blob: () => new Blob(parts, { type: 'video/mp4' }) };
 }
 
-/** Realises a recipe into the destination that was chosen. */
-async function run(recipe, file, choice, update, signal, workers) {
+/**
+ * Realises a recipe into the destination that was chosen. `judge` throws where
+ * the output is not what it should be; then nothing of it is kept.
+ */
+async function run(recipe, judge, file, choice, update, signal, workers) {
   let sink = null;
   try {
     let told = 0;
@@ -505,6 +519,7 @@ async function run(recipe, file, choice, update, signal, workers) {
     sink = await sinks.open(choice, file.size * 1.1);
     const size = await realiseUnits(recipe, file, sink, report, signal, workers);
     signal.throwIfAborted();
+    judge(size);
     const { drop, ...result } = await sink.close();
     sink = null;
     if (!drop) return { ...result, size };

@@ -175,6 +175,8 @@ fn unreferenced_media(movie: &Movie, out: &mut Vec<Finding>) {
             count += 1;
         }
         let used: u64 = fragment.runs.iter().map(|run| run.bytes).sum();
+        // IVs in front of the media.
+        let used = used + (fragment.head.len - fragment.moof.len).saturating_sub(8);
         // A 64-bit size takes eight bytes more.
         let left = payload.saturating_sub(used);
         if left > 8 * count {

@@ -23,6 +23,13 @@ impl Source {
         self.size
     }
 
+    /// There are no more bytes than this.
+    pub(crate) fn end_at(&mut self, size: u64) {
+        self.size = size;
+        self.waiting.clear();
+        self.partial.clear();
+    }
+
     /// The bytes of a span, if one chunk holds them all.
     pub(crate) fn get(&self, span: Span) -> Option<&[u8]> {
         if span.len == 0 {

@@ -1,7 +1,6 @@
 //! The plan: what every byte of the output will be.
 
 use super::headers::{Signal, playready_header, protected_moov, systems};
-use super::receipt::Proof;
 use super::sentences::sentences;
 use super::unit::{Protector, Ticket, TrackPlan};
 use super::{Options, Profile, TrackKey, selected};
@@ -13,6 +12,7 @@ use crate::envelopes::with_brands;
 use crate::error::{Error, Result};
 use crate::ids::Kid;
 use crate::model::Movie;
+use crate::proof::{Faults, Proof, Proves, Source};
 use crate::recipe::{Piece, Recipe};
 use crate::rewrite::Rewrite;
 use crate::times::decode_times;
@@ -59,6 +59,7 @@ pub struct Plan {
     /// One for each unit.
     tickets: Vec<Ticket>,
     preview: Preview,
+    source: Source,
 }
 
 impl Plan {
@@ -150,8 +151,9 @@ impl Plan {
             tracks: ids,
             samples,
         };
-        let protector = Protector::new(source, &moov, profile, plans);
-        Ok(Self { rewrite, protector, tickets, preview })
+        let protector = Protector::new(source, &moov, profile, plans)?;
+        let source = Source { top: movie.top.clone(), faults: Faults::of(&movie.findings) };
+        Ok(Self { rewrite, protector, tickets, preview, source })
     }
 
     /// What will be written.
@@ -175,14 +177,18 @@ impl Plan {
             .get(unit)
             .ok_or_else(|| Error::misuse("no_such_unit", format!("There is no unit {unit}.")))
     }
+}
 
-    /// Does the work of a unit, then reads it back: the bytes that go out, and
-    /// the proof that they are right.
-    pub fn work_and_prove(&self, unit: usize, bytes: &[u8]) -> Result<(Vec<u8>, Proof)> {
+impl Proves for Plan {
+    fn work_and_prove(&self, unit: usize, bytes: &[u8]) -> Result<(Vec<u8>, Proof)> {
         let at = self.rewrite.unit_at(unit, bytes)?;
         let mut out = Vec::new();
         let proof = self.protector.work(self.ticket(unit)?, at, bytes, &mut out)?;
         Ok((out, proof))
+    }
+
+    fn source(&self) -> &Source {
+        &self.source
     }
 }
 

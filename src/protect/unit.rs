@@ -1,7 +1,6 @@
 //! The work on one fragment. What does it knows nothing of the file around it
 //! but what its [`Ticket`] says, so any thread or worker can.
 
-use super::receipt::{Proof, Proving};
 use super::subsample::{Layout, subsamples};
 use super::{Options, Profile, TrackKey};
 use crate::boxes::Mp4Box as _;
@@ -18,7 +17,9 @@ use crate::error::{Error, Result};
 use crate::ids::{Kid, Uuid};
 use crate::inspect::movie_of;
 use crate::model::{Track, TrackFragment};
+use crate::proof::{self, Proof, header_of};
 use crate::rewrite::{Unit, replace};
+use crate::witness::Header;
 use zeroize::Zeroizing;
 
 /// What a unit must know of the rest of the file.
@@ -140,7 +141,8 @@ pub struct Protector {
     trexes: Vec<Trex>,
     profile: &'static Profile,
     tracks: Vec<TrackPlan>,
-    proving: Proving,
+    /// `moov` as it was and as it is written, as a stranger reads them.
+    headers: [Header; 2],
     /// `moov` as it was and as it is written, for [`Protector::brief`].
     moovs: [Node; 2],
 }
@@ -152,11 +154,11 @@ impl Protector {
         protected: &Node,
         profile: &'static Profile,
         tracks: Vec<TrackPlan>,
-    ) -> Self {
+    ) -> Result<Self> {
         let trexes = movie_of(moov.clone()).tracks.iter().filter_map(|track| track.trex).collect();
-        let proving = Proving::new(protected);
+        let headers = [header_of(moov)?, header_of(protected)?];
         let moovs = [moov.clone(), protected.clone()];
-        Self { trexes, profile, tracks, proving, moovs }
+        Ok(Self { trexes, profile, tracks, headers, moovs })
     }
 
     pub(super) fn profile(&self) -> &'static Profile {
@@ -205,7 +207,7 @@ impl Protector {
             let track = track.ok_or_else(|| Error::misuse("bad_brief", "A track is missing."))?;
             tracks.push(TrackPlan::with(track, kid, &key, profile, random));
         }
-        Ok(Self::new(&moov, &protected, profile, tracks))
+        Self::new(&moov, &protected, profile, tracks)
     }
 
     /// Protects a unit that was `input` at this place: what goes out is added to
@@ -223,17 +225,14 @@ impl Protector {
                 track.cipher.encrypt(track.method, iv, &info.subsamples, &mut out[range])?;
             }
         }
-        self.read_back(&unit, input, out)
+        self.prove(at, input, out)
     }
 
     /// Reads a unit back: whether `output` decrypts to what `input` has.
     pub fn prove(&self, at: u64, input: &[u8], output: &[u8]) -> Result<Proof> {
-        self.read_back(&Unit::open(at, input, &self.trexes)?, input, output)
-    }
-
-    fn read_back(&self, unit: &Unit, input: &[u8], output: &[u8]) -> Result<Proof> {
-        let cipher = |kid| self.tracks.iter().find(|t| t.kid == kid).map(|track| &track.cipher);
-        self.proving.prove(unit.at, &unit.fragments, input, output, cipher)
+        let cipher = |_, kid| self.tracks.iter().find(|t| t.kid == kid).map(|track| &track.cipher);
+        let unit = proof::Unit { at, input, output };
+        proof::compare(&unit, self.headers.each_ref(), cipher)
     }
 
     /// How long what [`Protector::work`] makes will be.

@@ -16,7 +16,7 @@ use js_sys::Float64Array;
 use serde::Deserialize;
 use wasm_bindgen::prelude::*;
 
-fn pieces(stitched: &Stitched) -> JsResult<Vec<JsValue>> {
+pub(super) fn pieces(stitched: &Stitched) -> JsResult<Vec<JsValue>> {
     stitched.pieces().iter().map(piece).collect()
 }
 

@@ -7,7 +7,7 @@ use crate::decrypt::{Decryption, KeyFor, parse_key};
 use crate::drm::playready::HeaderVersion;
 use crate::error::{Error, Result};
 use crate::ids::{Kid, Uuid};
-use crate::protect::receipt::{Proof, Proven};
+use crate::proof::{Proof, Proven};
 use crate::protect::{Options, Plan, Profile, Target, TrackKey, keyfile};
 use crate::recipe::Recipe;
 use crate::wasm::worker;
@@ -94,12 +94,12 @@ fn whole(lengths: &[f64]) -> Vec<u64> {
 #[wasm_bindgen(js_name = Protection)]
 pub struct JsProtection {
     /// None once the receipt is written.
-    proven: Option<Proven>,
+    proven: Option<Proven<Plan>>,
     options: Options,
 }
 
 impl JsProtection {
-    fn proven(&self) -> JsResult<&Proven> {
+    fn proven(&self) -> JsResult<&Proven<Plan>> {
         self.proven.as_ref().ok_or_else(ended)
     }
 }
@@ -125,7 +125,7 @@ impl JsProtection {
 
     /// What will be written.
     pub fn preview(&self) -> JsResult<JsValue> {
-        to_js(self.proven()?.plan().preview())
+        to_js(self.proven()?.recipe().preview())
     }
 
     /// KIDs and keys, `[{kid, key}]`, to show to the person who made them.
@@ -143,12 +143,15 @@ impl JsProtection {
 
     /// What a worker is made of. It has the keys in it: wipe it when it is sent.
     pub fn brief(&self) -> JsResult<Vec<u8>> {
-        Ok(worker::brief(worker::PROTECT, &self.proven()?.plan().protector().brief(&self.options)))
+        Ok(worker::brief(
+            worker::PROTECT,
+            &self.proven()?.recipe().protector().brief(&self.options),
+        ))
     }
 
     /// What a worker must know for this unit.
     pub fn ticket(&self, unit: usize) -> JsResult<Vec<u8>> {
-        Ok(self.proven()?.plan().ticket(unit).map_err(throw)?.to_bytes())
+        Ok(self.proven()?.recipe().ticket(unit).map_err(throw)?.to_bytes())
     }
 
     /// Whether the lengths of all units must be known before anything is written.
@@ -190,8 +193,15 @@ impl JsProtection {
 /// Decrypts a file, as [`JsProtection`] protects it.
 #[wasm_bindgen(js_name = Decryption)]
 pub struct JsDecryption {
-    decryption: Decryption,
+    /// None once it is judged.
+    proven: Option<Proven<Decryption>>,
     keys: Vec<(KeyFor, ContentKey)>,
+}
+
+impl JsDecryption {
+    fn proven(&self) -> JsResult<&Proven<Decryption>> {
+        self.proven.as_ref().ok_or_else(ended)
+    }
 }
 
 #[wasm_bindgen(js_class = Decryption)]
@@ -205,17 +215,18 @@ impl JsDecryption {
         let words = words.filter(|word| !word.is_empty());
         let keys = words.map(parse_key).collect::<Result<Vec<_>>>().map_err(throw)?;
         let decryption = Decryption::new(inspector.0.movie(), &keys).map_err(throw)?;
-        Ok(Self { decryption, keys })
+        Ok(Self { proven: Some(Proven::new(decryption)), keys })
     }
 
     /// What the user should know.
-    pub fn warnings(&self) -> Vec<String> {
-        self.decryption.warnings().to_vec()
+    pub fn warnings(&self) -> JsResult<Vec<String>> {
+        Ok(self.proven()?.recipe().warnings().to_vec())
     }
 
     /// What a worker is made of. It has the keys in it: wipe it when it is sent.
-    pub fn brief(&self) -> Vec<u8> {
-        worker::brief(worker::DECRYPT, &self.decryption.decryptor().brief(&self.keys))
+    pub fn brief(&self) -> JsResult<Vec<u8>> {
+        let brief = self.proven()?.recipe().decryptor().brief(&self.keys);
+        Ok(worker::brief(worker::DECRYPT, &brief))
     }
 
     /// What a worker must know for a unit: nothing.
@@ -225,25 +236,36 @@ impl JsDecryption {
 
     /// Whether the lengths of all units must be known before anything is written.
     #[wasm_bindgen(getter)]
-    pub fn unmeasured(&self) -> bool {
-        !self.decryption.unmeasured().is_empty()
+    pub fn unmeasured(&self) -> JsResult<bool> {
+        Ok(!self.proven()?.unmeasured().is_empty())
     }
 
     /// Takes those lengths.
     pub fn settle(&mut self, lengths: &[f64]) -> JsResult<()> {
-        self.decryption.settle(&whole(lengths)).map_err(throw)
+        self.proven.as_mut().ok_or_else(ended)?.settle(&whole(lengths)).map_err(throw)
     }
 
     /// The pieces, as those of `Protection`.
     pub fn pieces(&self) -> JsResult<Vec<JsValue>> {
-        pieces(&self.decryption)
+        pieces(self.proven()?)
     }
 
-    /// Nothing is proved of what is decrypted.
-    pub fn proved(&self, _proof: &[u8]) {}
+    /// Takes in what a worker found when it read a unit back.
+    pub fn proved(&self, proof: &[u8]) -> JsResult<()> {
+        self.proven()?.add(Proof::from_bytes(proof).map_err(throw)?);
+        Ok(())
+    }
 
     /// What comes last, from the lengths of all units.
     pub fn finish(&self, lengths: &[f64]) -> JsResult<Vec<u8>> {
-        self.decryption.finish(&whole(lengths)).map_err(throw)
+        self.proven()?.finish(&whole(lengths)).map_err(throw)
+    }
+
+    /// Judges the file that is whole now: how many samples were compared.
+    /// Throws where it is not what it should be.
+    pub fn judge(&mut self) -> JsResult<f64> {
+        let proven = self.proven.take().ok_or_else(ended)?;
+        let (_, proof) = proven.verdict().map_err(throw)?;
+        Ok(proof.samples_compared() as f64)
     }
 }

@@ -5,7 +5,8 @@ use super::{JsResult, throw};
 use crate::cipher::ContentKey;
 use crate::decrypt::Decryptor;
 use crate::error::{Error, Result};
-use crate::protect::receipt::{FileHash, Proof};
+use crate::proof::Proof;
+use crate::protect::receipt::FileHash;
 use crate::protect::{Protector, Ticket};
 use wasm_bindgen::prelude::*;
 
@@ -70,7 +71,9 @@ impl JsWorker {
                 let ticket = Ticket::from_bytes(ticket).map_err(throw)?;
                 self.proof.join(protector.work(&ticket, at, input, output).map_err(throw)?);
             }
-            Work::Decrypt(decryptor) => decryptor.work(at, input, output).map_err(throw)?,
+            Work::Decrypt(decryptor) => {
+                self.proof.join(decryptor.work(at, input, output).map_err(throw)?);
+            }
         }
         Ok(self.output.len())
     }

@@ -146,9 +146,9 @@ pub(crate) fn header(args: &HeaderArgs) -> Result<ExitCode, Stop> {
             for kid in used.filter(|kid| !header.keys.iter().any(|key| key.kid == *kid)) {
                 eprintln!("ismvault: warning: a track's KID {kid} is not in the new header.");
             }
-            let change = HeaderChange::new(&movie, &header)?;
-            let change = input.ready(change)?;
-            input.write(&change, output, |_| {})?.keep(*force)?;
+            let mut change = HeaderChange::new(&movie, &header)?;
+            input.drive(&mut change)?;
+            input.write(&change.finish()?, output, |_| {})?.keep(*force)?;
             Ok(ExitCode::SUCCESS)
         }
         None => read(args.input.as_deref().unwrap_or_default(), args.json),

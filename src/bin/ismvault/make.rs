@@ -1,7 +1,9 @@
 //! The commands that make files of files: `decrypt`, `mux`, `assemble`,
 //! `fragment`, `rebox`, `repair`.
 
-use crate::host::{Input, Stop, check_output, print, printable, same_file, stop, to_json, usage};
+use crate::host::{
+    Input, Stop, Written, check_output, plural, print, printable, same_file, stop, to_json, usage,
+};
 use crate::protect::{Out, Protection, finish};
 use clap::Args;
 use ismvault::assemble::{FragmentFile, assemble as assembled, is_fragment};
@@ -10,9 +12,10 @@ use ismvault::fragmenter::fragment as fragmented;
 use ismvault::manifest::Manifest;
 use ismvault::model::Movie;
 use ismvault::mux::{Choice, Mux, MuxInput, MuxOptions, check_set, choose};
+use ismvault::proof::Proven;
 use ismvault::protect::Profile;
 use ismvault::set::FileSet;
-use ismvault::{Recipe, Span, Stitched};
+use ismvault::{Span, Stitched};
 use serde::Serialize;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -90,24 +93,31 @@ pub(crate) struct ReboxArgs {
 struct Made<'a> {
     output: &'a Path,
     size: u64,
+    /// Samples that were compared with those of the inputs.
+    samples_compared: u64,
     notes: &'a [String],
 }
 
-/// Writes a recipe, and says so.
-fn write<R: Recipe>(
-    input: &Input,
-    recipe: R,
+/// Writes a recipe of copies, which is proved already, and says so.
+fn write(input: &Input, recipe: &Stitched, notes: &[String], out: &Out) -> Result<ExitCode, Stop> {
+    let written = input.write(recipe, &out.output, |_| {})?;
+    tell(written, recipe.samples_compared(), notes, out)
+}
+
+/// Gives an output its name, and says what is known of it.
+fn tell(
+    written: Written,
+    samples_compared: u64,
     notes: &[String],
     out: &Out,
 ) -> Result<ExitCode, Stop> {
-    let recipe = input.ready(recipe)?;
-    let written = input.write(&recipe, &out.output, |_| {})?;
     let size = written.len;
     if out.json {
         let output = written.keep_silently(out.force)?;
-        print(&to_json(&Made { output: &output, size, notes })?)?;
+        print(&to_json(&Made { output: &output, size, samples_compared, notes })?)?;
     } else {
         notes.iter().for_each(|note| eprintln!("{}", printable(note)));
+        eprintln!("Read again and compared: {}.", plural(samples_compared, "sample"));
         written.keep(out.force)?;
     }
     Ok(ExitCode::SUCCESS)
@@ -125,14 +135,17 @@ pub(crate) fn decrypt(args: &DecryptArgs) -> Result<ExitCode, Stop> {
         .iter()
         .map(|warning| format!("ismvault: warning: {warning}"))
         .collect();
-    write(&input, decryption, &notes, &args.out)
+    let proven = input.ready(Proven::new(decryption))?;
+    let written = input.write(&proven, &args.out.output, |_| {})?;
+    let (_, proof) = proven.verdict()?;
+    tell(written, proof.samples_compared(), &notes, &args.out)
 }
 
 pub(crate) fn fragment(args: &OneArgs) -> Result<ExitCode, Stop> {
     check_output(&args.input, &args.out.output, args.out.force)?;
     let input = Input::open(&args.input)?;
     let recipe = fragmented(&input.inspect()?)?;
-    write(&input, recipe, &[], &args.out)
+    write(&input, &recipe, &[], &args.out)
 }
 
 pub(crate) fn rebox(args: &ReboxArgs) -> Result<ExitCode, Stop> {
@@ -151,7 +164,7 @@ fn in_order(path: &Path, out: &Out, options: MuxOptions) -> Result<ExitCode, Sto
     let movie = input.inspect()?;
     let one = MuxInput { name: "", movie: &movie, at: 0, tracks: None };
     let (recipe, notes) = stitch(&input, Mux::new(&[one], options)?)?;
-    write(&input, recipe, &notes, out)
+    write(&input, &recipe, &notes, out)
 }
 
 /// Reads what a mux must know; gives its output, and what it has to say.
@@ -299,7 +312,7 @@ pub(crate) fn mux(args: &MuxArgs) -> Result<ExitCode, Stop> {
     };
     let (joined, recipe, notes) = Set::open(&args.inputs, &args.out.output)?.mux(&choice)?;
     if !args.protect && !args.protection.is_wanted() {
-        return write(&joined, recipe, &notes, &args.out);
+        return write(&joined, &recipe, &notes, &args.out);
     }
     let name = joined.name.clone();
     args.protection.check_receipt(&args.out.output, &[], args.out.force)?;
@@ -351,5 +364,5 @@ pub(crate) fn assemble(args: &AssembleArgs) -> Result<ExitCode, Stop> {
     if left > 0 {
         notes.push(format!("{left} files that are no fragments are left out."));
     }
-    write(&joined, recipe, &notes, &args.out)
+    write(&joined, &recipe, &notes, &args.out)
 }

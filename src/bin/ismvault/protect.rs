@@ -7,7 +7,8 @@ use clap::Args;
 use ismvault::cipher::ContentKey;
 use ismvault::drm::playready::HeaderVersion;
 use ismvault::ids::Kid;
-use ismvault::protect::receipt::{FileHash, Proven, Receipt};
+use ismvault::proof::Proven;
+use ismvault::protect::receipt::{FileHash, Receipt};
 use ismvault::protect::{Options, Plan, Profile, Target, TrackKey, keyfile};
 use serde::{Deserialize, Serialize};
 use std::fmt::Write as _;
@@ -238,7 +239,7 @@ impl Protection {
         let proven = input.ready(Proven::new(plan))?;
         let mut hash = FileHash::default();
         let written = input.write(&proven, output, |bytes| hash.update(bytes))?;
-        let sentences = proven.plan().preview().sentences.clone();
+        let sentences = proven.recipe().preview().sentences.clone();
         let mut receipt = proven.receipt(name, [input.size, written.len])?;
         receipt.sha256 = hash.finish();
         Ok(Run { written, sentences, receipt, options })
