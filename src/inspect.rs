@@ -47,6 +47,9 @@ const PROBED_FRAGMENTS: usize = 3;
 const PROBED_SAMPLES: usize = 8;
 const PROBED_BYTES: u64 = 96 << 10;
 
+/// Of a file that is still being written.
+const UNKNOWN_SIZE: u64 = u64::MAX >> 1;
+
 /// What a `moov` says by itself, without the file it is for.
 pub(crate) fn movie_of(moov: Node) -> Movie {
     let mut movie = Movie::default();
@@ -75,6 +78,8 @@ pub struct Inspector {
     probe: Option<(Probing, Probe)>,
     /// Whether samples are looked into at the end.
     media: bool,
+    /// Whether it is known where the file ends.
+    ended: bool,
 }
 
 /// What samples are read for.
@@ -116,6 +121,7 @@ impl Inspector {
             past: Past::default(),
             probe: None,
             media: true,
+            ended: true,
         };
         if size == 0 {
             inspector.broken(not_an_mp4(&[], "empty"));
@@ -127,16 +133,14 @@ impl Inspector {
     /// at: it asks for them one after the other, and for nothing else. How long
     /// the file is, [`Inspector::end_at`] tells.
     pub(crate) fn of_boxes() -> Self {
-        Self { media: false, ..Self::new(u64::MAX >> 1) }
+        Self { media: false, ended: false, ..Self::new(UNKNOWN_SIZE) }
     }
 
     /// The file ends here; what was asked for behind that is not there.
     pub(crate) fn end_at(&mut self, size: u64) {
         self.movie.size = size;
+        self.ended = true;
         self.source.end_at(size);
-        if let Some(last) = self.movie.top.last_mut().filter(|top| top.to_end) {
-            last.span.len = size.saturating_sub(last.span.at);
-        }
         let end = self.movie.top.last().map_or(0, |top| top.span.end());
         if end > size {
             let sentence = "The last box is longer than the file.";
@@ -226,6 +230,11 @@ impl Inspector {
                 .at(at),
             );
             return self.end_of_walk();
+        }
+        if header.form == SizeForm::ToEnd && !self.ended {
+            // Until it is known where that is.
+            self.source.ask(vec![Span { at: UNKNOWN_SIZE - 1, len: 1 }]);
+            return;
         }
         if header.size > room {
             self.broken(cut(&header, room).at(at));

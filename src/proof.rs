@@ -688,29 +688,20 @@ impl Claims {
             let inside = seen.at - at;
             (inside + u64::from(seen.size) <= span.len).then_some(span.at + inside)
         };
-        let mut header = None;
-        let mut done: Vec<(usize, usize)> = vec![(0, 0); self.tracks.len()];
-        let (mut shift, mut total, mut at) = (None, 0, 0);
-        while at + 8 <= outline.size {
-            let head = outline.read(Span { at, len: 16.min(outline.size - at) });
-            let word = |from: usize, len: usize| {
-                head.get(from..from + len)
-                    .unwrap_or_default()
-                    .iter()
-                    .fold(0, |n, b| n << 8 | u64::from(*b))
-            };
-            let size = match word(0, 4) {
-                0 => outline.size - at,
-                1 => word(8, 8),
-                size => size,
-            };
-            if size < 8 || size > outline.size - at {
-                return Err(failed(at, "a box is longer than the file"));
+        let mut header: Option<Header> = None;
+        for (at, size, code) in outline.top()? {
+            if &code == b"moov" && header.is_none() {
+                let moov = outline.read(Span { at, len: size });
+                header = Some(Header::read(&moov).map_err(told)?);
             }
-            match head.get(4..8) {
-                Some(b"moov") => {
+        }
+        let header = header.ok_or_else(|| failed(0, "there is no moov"))?;
+        let mut done: Vec<(usize, usize)> = vec![(0, 0); self.tracks.len()];
+        let (mut shift, mut total) = (None, 0);
+        for (at, size, code) in outline.top()? {
+            match &code {
+                b"moov" => {
                     let moov = outline.read(Span { at, len: size });
-                    header = Some(Header::read(&moov).map_err(told)?);
                     for listed in witness::listed(&moov, outline.size).map_err(told)? {
                         let index = self.tracks.iter().position(|(id, _)| *id == listed.track);
                         let Some(index) = index else { continue };
@@ -721,11 +712,9 @@ impl Claims {
                         total += run.samples.len() as u64;
                     }
                 }
-                Some(b"moof") => {
-                    let header =
-                        header.as_ref().ok_or_else(|| failed(at, "a moof comes before moov"))?;
+                b"moof" => {
                     let bytes = outline.known_from(at);
-                    for run in witness::runs(header, bytes, at, Agree::All).map_err(told)? {
+                    for run in witness::runs(&header, bytes, at, Agree::All).map_err(told)? {
                         let index = self.tracks.iter().position(|(id, _)| *id == run.track);
                         let index = index.ok_or_else(|| failed(at, "a track was not asked for"))?;
                         let claim = &self.tracks[index].1;
@@ -738,7 +727,6 @@ impl Claims {
                 }
                 _ => {}
             }
-            at += size;
         }
         for ((id, claim), (listed, fragments)) in self.tracks.iter().zip(done) {
             if (listed, fragments) != (claim.listed.len(), claim.fragments.len()) {
@@ -822,6 +810,26 @@ fn check_time(
 }
 
 impl Outline {
+    /// Place, size and code of every box at the top.
+    fn top(&self) -> Result<Vec<(u64, u64, [u8; 4])>> {
+        let (mut found, mut at) = (Vec::new(), 0);
+        while at + 8 <= self.size {
+            let head = self.read(Span { at, len: 16.min(self.size - at) });
+            let number = |bytes: &[u8]| bytes.iter().fold(0, |n, b| n << 8 | u64::from(*b));
+            let size = match number(&head[..4]) {
+                0 => self.size - at,
+                1 => number(&head[8..]),
+                size => size,
+            };
+            if size < 8 || size > self.size - at {
+                return Err(failed(at, "a box is longer than the file"));
+            }
+            found.push((at, size, [head[4], head[5], head[6], head[7]]));
+            at += size;
+        }
+        Ok(found)
+    }
+
     /// What is known from this place on without a gap.
     fn known_from(&self, at: u64) -> &[u8] {
         let index = self.chunks.partition_point(|(from, _)| *from <= at);

@@ -471,9 +471,18 @@ fn auxiliary_offsets(traf: &Traf<'_>, out: &mut Vec<Finding>) {
     let mut found = |id, message: String| {
         out.push(Finding::new(id, message).of_box(node).within("moof/traf/saio"));
     };
-    let [offset] = saio.offsets[..] else {
-        found("saio_entries", format!("saio has {} offsets.", saio.offsets.len()));
-        return;
+    let truns = traf.node.all(Trun::KIND).count();
+    let offset = match saio.offsets[..] {
+        [offset] => offset,
+        [offset, ..] if saio.offsets.len() == truns => {
+            let message = format!("saio has {truns} offsets, one for each run.");
+            found("saio_entry_each", message);
+            offset
+        }
+        _ => {
+            let message = format!("saio has {} offsets for {truns} runs.", saio.offsets.len());
+            return found("saio_entries", message);
+        }
     };
     let base = traf.fragment.tfhd.base_data_offset.unwrap_or(traf.moof.at);
     let first_iv = |node: &Node| {
