@@ -252,20 +252,22 @@ fn missing_chunk(manifest: &Client, group: &Chosen<'_>) -> Option<(usize, u64)> 
     if manifest.live || group.stream.times.is_empty() {
         return None;
     }
+    // By its name or by itself: names may count from where an edit list begins.
     let known = group.fragments.iter().map(|(fragment, named)| {
         let run = fragment.runs.first();
-        let own = run.and_then(|run| run.tfxd.map(|(time, _)| time).or(run.decode_time));
-        named.map(|time| time as i64).or(own)
+        let own = run.and_then(|run| run.tfxd.map(|(time, _)| time).or(run.presentation_time()));
+        let named = named.map(|time| time as i64);
+        named.or(own).map(|time| [time, own.unwrap_or(time)])
     });
-    let times: Option<Vec<i64>> = known.collect();
+    let times: Option<Vec<[i64; 2]>> = known.collect();
     match times {
         // Without times only their number can be compared.
         None => (group.fragments.len() < group.stream.times.len())
             .then(|| (group.fragments.len(), group.stream.times[group.fragments.len()].0)),
         Some(times) => group.stream.times.iter().enumerate().find_map(|(number, (time, _))| {
-            let there = times.iter().any(|t| t.abs_diff(*time as i64) <= 1);
+            let there = times.iter().flatten().any(|t| t.abs_diff(*time as i64) <= 1);
             // A time before zero is zero in the manifest.
-            let primed = number == 0 && times.iter().any(|t| *t < 0);
+            let primed = number == 0 && times.iter().flatten().any(|t| *t < 0);
             (!there && !primed).then_some((number, *time))
         }),
     }

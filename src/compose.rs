@@ -74,7 +74,7 @@ impl Layout {
             tracks: std::mem::take(&mut self.tracks),
             ..Movie::default()
         };
-        let (times, _) = decode_times(&movie, self.earliest);
+        let (times, _) = decode_times(&movie, self.earliest, false);
         let times: Vec<u64> = times.iter().filter_map(|times| times.first().copied()).collect();
         let order = self.order(&movie, &times)?;
         self.set_durations(&movie, &times)?;
@@ -85,7 +85,7 @@ impl Layout {
         for (number, index) in order.into_iter().enumerate() {
             let Some(part) = parts[index].take() else { continue };
             let time = times[index];
-            let moof = moof(&part, number as u32 + 1, self.tfdt.then_some(time))?;
+            let moof = moof(&part, number as u32 + 1, self.tfdt, time)?;
             let bytes: u64 = part.media.iter().map(|span| span.len).sum();
             let mut boxes = moof.to_bytes();
             boxes.extend(mdat_header(bytes));
@@ -180,14 +180,18 @@ pub(crate) fn mdat_header(bytes: u64) -> Vec<u8> {
 }
 
 /// The `moof` of a part, all offsets settled.
-fn moof(part: &Part, number: u32, tfdt: Option<u64>) -> Result<Node> {
+fn moof(part: &Part, number: u32, tfdt: bool, time: u64) -> Result<Node> {
     let mut traf = part.traf.clone();
     let nodes = traf.children_mut().into_iter().flatten();
     for node in nodes.filter(|node| node.kind == Tfhd::KIND) {
         *node = Tfhd { track_id: part.run.track_id, ..Tfhd::parse(node)? }.to_node();
     }
-    if let (Some(time), None) = (tfdt, traf.find(Tfdt::KIND)) {
-        insert_after(&mut traf, Tfhd::KIND, Tfdt::new(time).to_node());
+    match traf.get_opt::<Tfdt>()? {
+        Some(own) if own.base_media_decode_time != time => {
+            replace(&mut traf, &Tfdt::new(time).to_node())
+        }
+        None if tfdt => insert_after(&mut traf, Tfhd::KIND, Tfdt::new(time).to_node()),
+        _ => {}
     }
     let mfhd = Mfhd { version_flags: 0, sequence_number: number }.to_node();
     let mut children = vec![mfhd];
@@ -254,10 +258,20 @@ fn segment_index(track: &Track, placed: &[Placed]) -> Sidx {
         flags: 0,
         reference_id: track.id,
         timescale: track.timescale,
-        earliest_presentation_time: placed.first().map_or(0, |f| f.time.max(0) as u64),
+        earliest_presentation_time: placed
+            .first()
+            .map_or(0, |f| f.time.saturating_add(track.edits.later()).max(0) as u64),
         first_offset: 0,
         reserved: 0,
         references: references.collect(),
+    }
+}
+
+/// Puts a box in the place of the first of its kind.
+pub(crate) fn replace(parent: &mut Node, new: &Node) {
+    let children = parent.children_mut().into_iter().flatten();
+    if let Some(old) = children.into_iter().find(|node| node.kind == new.kind) {
+        *old = new.clone();
     }
 }
 

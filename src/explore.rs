@@ -258,5 +258,6 @@ fn track_samples(
 
 fn seconds(track: &Track, decode_time: i64, sample: &Sample) -> Option<f64> {
     let shown = decode_time.checked_add(sample.composition_offset.into())?;
+    let shown = shown.checked_add(track.edits.later())?;
     (track.timescale != 0).then(|| shown as f64 / f64::from(track.timescale))
 }

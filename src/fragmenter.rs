@@ -5,17 +5,17 @@ use crate::Span;
 use crate::boxes::Mp4Box as _;
 use crate::boxes::fragment::{Mfhd, Tfhd, Trun, TrunRow};
 use crate::boxes::movie::{Ftyp, Mdhd, Mvhd, Stsz, Stts, Tkhd, Trex};
-use crate::boxes::tables::{Co64, Ctts, Elst, Stco, Stsc, Stss};
+use crate::boxes::tables::{Co64, Ctts, Edit, Elst, Stco, Stsc, Stss};
 use crate::boxes::tree::Node;
 use crate::bytes::limits;
 use crate::compose::{Layout, Part};
 use crate::error::{Error, Result};
 use crate::ids::{BoxType, FourCc};
-use crate::model::{Fragment, Movie, Track, TrackKind, read_fragment};
+use crate::model::{Edits, Fragment, FragmentRun, Movie, Track, TrackKind, read_fragment};
 use crate::proof::{Changed, Claims, header_of};
 use crate::recipe::Stitched;
 use crate::rewrite::check_intact;
-use crate::times::to_scale;
+use crate::times::{Fold, longest_skip};
 use crate::witness;
 use std::ops::Range;
 
@@ -49,7 +49,8 @@ impl Sample {
 /// A file of fragments, from one that has its samples listed in `moov`.
 ///
 /// Fragments begin with sync samples of the video, about
-/// [`FRAGMENT_SECONDS`] apart. Edit lists stay, and what they never show goes.
+/// [`FRAGMENT_SECONDS`] apart. Edit lists become a part of the times (see
+/// [`Fold`](crate::mux::Fold)), and what they never show goes.
 pub fn fragment(movie: &Movie) -> Result<Stitched> {
     check_intact(movie, "fragmented")?;
     let missing = || Error::malformed("no_moov", "The file has no moov box.");
@@ -60,7 +61,7 @@ pub fn fragment(movie: &Movie) -> Result<Stitched> {
             "The file is fragmented already. To put it in order, repair it: ismvault repair IN -o OUT.",
         ));
     }
-    let listed = listed(movie, |_| true)?;
+    let listed = listed(movie, |_| true, Fold::All { skip: longest_skip(movie) })?;
     let mut claims = Claims::new(&movie.findings);
     listed.claim(movie, 0, Some, &mut claims)?;
     let Listed { tracks, parts, .. } = listed;
@@ -76,7 +77,13 @@ pub fn fragment(movie: &Movie) -> Result<Stitched> {
         compatible: [*b"piff", *b"iso2", *b"iso6"].map(FourCc).to_vec(),
         rest: Vec::new(),
     };
-    let moov = fragmented_moov(source, &tracks)?;
+    let mut moov = fragmented_moov(source, &tracks)?;
+    for trak in moov.children_mut().into_iter().flatten() {
+        let id = trak.get::<Tkhd>().map_or(0, |tkhd| tkhd.track_id);
+        if let Some(track) = tracks.iter().find(|track| track.id == id) {
+            set_edits(trak, track.edits.skip);
+        }
+    }
     let layout =
         Layout { ftyp, moov, tracks, parts, earliest: 0, one_file: true, tfdt: true, sidx: false };
     claims.check(layout.stitch()?)
@@ -84,8 +91,8 @@ pub fn fragment(movie: &Movie) -> Result<Stitched> {
 
 /// The samples that a `moov` lists, as fragments.
 pub(crate) struct Listed {
-    /// The tracks they are of.
-    tracks: Vec<Track>,
+    /// The tracks they are of, with what is left of their edit lists.
+    pub(crate) tracks: Vec<Track>,
     /// Of each of these, how many samples its edit list hides in front and behind.
     hidden: Vec<[usize; 2]>,
     pub(crate) parts: Vec<Part>,
@@ -117,7 +124,7 @@ impl Listed {
 }
 
 /// The samples that `moov` lists, as fragments.
-pub(crate) fn listed(movie: &Movie, wanted: impl Fn(u32) -> bool) -> Result<Listed> {
+pub(crate) fn listed(movie: &Movie, wanted: impl Fn(u32) -> bool, how: Fold) -> Result<Listed> {
     let missing = || Error::malformed("no_moov", "The file has no moov box.");
     let source = movie.moov.as_ref().ok_or_else(missing)?;
     let mvhd: Mvhd = source.get()?;
@@ -140,10 +147,10 @@ pub(crate) fn listed(movie: &Movie, wanted: impl Fn(u32) -> bool) -> Result<List
                 format!("Track {} has the timescale 0, so its times mean nothing.", track.id);
             return Err(Error::malformed("timescale_zero", sentence));
         }
-        let (samples, hidden) = samples(trak, track, movie, mvhd.timescale)
+        let (samples, hidden, edits) = samples(trak, track, movie, mvhd.timescale, how)
             .map_err(|e| e.at(trak.at).within("moov/trak"))?;
         if !samples.is_empty() {
-            tracks.push((track.clone(), samples));
+            tracks.push((Track { edits, ..track.clone() }, samples));
             all_hidden.push(hidden);
         }
     }
@@ -163,16 +170,17 @@ fn trak(moov: &Node, id: u32) -> Option<&Node> {
     moov.all(BoxType::code(b"trak")).find(is_it)
 }
 
-/// The samples of a track, in order of decoding, and how many its edit list
-/// hides in front and behind.
+/// The samples of a track, in order of decoding, its edit list made a part of
+/// their times; how many it hides in front and behind; and what is left of it.
 fn samples(
     trak: &Node,
     track: &Track,
     movie: &Movie,
     movie_scale: u32,
-) -> Result<(Vec<Sample>, [usize; 2])> {
+    how: Fold,
+) -> Result<(Vec<Sample>, [usize; 2], Edits)> {
     let Some(stbl) = trak.path(&[b"mdia", b"minf", b"stbl"]) else {
-        return Ok((Vec::new(), [0; 2]));
+        return Ok((Vec::new(), [0; 2], Edits::default()));
     };
     check_data_is_inside(trak)?;
     let sizes = sizes(stbl, movie.size)?;
@@ -211,11 +219,11 @@ fn samples(
             }
         }
     }
-    let mut hidden = [0; 2];
-    if let Some(elst) = trak.path(&[b"edts"]).map(Node::get_opt::<Elst>).transpose()?.flatten() {
-        hidden = trim(&elst, &mut samples, track, movie_scale)?;
-    }
-    Ok((samples, hidden))
+    let edits = Edits::read(trak, movie_scale, track.timescale)?;
+    let hidden = trim(&edits, &mut samples, track);
+    let (later, left) = how.of(&edits, track.timescale);
+    samples.iter_mut().for_each(|sample| sample.decoded = sample.decoded.saturating_add(later));
+    Ok((samples, hidden, left))
 }
 
 /// Values given as runs of a count and a value.
@@ -306,55 +314,22 @@ fn places(stbl: &Node, sizes: &[u32], file_size: u64) -> Result<Vec<(u64, u32)>>
 
 /// Leaves out what an edit list never shows: pictures in front of where it
 /// begins, but for those needed to decode the first, and all behind its end.
-/// The list itself stays, and says how the rest is presented. Gives how many
-/// samples went in front and behind.
-fn trim(
-    elst: &Elst,
-    samples: &mut Vec<Sample>,
-    track: &Track,
-    movie_scale: u32,
-) -> Result<[usize; 2]> {
-    let media =
-        |ticks: u64| to_scale(ticks.min(i64::MAX as u64) as i64, movie_scale, track.timescale);
-    let empty = elst.entries.iter().take_while(|edit| edit.media_time < 0).count();
-    let [edit] = elst.entries[empty..] else {
-        if elst.entries.iter().all(|edit| edit.media_time < 0) {
-            return Ok([0; 2]);
-        }
-        return Err(Error::unsupported(
-            "several_edits",
-            format!(
-                "The edit list of track {} puts together {} parts of it, which fragments cannot \
-                 say. Write the file anew first: ffmpeg -i IN OUT.mp4.",
-                track.id,
-                elst.entries.len()
-            ),
-        ));
-    };
-    if edit.rate != 0x1_0000 {
-        let sentence = format!(
-            "The edit list of track {} changes its speed. Write the file anew first.",
-            track.id
-        );
-        return Err(Error::unsupported("edit_rate", sentence));
-    }
+/// Gives how many samples went in front and behind.
+fn trim(edits: &Edits, samples: &mut Vec<Sample>, track: &Track) -> [usize; 2] {
     if track.kind == TrackKind::Text {
-        return Ok([0; 2]); // a few bytes, and readers differ in what they show
+        return [0; 2]; // a few bytes, and readers differ in what they show
     }
-    let end = match media(edit.duration) {
-        0 => i64::MAX,
-        length => edit.media_time.saturating_add(length),
-    };
+    let end = edits.end.unwrap_or(i64::MAX);
     let shown = samples.iter().rposition(|sample| sample.presented() < end).map_or(0, |i| i + 1);
     let mut hidden = [0, samples.len() - shown];
     samples.truncate(shown);
     if track.kind == TrackKind::Video {
         let begin =
-            samples.iter().rposition(|sample| sample.sync && sample.presented() <= edit.media_time);
+            samples.iter().rposition(|sample| sample.sync && sample.presented() <= edits.skip);
         hidden[0] = begin.unwrap_or(0);
         samples.drain(..hidden[0]);
     }
-    Ok(hidden)
+    hidden
 }
 
 /// Where fragments begin, in seconds, by the sync samples of the first video,
@@ -446,6 +421,9 @@ fn part(track: &Track, samples: &[Sample]) -> Result<Part> {
     let moof = Node::parent(b"moof", vec![mfhd, traf.clone()]);
     let fragments = read_fragment(&moof, |_| None)?;
     let run = Fragment::new(&moof, &fragments).runs.first().copied().ok_or_else(too_far)?;
+    // Settled when all of the output is known, for it may begin before zero.
+    let decode_time = samples.first().map(|sample| sample.decoded);
+    let run = FragmentRun { decode_time, ..run };
     let mut media: Vec<Span> = Vec::new();
     for sample in samples.iter().filter(|sample| sample.size > 0) {
         match media.last_mut() {
@@ -487,7 +465,6 @@ pub(crate) fn fragmented_moov(source: &Node, tracks: &[Track]) -> Result<Node> {
             continue;
         }
         let Some(trak) = node.children_mut() else { continue };
-        trak.retain(|node| node.kind != code(b"tref"));
         let edits = trak.iter_mut().filter_map(Node::children_mut).flatten();
         for node in edits.filter(|node| node.kind == Elst::KIND) {
             let mut elst = Elst::parse(node)?;
@@ -497,6 +474,7 @@ pub(crate) fn fragmented_moov(source: &Node, tracks: &[Track]) -> Result<Node> {
             }
             *node = elst.to_node();
         }
+        trak.retain(|node| node.kind != code(b"tref"));
         for node in trak.iter_mut().filter(|node| node.kind == Tkhd::KIND) {
             *node = Tkhd { duration: 0, ..Tkhd::parse(node)? }.to_node();
         }
@@ -512,6 +490,20 @@ pub(crate) fn fragmented_moov(source: &Node, tracks: &[Track]) -> Result<Node> {
     }
     children.push(mvex);
     Ok(moov)
+}
+
+/// Gives a track an edit list that skips so much of its media, or none.
+pub(crate) fn set_edits(trak: &mut Node, skip: i64) {
+    let Some(children) = trak.children_mut() else { return };
+    children.retain(|node| node.kind != BoxType::code(b"edts"));
+    if skip == 0 {
+        return;
+    }
+    // To the end of the movie, however long it is.
+    let edit = Edit { duration: 0, media_time: skip, rate: 0x1_0000 };
+    let elst = Elst { version: 1, flags: 0, entries: vec![edit] };
+    let at = children.iter().position(|node| node.kind == Tkhd::KIND).map_or(0, |i| i + 1);
+    children.insert(at, Node::parent(b"edts", vec![elst.to_node()]));
 }
 
 /// The tables that a track must have though all its samples are in fragments.

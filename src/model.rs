@@ -1,9 +1,12 @@
 //! What a file means, free of box layout: tracks, fragments, samples,
 //! protection. Everything after inspection works on this.
 
+mod edits;
 mod fragment;
 mod samples;
 
+pub use edits::Edits;
+pub(crate) use edits::to_scale;
 pub use fragment::{Fragment, FragmentRun, Sample, TrackFragment, read_fragment};
 pub(crate) use samples::read_seig;
 pub use samples::{AtHand, Protected, is_protection_aux, protected_samples};
@@ -237,6 +240,8 @@ pub struct Track {
     pub language: String,
     /// Ticks a second.
     pub timescale: u32,
+    /// What its edit list does; nothing where it does what no fragment can say.
+    pub edits: Edits,
     /// Its sample entries.
     pub entries: Vec<SampleEntry>,
     /// Protection of groups of samples, described in `moov`.
@@ -266,6 +271,17 @@ impl Track {
     pub fn entry_of(&self, tfhd: &Tfhd) -> usize {
         let default = self.trex.map_or(1, |trex| trex.sample_description_index);
         tfhd.sample_description_index.unwrap_or(default).max(1) as usize - 1
+    }
+
+    /// When the first sample of a run is presented, in ticks: as Smooth
+    /// Streaming's `tfxd` or the decode time tells, and the edit list.
+    pub fn presented(&self, run: &FragmentRun) -> Option<i64> {
+        self.unedited(run)?.checked_add(self.edits.later())
+    }
+
+    /// The same for who knows no edit lists, as Smooth Streaming clients.
+    pub fn unedited(&self, run: &FragmentRun) -> Option<i64> {
+        run.tfxd.map(|(time, _)| time).or(run.presentation_time())
     }
 
     /// Ticks as seconds; none without a timescale.

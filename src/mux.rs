@@ -11,17 +11,18 @@ pub use choose::{Candidate, Choice, candidates, check_set, choose};
 use crate::Span;
 use crate::boxes::Mp4Box as _;
 use crate::boxes::fragment::{Mfhd, Saio, Saiz, Tfhd};
-use crate::boxes::movie::{Ftyp, Trex};
+use crate::boxes::movie::{Ftyp, Tkhd, Trex};
 use crate::boxes::piff::Tfrf;
 use crate::boxes::protection::{PIFF_SENC, SENC};
 use crate::boxes::tree::Node;
 use crate::compose::{Layout, Part};
 use crate::envelopes::add_brands;
 use crate::error::{Error, Result};
-use crate::fragmenter::listed;
+use crate::fragmenter::{listed, set_edits};
 use crate::ids::BoxType;
 use crate::model::{
-    AtHand, Fragment, FragmentRun, Movie, Track, TrackFragment, is_protection_aux, read_fragment,
+    AtHand, Edits, Fragment, FragmentRun, Movie, Track, TrackFragment, is_protection_aux,
+    read_fragment,
 };
 use crate::profile::{PROFILES, Profile};
 use crate::proof::{Changed, Claims, header_of};
@@ -29,6 +30,7 @@ use crate::rebox;
 use crate::recipe::{Gather, Stitched};
 use crate::rewrite::check_intact;
 use crate::times::decode_times;
+pub use crate::times::{Fold, longest_skip};
 use crate::witness::Header;
 use crate::{Session, Step};
 
@@ -56,13 +58,25 @@ pub struct MuxOptions {
     pub mend: bool,
     /// [`earliest`] of files that are played with this one, the least.
     pub earliest: i64,
+    /// What becomes of edit lists.
+    pub fold: Fold,
 }
 
 /// How long before zero a file begins that has no `tfdt` yet, in ticks of
 /// 100 ns; never more than zero. Files that are played together must be moved
 /// by the same time.
 pub fn earliest(movie: &Movie) -> i64 {
-    -decode_times(movie, 0).1
+    -decode_times(movie, 0, true).1
+}
+
+/// Whether a Smooth Streaming client would present a file otherwise than it
+/// means: its edit lists move tracks against each other, or not by `skip`
+/// ([`longest_skip`] of all files of a title), or `moov` lists its samples.
+pub fn is_to_be_folded(movie: &Movie, skip: i64) -> bool {
+    movie.tracks.iter().filter(|track| track.totals.samples > 0).any(|track| {
+        let (moved, _) = Fold::All { skip }.of(&track.edits, track.timescale);
+        moved != 0 || track.listed > 0
+    })
 }
 
 /// A [`Session`] that reads the `moof`s of its inputs, and then gives the output.
@@ -75,6 +89,7 @@ pub struct Mux {
     of: Vec<Told>,
     gather: Gather,
     profile: Option<&'static Profile>,
+    fold: Fold,
     sentences: Vec<String>,
     /// What the output must have, by its inputs.
     claims: Claims,
@@ -132,18 +147,39 @@ impl Mux {
         if let Some(profile) = options.profile {
             rebox::check(&all, profile)?;
         }
-        let renumbered: Vec<Track> = files
-            .iter()
-            .flat_map(|file| &file.tracks)
-            .map(|(track, id)| Track { id: *id, ..track.clone() })
-            .collect();
         let mut parts = Vec::new();
         let findings = inputs.iter().flat_map(|input| &input.movie.findings);
         let mut claims = Claims::new(findings);
+        let fold = match options.fold {
+            Fold::All { skip } => {
+                let skips = inputs.iter().map(|input| longest_skip(input.movie));
+                Fold::All { skip: skips.fold(skip, i64::max) }
+            }
+            fold => fold,
+        };
+        // What is left of the edit lists of samples that moov lists.
+        let mut edits: Vec<(u32, Edits)> = Vec::new();
         for (input, file) in inputs.iter().zip(&files) {
-            listed_parts(input, file, &mut parts, &mut claims)?;
+            edits.extend(listed_parts(input, file, fold, &mut parts, &mut claims)?);
         }
+        let all = files.iter().flat_map(|file| &file.tracks);
+        let renumbered: Vec<Track> = all
+            .map(|(track, id)| {
+                let own = edits.iter().find(|(known, _)| known == id).map(|(_, edits)| *edits);
+                let edits = own.unwrap_or(fold.of(&track.edits, track.timescale).1);
+                Track { id: *id, edits, ..track.clone() }
+            })
+            .collect();
         let mut moov = moov::joined_moov(inputs, &files)?;
+        let folded = fold != Fold::Nothing;
+        for trak in moov.children_mut().into_iter().flatten() {
+            let id = trak.get::<Tkhd>().map_or(0, |tkhd| tkhd.track_id);
+            let own = renumbered.iter().find(|track| track.id == id);
+            let listed = edits.iter().any(|(known, _)| *known == id);
+            if let Some(own) = own.filter(|_| folded || listed) {
+                set_edits(trak, own.edits.skip);
+            }
+        }
         let mut ftyp =
             inputs.iter().find_map(|input| input.movie.ftyp.clone()).unwrap_or_else(Ftyp::missing);
         add_brands(&mut ftyp, &[*b"iso6"]);
@@ -170,13 +206,17 @@ impl Mux {
             moov,
             tracks: renumbered,
             parts,
-            earliest: inputs.iter().map(|i| earliest(i.movie)).fold(options.earliest, i64::min),
+            earliest: inputs
+                .iter()
+                .map(|input| earliest(input.movie))
+                .fold(options.earliest, i64::min),
             one_file: inputs.len() == 1,
             tfdt: options.profile.is_none_or(|profile| profile.iso),
             sidx: options.sidx,
         };
         let gather = Gather::new(spans);
-        Ok(Self { layout, files, of, gather, profile: options.profile, sentences, claims })
+        let profile = options.profile;
+        Ok(Self { layout, files, of, gather, profile, fold, sentences, claims })
     }
 
     /// Of fragments whose `moov` was made for them.
@@ -188,7 +228,7 @@ impl Mux {
         sentences: Vec<String>,
     ) -> Self {
         let (gather, claims) = (Gather::new(spans), Claims::default());
-        Self { layout, files, of, gather, profile: None, sentences, claims }
+        Self { layout, files, of, gather, profile: None, fold: Fold::Nothing, sentences, claims }
     }
 
     /// What the user may want to know before.
@@ -229,11 +269,12 @@ impl Session for Mux {
     }
 
     fn feed(&mut self, bytes: &[u8]) -> Result<()> {
-        let Self { gather, files, of, layout, profile, claims, .. } = self;
+        let Self { gather, files, of, layout, profile, fold, claims, .. } = self;
         gather.feed(bytes, |number, at, bytes| {
             let (file, time, duration) = of[number];
             let file = &files[file];
-            take(file, at, &bytes, *profile, (time, duration), &mut layout.parts, claims).map_err(
+            let how = (*profile, *fold);
+            take(file, at, &bytes, how, (time, duration), &mut layout.parts, claims).map_err(
                 |mut error| {
                     error.at = error.at.map(|at| at.saturating_sub(file.at));
                     named(error, &file.name)
@@ -250,16 +291,21 @@ fn named(mut error: Error, name: &str) -> Error {
     error
 }
 
-/// Takes in the samples that `moov` itself lists, as fragments.
+/// Takes in the samples that `moov` itself lists, as fragments; gives what is
+/// left of the edit lists of their tracks.
 fn listed_parts(
     input: &MuxInput<'_>,
     file: &File,
+    fold: Fold,
     parts: &mut Vec<Part>,
     claims: &mut Claims,
-) -> Result<()> {
+) -> Result<Vec<(u32, Edits)>> {
     let number = |id| file.tracks.iter().find(|(track, _)| track.id == id).map(|(_, own)| *own);
     let wanted = |id| number(id).is_some();
-    let listed = listed(input.movie, wanted).map_err(|e| named(e, input.name))?;
+    // A file that is fragmented in part has the same times all over.
+    let hybrid = !input.movie.fragments.is_empty();
+    let how = if fold == Fold::Nothing && !hybrid { Fold::Pauses } else { fold };
+    let listed = listed(input.movie, wanted, how).map_err(|e| named(e, input.name))?;
     listed.claim(input.movie, input.at, number, claims)?;
     for mut part in listed.parts {
         part.run.track_id = number(part.run.track_id).unwrap_or(part.run.track_id);
@@ -267,7 +313,8 @@ fn listed_parts(
         part.at += input.at;
         parts.push(part);
     }
-    Ok(())
+    let left = listed.tracks.iter().filter(|_| how != Fold::Nothing);
+    Ok(left.filter_map(|track| Some((number(track.id)?, track.edits))).collect())
 }
 
 /// Takes in the `moof` of one fragment.
@@ -275,7 +322,7 @@ fn take(
     file: &File,
     at: u64,
     bytes: &[u8],
-    profile: Option<&Profile>,
+    (profile, fold): (Option<&Profile>, Fold),
     (time, duration): (Option<i64>, Option<u64>),
     parts: &mut Vec<Part>,
     claims: &mut Claims,
@@ -327,7 +374,8 @@ fn take(
         claims.fragment(*id, (&file.header, source), found, number, changed)?;
         // Manifests tell when the first sample is presented.
         let told = time.map(|time| time.saturating_sub(run.first_offset.into()));
-        run.decode_time = run.decode_time.or(told);
+        let (later, _) = fold.of(&track.edits, track.timescale);
+        run.decode_time = run.decode_time.or(told).map(|time| time.saturating_add(later));
         parts.push(Part { traf, run, runs, media, beside: std::mem::take(&mut beside), at });
     }
     Ok(())

@@ -540,8 +540,6 @@ struct Told {
 pub(crate) struct Changed {
     /// Where the source begins among all.
     pub(crate) start: u64,
-    /// What is added to composition offsets.
-    pub(crate) offset: i32,
     /// The duration of samples that have none of their own.
     pub(crate) duration: Option<u32>,
 }
@@ -556,8 +554,7 @@ fn digest<'s>(samples: impl Iterator<Item = (u64, &'s Seen)>, changed: Changed) 
         row[8..12].copy_from_slice(&seen.size.to_be_bytes());
         let duration = changed.duration.unwrap_or(seen.duration);
         row[12..16].copy_from_slice(&duration.to_be_bytes());
-        let offset = seen.offset.wrapping_add(changed.offset);
-        row[16..20].copy_from_slice(&offset.to_be_bytes());
+        row[16..20].copy_from_slice(&seen.offset.to_be_bytes());
         row[20..].copy_from_slice(&seen.flags.to_be_bytes());
         hash.update(row);
         if let Some(lock) = &seen.lock {
@@ -635,9 +632,7 @@ impl Claims {
         let scale = f64::from(own.scale.max(1));
         let claimed = samples.iter().map(|(decoded, seen)| {
             let presented = decoded.saturating_add(seen.offset.into()).saturating_add(own.later);
-            let offset = seen.offset.wrapping_add(changed.offset);
-            let at = seen.at + changed.start;
-            (presented as f64 / scale, Seen { at, offset, ..seen.clone() })
+            (presented as f64 / scale, Seen { at: seen.at + changed.start, ..seen.clone() })
         });
         let claimed: Vec<_> = claimed.collect();
         self.track(id).listed.extend(claimed);

@@ -15,7 +15,7 @@ use crate::Span;
 use crate::cipher::hex;
 use crate::drm::PLAYREADY;
 use crate::error::{Error, Result};
-use crate::model::{Movie, Track, TrackKind, bitrate};
+use crate::model::{FragmentRun, Movie, Track, TrackKind, bitrate};
 use quick_xml::escape::escape;
 use std::fmt::Write as _;
 
@@ -62,15 +62,24 @@ struct Chunk {
 }
 
 impl Level<'_> {
+    /// Its fragments as a client of Smooth Streaming sees them, which knows no
+    /// edit lists.
+    fn unedited(&self) -> Vec<Chunk> {
+        self.chunks_by(|run| self.track.unedited(run))
+    }
+
     fn chunks(&self) -> Vec<Chunk> {
+        self.chunks_by(|run| self.track.presented(run))
+    }
+
+    fn chunks_by(&self, time: impl Fn(&FragmentRun) -> Option<i64>) -> Vec<Chunk> {
         let fragments =
             self.movie.fragments.iter().flat_map(|f| f.runs.iter().map(move |r| (f, r)));
         let mut next = 0;
         fragments
             .filter(|(_, run)| run.track_id == self.track.id && run.samples > 0)
             .map(|(fragment, run)| {
-                let told = run.tfxd.map(|(time, _)| time).or(run.presentation_time());
-                let told = told.unwrap_or(next);
+                let told = time(run).unwrap_or(next);
                 // What is before zero is not in a manifest.
                 let duration = run.duration.saturating_sub(told.min(0).unsigned_abs());
                 let time = told.max(0) as u64;
@@ -155,6 +164,31 @@ fn groups<'a>(renditions: &[Rendition<'a>]) -> Result<Vec<Group<'a>>> {
         return Err(Error::misuse("no_tracks", "The files have no track to write a manifest for."));
     }
     Ok(groups)
+}
+
+/// When the first fragment of all begins, as a time and its timescale: live
+/// archives count from the epoch, and a player from there.
+fn begin(groups: &[Group<'_>]) -> (u64, u32) {
+    let levels = groups.iter().flat_map(|group| &group.levels);
+    let starts = levels.filter_map(|level| {
+        let first = level.chunks().into_iter().next()?;
+        Some((first.time, level.track.timescale.max(1)))
+    });
+    let seconds = |(time, scale): &(u64, u32)| *time as f64 / f64::from(*scale);
+    starts.min_by(|a, b| seconds(a).total_cmp(&seconds(b))).unwrap_or((0, 1))
+}
+
+/// How long all of it lasts, in ticks of this timescale.
+fn length(groups: &[Group<'_>], timescale: u32) -> u64 {
+    let scaled =
+        |time: u64, from: u32| u128::from(time) * u128::from(timescale) / u128::from(from.max(1));
+    let levels = groups.iter().flat_map(|group| &group.levels);
+    let ends = levels.filter_map(|level| {
+        let last = level.chunks().pop()?;
+        Some(scaled(last.time.saturating_add(last.duration), level.track.timescale))
+    });
+    let (time, scale) = begin(groups);
+    ends.max().unwrap_or(0).saturating_sub(scaled(time, scale)).min(u64::MAX.into()) as u64
 }
 
 /// Refuses levels whose fragments do not begin together: a player that changes

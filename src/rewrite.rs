@@ -466,15 +466,6 @@ fn media(bytes: &[u8], span: Span, moof_len: u64) -> Result<Vec<Span>> {
     Ok(media)
 }
 
-/// Puts a box in the place of the first of its kind.
-pub(crate) fn replace(parent: &mut Node, new: &Node) {
-    if let Content::Parent { children, .. } = &mut parent.content
-        && let Some(old) = children.iter_mut().find(|node| node.kind == new.kind)
-    {
-        *old = new.clone();
-    }
-}
-
 /// Refuses a file whose structure is broken.
 pub(crate) fn check_intact(movie: &Movie, done: &str) -> Result<()> {
     let Some(damage) = &movie.damage else { return Ok(()) };

@@ -1,14 +1,16 @@
 //! Decode times for files that have none.
 
-use crate::model::Movie;
+pub(crate) use crate::model::to_scale;
+use crate::model::{Edits, Movie};
 
 /// The decode time of every `traf`, for `tfdt`: as the file tells it, else
 /// where the track's last fragment ended. All tracks are moved by the same
 /// time if one begins before zero (ffmpeg's AAC priming), for `tfdt` has no
-/// sign and they must stay together; but not where some have a `tfdt` already.
-/// Also gives that time, in [`COMMON_SCALE`]. `before` is how long before zero
-/// another file begins that is to be played with this one.
-pub(crate) fn decode_times(movie: &Movie, before: i64) -> (Vec<Vec<u64>>, i64) {
+/// sign and they must stay together; with `keep`, not where some have a `tfdt`
+/// already, which stays as it is. Also gives that time, in [`COMMON_SCALE`].
+/// `before` is how long before zero another file begins that is to be played
+/// with this one.
+pub(crate) fn decode_times(movie: &Movie, before: i64, keep: bool) -> (Vec<Vec<u64>>, i64) {
     let mut ends: Vec<(u32, i64)> = Vec::new();
     let mut earliest = before.min(0);
     let mut any_tfdt = false;
@@ -36,7 +38,7 @@ pub(crate) fn decode_times(movie: &Movie, before: i64) -> (Vec<Vec<u64>>, i64) {
             .collect()
         })
         .collect();
-    let shift = if any_tfdt { 0 } else { earliest.saturating_neg() };
+    let shift = if any_tfdt && keep { 0 } else { earliest.saturating_neg() };
     let moved = |(time, id): (i64, u32)| {
         let scale = movie.track(id).map_or(COMMON_SCALE, |track| track.timescale);
         time.saturating_add(to_scale(shift, COMMON_SCALE, scale)).max(0) as u64
@@ -47,6 +49,45 @@ pub(crate) fn decode_times(movie: &Movie, before: i64) -> (Vec<Vec<u64>>, i64) {
     (times.collect(), shift)
 }
 
+/// What becomes of edit lists where times are written anew.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Fold {
+    /// They stay as they are.
+    #[default]
+    Nothing,
+    /// Pauses become a part of the times: browsers know only what a list skips.
+    Pauses,
+    /// All tracks skip so much, in ticks of 100 ns: whoever does not know edit
+    /// lists (Smooth Streaming) presents all of them later alike, and whoever
+    /// does, in time.
+    All {
+        /// The most that a track skips; see [`longest_skip`].
+        skip: i64,
+    },
+}
+
+impl Fold {
+    /// By how much the times of a track move, and the edit list it has then.
+    pub(crate) fn of(self, edits: &Edits, timescale: u32) -> (i64, Edits) {
+        let left = |skip| Edits { pause: 0, skip, end: None };
+        match self {
+            Self::Nothing => (0, *edits),
+            Self::Pauses => (edits.pause, left(edits.skip)),
+            Self::All { skip } => {
+                let skip = to_scale(skip, COMMON_SCALE, timescale).max(edits.skip);
+                (edits.later().saturating_add(skip), left(skip))
+            }
+        }
+    }
+}
+
+/// The most that a track of a file skips of its media, in [`COMMON_SCALE`].
+pub fn longest_skip(movie: &Movie) -> i64 {
+    let tracks = movie.tracks.iter().filter(|t| t.totals.samples > 0 && t.timescale > 0);
+    let skips = tracks.map(|track| to_scale(track.edits.skip, track.timescale, COMMON_SCALE));
+    skips.fold(0, i64::max)
+}
+
 /// Ticks a second in which times of different tracks are compared: Smooth
 /// Streaming's own.
 pub(crate) const COMMON_SCALE: u32 = 10_000_000;
@@ -54,8 +95,3 @@ pub(crate) const COMMON_SCALE: u32 = 10_000_000;
 /// Seconds before zero that a track may begin. One that says more is wrong, and
 /// its times are counted from zero.
 const EARLIEST: i64 = 60;
-
-pub(crate) fn to_scale(time: i64, from: u32, to: u32) -> i64 {
-    let scaled = i128::from(time) * i128::from(to) / i128::from(from.max(1));
-    scaled.try_into().unwrap_or(if time < 0 { i64::MIN } else { i64::MAX })
-}

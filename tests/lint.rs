@@ -333,6 +333,14 @@ const CASES: &[(&str, Base, Edit)] = &[
     }),
     ("saio_off_iv", Base::Dual, |n| typed::<Saio>(n, |s| s.offsets[0] += 4)),
     ("saio_entries", Base::Dual, |n| typed::<Saio>(n, |s| s.offsets.push(0))),
+    ("saio_entry_each", Base::Dual, |n| {
+        typed::<Saio>(n, |s| s.offsets.push(s.offsets[0]));
+        each(n, code(b"traf"), &mut |traf| {
+            let trun: Trun = traf.get().unwrap();
+            let empty = Trun { sample_count: 0, rows: Vec::new(), ..trun };
+            traf.children_mut().unwrap().push(empty.to_node());
+        });
+    }),
     ("saio_without_saiz", Base::Dual, |n| remove(n, Saiz::KIND)),
     ("aux_type", Base::Dual, |n| {
         typed::<Saiz>(n, |s| (s.version_flags, s.aux_info_type) = (1, Some((FourCc(*b"what"), 0))));

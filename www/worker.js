@@ -255,7 +255,7 @@ const JOBS = {
   },
 
   /** One file of several, or one anew: `inputs` are {key, name, tracks}. */
-  async mux({ inputs, manifests = [], options = {} }, update, signal) {
+  async mux({ inputs, manifests = [], options = { fold: 'all' } }, update, signal) {
     const mux = new Mux();
     try {
       for (const { key, name, tracks } of inputs) mux.add(name, of(key).inspector, tracks && Uint32Array.from(tracks));
@@ -295,20 +295,30 @@ const JOBS = {
     const publication = new Publication();
     const media = [];
     try {
+      const fold = format === 'ism' ? 'all' : 'pauses';
       const earliest = Math.min(0, ...inputs.map(({ key }) => Mux.earliest(of(key).inspector)));
+      const skip = Math.max(0, ...inputs.map(({ key }) => Mux.longestSkip(of(key).inspector)));
       for (const { key, name } of inputs) {
         const { file, inspector } = of(key);
         const stem = name.replace(/\.[^.]+$/, '');
         const { tracks } = inspector.inspection();
         if (format === 'ism') {
           const smooth = `${stem}.${tracks.some(({ kind }) => kind === 'video') ? 'ismv' : 'isma'}`;
-          publication.add(smooth, inspector);
-          media.push({ name: smooth, blob: file });
+          if (!Mux.isToBeFolded(inspector, skip)) {
+            publication.add(smooth, inspector);
+            media.push({ name: smooth, blob: file });
+            continue;
+          }
+          const { blob } = await JOBS.mux({ inputs: [{ key, name }], options: { earliest, fold, skip } }, update, signal);
+          const own = await inspected(blob, signal);
+          publication.add(smooth, own);
+          own.free();
+          media.push({ name: smooth, blob });
           continue;
         }
         for (const track of tracks.filter(({ samples }) => samples > 0)) {
           const piff = track.protection?.scheme === 'piff';
-          const options = { profile: piff ? 'dual' : undefined, sidx: true, earliest };
+          const options = { profile: piff ? 'dual' : undefined, sidx: true, earliest, fold };
           const { blob } = await JOBS.mux({ inputs: [{ key, name, tracks: [track.id] }], options }, update, signal);
           const own = await inspected(blob, signal);
           const ownName = `${stem}_${track.kind}${track.id}.mp4`;

@@ -11,8 +11,8 @@ use crate::drm::{COMMON, PLAYREADY};
 use crate::error::{Error, Result};
 use crate::ids::{BoxType, FourCc};
 use crate::model::{
-    Finding, Fragment, Movie, Protection, ProtectionHeader, SampleEntry, Totals, Track, TrackKind,
-    bitrate, read_seig,
+    Edits, Finding, Fragment, Movie, Protection, ProtectionHeader, SampleEntry, Totals, Track,
+    TrackKind, bitrate, read_seig,
 };
 
 /// Keeps a finding, once for all places alike; beyond a bound, only that there
@@ -64,7 +64,7 @@ pub(super) fn read(movie: &mut Movie, moov: Node) {
             break;
         }
         let mut problems = Vec::new();
-        match read_track(node, &trexes, &mut problems) {
+        match read_track(node, &trexes, movie.timescale, &mut problems) {
             Ok(track) => {
                 let id = track.id;
                 for problem in problems {
@@ -88,7 +88,12 @@ pub(super) fn read(movie: &mut Movie, moov: Node) {
     movie.moov = Some(moov);
 }
 
-fn read_track(trak: &Node, trexes: &[Trex], problems: &mut Vec<Error>) -> Result<Track> {
+fn read_track(
+    trak: &Node,
+    trexes: &[Trex],
+    movie_scale: u32,
+    problems: &mut Vec<Error>,
+) -> Result<Track> {
     let inside = |e: Error| e.at(trak.at).within("trak");
     let tkhd: Tkhd = trak.get()?;
     let mdia = trak.path(&[b"mdia"]).ok_or_else(|| {
@@ -121,6 +126,7 @@ fn read_track(trak: &Node, trexes: &[Trex], problems: &mut Vec<Error>) -> Result
         kind: TrackKind::of(hdlr.handler),
         language: mdhd.language(),
         timescale: mdhd.timescale,
+        edits: Edits::read(trak, movie_scale, mdhd.timescale).unwrap_or_default(),
         listed: totals.samples,
         entries,
         seig,

@@ -17,14 +17,15 @@ fn extent(input: &MuxInput<'_>, track: &Track) -> Option<Extent> {
     if track.listed > 0 {
         let to = track.seconds(track.totals.duration)?;
         let last_at = input.movie.moov.as_ref().map_or(0, |moov| moov.at);
-        return Some(Extent { from: 0.0, to, longest: f64::from(FRAGMENT_SECONDS), last_at });
+        let from = track.seconds(track.edits.pause.max(0) as u64)?;
+        return Some(Extent { from, to: from + to, longest: f64::from(FRAGMENT_SECONDS), last_at });
     }
     let runs = || {
         let all = whole_fragments(input).flat_map(|f| f.runs.iter().map(move |run| (f, run)));
         all.filter(|(_, run)| run.track_id == track.id && run.samples > 0)
     };
     let scale = f64::from(track.timescale);
-    let from = runs().next()?.1.presentation_time().unwrap_or(0) as f64 / scale;
+    let from = track.presented(runs().next()?.1).unwrap_or(0) as f64 / scale;
     let length: u64 = runs().map(|(_, run)| run.duration).sum();
     let longest = runs().map(|(_, run)| run.duration).max()? as f64 / scale;
     let last_at = runs().last()?.0.moof.at;

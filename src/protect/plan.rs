@@ -104,7 +104,7 @@ impl Plan {
         let ftyp = with_brands(movie.ftyp.as_ref(), profile);
         let rewrite = Rewrite::new(movie, &ftyp, &moov)?;
         let ids: Vec<u32> = tracks.iter().map(|track| track.id).collect();
-        let (decode_times, shift) = decode_times(movie, 0);
+        let (decode_times, shift) = decode_times(movie, 0, true);
         let lead = clear_lead(movie, &ids, options.clear_lead);
         let mut samples = 0;
         let mut next = first_iv;

@@ -11,14 +11,14 @@ use crate::boxes::tree::Node;
 use crate::bytes::{Reader, Writer};
 use crate::cipher::{ContentKey, IvCounter, Method, SampleCipher, constant_iv};
 use crate::codec::Rule;
-use crate::compose::insert_after;
+use crate::compose::{insert_after, replace};
 use crate::envelopes::add_senc;
 use crate::error::{Error, Result};
 use crate::ids::{Kid, Uuid};
 use crate::inspect::movie_of;
 use crate::model::{Track, TrackFragment};
 use crate::proof::{self, Proof, header_of};
-use crate::rewrite::{Unit, replace};
+use crate::rewrite::Unit;
 use crate::witness::Header;
 use zeroize::Zeroizing;
 

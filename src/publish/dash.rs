@@ -1,6 +1,8 @@
 //! DASH: a manifest of files with a segment index, or of templates.
 
-use super::{Group, Level, Rendition, Written, address, check_boundaries, groups, init};
+use super::{
+    Group, Level, Rendition, Written, address, begin, check_boundaries, groups, init, length,
+};
 use crate::Span;
 use crate::boxes::Mp4Box as _;
 use crate::boxes::protection::Pssh;
@@ -24,11 +26,8 @@ pub enum Addressing {
 /// A DASH manifest.
 pub fn dash(title: &str, renditions: &[Rendition<'_>], by: Addressing) -> Result<Written> {
     let groups = groups(renditions)?;
-    let ends = groups.iter().flat_map(|group| &group.levels).filter_map(|level| {
-        let last = level.chunks().pop()?;
-        Some((last.time + last.duration) as f64 / f64::from(level.track.timescale.max(1)))
-    });
-    let duration = ends.fold(0.0, f64::max);
+    let duration = length(&groups, 1_000_000) as f64 / 1e6;
+    let begin = begin(&groups);
     let profile = match by {
         Addressing::Index => "urn:mpeg:dash:profile:isoff-on-demand:2011",
         Addressing::Templates => "urn:mpeg:dash:profile:isoff-live:2011",
@@ -41,13 +40,18 @@ pub fn dash(title: &str, renditions: &[Rendition<'_>], by: Addressing) -> Result
     );
     for group in &groups {
         check_boundaries(group)?;
-        adaptation_set(&mut mpd, group, by)?;
+        adaptation_set(&mut mpd, group, by, begin)?;
     }
     mpd += "  </Period>\n</MPD>\n";
     Ok(Written { name: format!("{title}.mpd"), text: mpd })
 }
 
-fn adaptation_set(out: &mut String, group: &Group<'_>, by: Addressing) -> Result<()> {
+fn adaptation_set(
+    out: &mut String,
+    group: &Group<'_>,
+    by: Addressing,
+    begin: (u64, u32),
+) -> Result<()> {
     let Some(first) = group.levels.first() else { return Ok(()) };
     let language = match first.track.language.as_str() {
         "und" => String::new(),
@@ -76,7 +80,7 @@ fn adaptation_set(out: &mut String, group: &Group<'_>, by: Addressing) -> Result
         *out += &shared;
     }
     for level in &group.levels {
-        representation(out, group, level, own, by)?;
+        representation(out, group, level, own, (by, begin))?;
     }
     *out += "    </AdaptationSet>\n";
     Ok(())
@@ -129,7 +133,7 @@ fn representation(
     group: &Group<'_>,
     level: &Level<'_>,
     own_protection: bool,
-    by: Addressing,
+    (by, begin): (Addressing, (u64, u32)),
 ) -> Result<()> {
     let codec = level.track.codec();
     let own = match (group.kind, level.dimensions()) {
@@ -159,13 +163,20 @@ fn representation(
     if own_protection {
         content_protection(out, level);
     }
+    // What the period begins with, in the times of this track.
+    let scale = level.track.timescale;
+    let offset = u128::from(begin.0) * u128::from(scale) / u128::from(begin.1);
+    let offset = match offset {
+        0 => String::new(),
+        offset => format!(" presentationTimeOffset=\"{offset}\""),
+    };
     match by {
         Addressing::Index => {
             let (init, index) = ranges(level)?;
             let _ = writeln!(
                 out,
                 "        <BaseURL>{}</BaseURL>\n        <SegmentBase indexRange=\"{}-{}\" \
-                 timescale=\"{}\">\n          <Initialization range=\"{}-{}\"/>\n        </SegmentBase>",
+                 timescale=\"{}\"{offset}>\n          <Initialization range=\"{}-{}\"/>\n        </SegmentBase>",
                 escape(address(level.file).as_str()),
                 index.at,
                 index.end() - 1,
@@ -177,7 +188,7 @@ fn representation(
         Addressing::Templates => {
             let _ = writeln!(
                 out,
-                "        <SegmentTemplate timescale=\"{}\" \
+                "        <SegmentTemplate timescale=\"{}\"{offset} \
                  initialization=\"QualityLevels($Bandwidth$)/Init({1})\" \
                  media=\"QualityLevels($Bandwidth$)/Fragments({1}=$Time$)\">\n          <SegmentTimeline>",
                 level.track.timescale, group.name

@@ -1,6 +1,6 @@
 //! Smooth Streaming: a server manifest (.ism) and a client manifest (.ismc).
 
-use super::{Group, Level, Rendition, Written, check_boundaries, groups, playready};
+use super::{Group, Level, Rendition, Written, check_boundaries, groups, length, playready};
 use crate::drm::PLAYREADY;
 use crate::error::{Error, Result};
 use crate::model::TrackKind;
@@ -22,16 +22,11 @@ pub fn smooth(title: &str, renditions: &[Rendition<'_>]) -> Result<[Written; 2]>
         "    <meta name=\"clientManifestRelativePath\" content=\"{}\"/>\n  </head>\n  <body>\n    <switch>",
         escape(client.as_str())
     );
-    let ends = groups.iter().flat_map(|group| &group.levels).filter_map(|level| {
-        let last = level.chunks().pop()?;
-        let ticks = u128::from(last.time + last.duration) * 10_000_000;
-        Some((ticks / u128::from(level.track.timescale.max(1))) as u64)
-    });
     let mut ismc = format!(
         "<?xml version=\"1.0\" encoding=\"utf-8\"?>\n\
          <SmoothStreamingMedia MajorVersion=\"2\" MinorVersion=\"1\" TimeScale=\"10000000\" \
          Duration=\"{}\">\n",
-        ends.max().unwrap_or(0)
+        length(&groups, 10_000_000)
     );
     for group in &groups {
         check_boundaries(group)?;
@@ -91,7 +86,7 @@ fn server_track(out: &mut String, group: &Group<'_>, level: &Level<'_>) {
 
 fn stream_index(out: &mut String, group: &Group<'_>) -> Result<()> {
     let Some(first) = group.levels.first() else { return Ok(()) };
-    let chunks = first.chunks();
+    let chunks = first.unedited();
     let timescale = match first.track.timescale {
         10_000_000 => String::new(),
         scale => format!(" TimeScale=\"{scale}\""),

@@ -50,7 +50,7 @@ pub fn timelines(movie: &Movie) -> Vec<Timeline> {
             let runs = movie.fragments.iter().flat_map(|f| f.runs.iter().map(move |run| (f, run)));
             let own = runs.filter(|(_, run)| run.track_id == track.id);
             let fragments = own.map(|(fragment, run)| {
-                let start = run.presentation_time().map_or(next, |time| time as f64 / scale);
+                let start = track.presented(run).map_or(next, |time| time as f64 / scale);
                 let duration = run.duration as f64 / scale;
                 next = start + duration;
                 Point {

@@ -7,7 +7,7 @@ use crate::error::{Error, Result};
 use crate::fragmenter;
 use crate::manifest::Manifest;
 use crate::model::Movie;
-use crate::mux::{self, Choice, Mux, MuxInput, MuxOptions};
+use crate::mux::{self, Choice, Fold, Mux, MuxInput, MuxOptions};
 use crate::protect::Profile;
 use crate::publish::{self, Addressing, Rendition};
 use crate::recipe::{Recipe as _, Stitched};
@@ -36,6 +36,11 @@ struct JsMuxOptions {
     mend: bool,
     #[serde(default)]
     earliest: f64,
+    /// `pauses` or `all`; nothing if left out.
+    fold: Option<String>,
+    /// With `all`, the most that any file of the title skips.
+    #[serde(default)]
+    skip: f64,
 }
 
 /// Makes one file of several, or one anew: files are added, then `begin`, then
@@ -88,7 +93,7 @@ impl JsMux {
         to_js(&mux::choose(&self.named(), &choice).map_err(throw)?)
     }
 
-    /// Decides everything, from `{profile, sidx, mend, earliest}`.
+    /// Decides everything, from `{profile, sidx, mend, earliest, fold, skip}`.
     pub fn begin(&mut self, options: JsValue) -> JsResult<()> {
         let options: JsMuxOptions = serde_wasm_bindgen::from_value(options)
             .map_err(|e| throw(Error::misuse("bad_options", e.to_string())))?;
@@ -105,7 +110,13 @@ impl JsMux {
             at += movie.size;
         }
         let earliest = options.earliest as i64;
-        let options = MuxOptions { profile, sidx: options.sidx, mend: options.mend, earliest };
+        let fold = match options.fold.as_deref() {
+            Some("pauses") => Fold::Pauses,
+            Some("all") => Fold::All { skip: options.skip as i64 },
+            _ => Fold::Nothing,
+        };
+        let options =
+            MuxOptions { profile, sidx: options.sidx, mend: options.mend, earliest, fold };
         self.mux = Some(Mux::new(&inputs, options).map_err(throw)?);
         Ok(())
     }
@@ -142,6 +153,19 @@ impl JsMux {
     /// How long before zero a file begins that is to be played with others.
     pub fn earliest(inspector: &JsInspector) -> f64 {
         mux::earliest(inspector.0.movie()) as f64
+    }
+
+    /// The most that a track of a file skips of its media.
+    #[wasm_bindgen(js_name = longestSkip)]
+    pub fn longest_skip(inspector: &JsInspector) -> f64 {
+        mux::longest_skip(inspector.0.movie()) as f64
+    }
+
+    /// Whether a Smooth Streaming client would present a file otherwise than it
+    /// means.
+    #[wasm_bindgen(js_name = isToBeFolded)]
+    pub fn is_to_be_folded(inspector: &JsInspector, skip: f64) -> bool {
+        mux::is_to_be_folded(inspector.0.movie(), skip as i64)
     }
 }
 

@@ -11,7 +11,7 @@ use ismvault::decrypt::{Decryption, parse_key};
 use ismvault::fragmenter::fragment as fragmented;
 use ismvault::manifest::Manifest;
 use ismvault::model::Movie;
-use ismvault::mux::{Choice, Mux, MuxInput, MuxOptions, check_set, choose};
+use ismvault::mux::{Choice, Fold, Mux, MuxInput, MuxOptions, check_set, choose};
 use ismvault::proof::Proven;
 use ismvault::protect::Profile;
 use ismvault::set::FileSet;
@@ -286,7 +286,8 @@ impl Set {
                 ));
             }
         }
-        let mux = Mux::new(&parts, MuxOptions::default())?;
+        let fold = Fold::All { skip: 0 };
+        let mux = Mux::new(&parts, MuxOptions { fold, ..MuxOptions::default() })?;
         let order: Vec<usize> = chosen.iter().map(|(file, _)| *file).collect();
         let mut slots: Vec<Option<Input>> = self.inputs.into_iter().map(Some).collect();
         let inputs = order.iter().filter_map(|file| slots[*file].take()).collect();

@@ -6,7 +6,7 @@ use crate::make::stitch;
 use clap::{Args, ValueEnum};
 use ismvault::Span;
 use ismvault::model::{Movie, TrackKind};
-use ismvault::mux::{Mux, MuxInput, MuxOptions, earliest};
+use ismvault::mux::{Fold, Mux, MuxInput, MuxOptions, earliest, is_to_be_folded, longest_skip};
 use ismvault::protect::Profile;
 use ismvault::publish::{Addressing, Rendition, Written, dash, hls, names, segments, smooth};
 use serde::Serialize;
@@ -82,10 +82,11 @@ pub(crate) fn manifest(args: &ManifestArgs) -> Result<ExitCode, Stop> {
         opened.push((path, input, movie));
     }
     let before = opened.iter().map(|(.., movie)| earliest(movie)).min().unwrap_or(0);
+    let skip = opened.iter().map(|(.., movie)| longest_skip(movie)).max().unwrap_or(0);
     for (path, input, movie) in opened {
         let stem = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
         if args.format == Format::Ism {
-            media.push(as_smooth(args, path, &stem, input, movie)?);
+            media.push(as_smooth(args, path, &stem, input, movie, (before, skip))?);
         } else {
             by_track(&stem, &input, &movie, before, &mut media)?;
         }
@@ -161,9 +162,18 @@ fn as_smooth(
     stem: &str,
     input: Input,
     movie: Movie,
+    (earliest, skip): (i64, i64),
 ) -> Result<Media, Stop> {
     let video = movie.tracks.iter().any(|track| track.kind == TrackKind::Video);
     let name = format!("{stem}.{}", if video { "ismv" } else { "isma" });
+    if is_to_be_folded(&movie, skip) {
+        let one = MuxInput { name: &input.name.clone(), movie: &movie, at: 0, tracks: None };
+        let options = MuxOptions { fold: Fold::All { skip }, earliest, ..MuxOptions::default() };
+        let (recipe, _) = stitch(&input, Mux::new(&[one], options)?)?;
+        let own = input.stitched(&recipe);
+        let movie = own.inspect()?;
+        return Ok(Media { name, input: own, movie, there: false });
+    }
     let canonical = |path: &Path| path.canonicalize().ok();
     let there = canonical(path).is_some() && canonical(path) == canonical(&args.out.join(&name));
     Ok(Media { name, input, movie, there })
@@ -183,7 +193,8 @@ fn by_track(
         let profile = if piff { Some(Profile::parse("dual")?) } else { None };
         let ids = [track.id];
         let one = MuxInput { name: &input.name.clone(), movie, at: 0, tracks: Some(&ids) };
-        let options = MuxOptions { profile, sidx: true, mend: false, earliest: before };
+        let fold = Fold::Pauses;
+        let options = MuxOptions { profile, sidx: true, mend: false, earliest: before, fold };
         let (recipe, _) = stitch(input, Mux::new(&[one], options)?)?;
         let own = input.stitched(&recipe);
         let movie = own.inspect()?;
