@@ -7,6 +7,7 @@
 pub mod aac;
 pub mod avc;
 mod bits;
+mod config;
 pub mod hevc;
 pub mod plausible;
 
@@ -160,7 +161,25 @@ impl Codec {
                 b"hvcC" => note(codec.hevc(child, format)),
                 b"esds" => note(codec.esds(child, format)),
                 b"btrt" => note(codec.btrt(child)),
-                b"dec3" => codec.private_data = child.body().ok().map(ec3_private_data),
+                b"dec3" => {
+                    codec.private_data = child.body().ok().map(ec3_private_data);
+                    codec.sound(child.body().ok().and_then(config::eac3));
+                }
+                b"dac3" => {
+                    codec.private_data = child.body().ok().map(ac3_private_data);
+                    codec.sound(child.body().ok().and_then(config::ac3));
+                }
+                b"alac" => codec.sound(child.body().ok().and_then(config::alac)),
+                b"dfLa" => codec.sound(child.body().ok().and_then(config::flac)),
+                b"dOps" => codec.sound(child.body().ok().and_then(config::opus)),
+                b"av1C" if &format.0 == b"av01" => {
+                    codec.named(child.body().ok().and_then(config::av1));
+                }
+                b"vpcC" => codec.named(child.body().ok().and_then(|b| config::vp(format, b))),
+                b"dac4" => codec.named(child.body().ok().and_then(config::ac4)),
+                b"dvcC" | b"dvvC" | b"dvwC" if format.0.starts_with(b"d") => {
+                    codec.named(child.body().ok().and_then(|b| config::dolby_vision(format, b)));
+                }
                 b"wfex" => codec.private_data = child.body().ok().map(wave_private_data),
                 b"dvc1" => codec.private_data = child.body().ok().map(vc1_private_data),
                 _ => {}
@@ -180,6 +199,21 @@ impl Codec {
             .at(entry.at)));
         }
         codec
+    }
+
+    /// Takes the string that a configuration gives, where it can be read.
+    fn named(&mut self, string: Option<String>) {
+        if let Some(string) = string {
+            self.string = string;
+        }
+    }
+
+    /// Takes channels and rate from a configuration: the sample entry often has
+    /// others, which readers ignore.
+    fn sound(&mut self, facts: Option<(u32, u32)>) {
+        if let Some((channels, rate)) = facts {
+            (self.channels, self.sample_rate) = (Some(channels), Some(rate));
+        }
     }
 
     fn avc(&mut self, node: &Node, format: FourCc) -> Result<()> {
@@ -236,10 +270,23 @@ fn ec3_private_data(dec3: &[u8]) -> Vec<u8> {
         [_, _, _, byte, ..] => (byte >> 1 & 7, byte & 1),
         _ => (2, 0),
     };
+    wave_extensible(acmod, lfe, dec3)
+}
+
+/// The same of AC-3.
+fn ac3_private_data(dac3: &[u8]) -> Vec<u8> {
+    let (acmod, lfe) = match dac3 {
+        [_, byte, ..] => (byte >> 3 & 7, byte >> 2 & 1),
+        _ => (2, 0),
+    };
+    wave_extensible(acmod, lfe, dac3)
+}
+
+fn wave_extensible(acmod: u8, lfe: u8, config: &[u8]) -> Vec<u8> {
     // Front left, right, centre, low frequency, back left, right, back centre.
     let mask = [0x3_u32, 0x4, 0x3, 0x7, 0x103, 0x107, 0x33, 0x37][usize::from(acmod)];
     let mask = mask | if lfe == 1 { 0x8 } else { 0 };
-    [&1536_u16.to_le_bytes()[..], &mask.to_le_bytes(), &EC3_GUID, dec3].concat()
+    [&1536_u16.to_le_bytes()[..], &mask.to_le_bytes(), &EC3_GUID, config].concat()
 }
 
 /// What stands behind a WAVEFORMATEX.
@@ -265,6 +312,12 @@ fn read_config<T>(node: &Node, read: fn(&mut Reader<'_>) -> Result<T>) -> Result
 fn rule_of(format: FourCc) -> Option<Rule> {
     match &format.0 {
         b"mp4a" | b"ac-3" | b"ec-3" | b"Opus" | b"fLaC" | b"wma " | b"owma" | b"vc-1" | b"ovc1" => {
+            Some(Rule::Whole)
+        }
+        // Every other sample entry for sound: samples are whole (facts §4).
+        b"alac" | b"dtsc" | b"dtsh" | b"dtsl" | b"dtse" | b"dtsx" | b"dtsy" | b"mha1" | b"mha2"
+        | b"mhm1" | b"mhm2" | b"mlpa" | b"samr" | b"sawb" | b"sowt" | b"twos" | b"lpcm"
+        | b"ipcm" | b"fpcm" | b"in24" | b"in32" | b"fl32" | b"fl64" | b"ulaw" | b"alaw" => {
             Some(Rule::Whole)
         }
         _ => None,

@@ -51,7 +51,8 @@ impl Sample {
 /// Fragments begin with sync samples of the video, about
 /// [`FRAGMENT_SECONDS`] apart. Edit lists become a part of the times (see
 /// [`Fold`](crate::mux::Fold)), and what they never show goes.
-pub fn fragment(movie: &Movie) -> Result<Stitched> {
+/// Also gives what there is to say of it, in sentences.
+pub fn fragment(movie: &Movie) -> Result<(Stitched, Vec<String>)> {
     check_intact(movie, "fragmented")?;
     let missing = || Error::malformed("no_moov", "The file has no moov box.");
     let source = movie.moov.as_ref().ok_or_else(missing)?;
@@ -64,6 +65,8 @@ pub fn fragment(movie: &Movie) -> Result<Stitched> {
     let listed = listed(movie, |_| true, Fold::All { skip: longest_skip(movie) })?;
     let mut claims = Claims::new(&movie.findings);
     listed.claim(movie, 0, Some, &mut claims)?;
+    let mut notes = left_out(movie, &listed);
+    notes.extend(listed.notes());
     let Listed { tracks, parts, .. } = listed;
     if tracks.is_empty() {
         return Err(Error::unsupported(
@@ -86,7 +89,18 @@ pub fn fragment(movie: &Movie) -> Result<Stitched> {
     }
     let layout =
         Layout { ftyp, moov, tracks, parts, earliest: 0, one_file: true, tfdt: true, sidx: false };
-    claims.check(layout.stitch()?)
+    Ok((claims.check(layout.stitch()?)?, notes))
+}
+
+/// Tracks whose samples do not go into an output.
+fn left_out(movie: &Movie, listed: &Listed) -> Vec<String> {
+    let kept = |track: &&Track| listed.tracks.iter().any(|own| own.id == track.id);
+    let others = movie.tracks.iter().filter(|track| track.totals.samples > 0 && !kept(track));
+    let note = |track: &Track| {
+        let codec = track.codec().map_or("?", |codec| codec.string.as_str());
+        format!("Track {} ({}, {codec}) is left out.", track.id, track.kind.word())
+    };
+    others.map(note).collect()
 }
 
 /// The samples that a `moov` lists, as fragments.
@@ -99,6 +113,19 @@ pub(crate) struct Listed {
 }
 
 impl Listed {
+    /// What an edit list hides is not kept.
+    pub(crate) fn notes(&self) -> Vec<String> {
+        let all = self.tracks.iter().zip(&self.hidden).filter(|(_, hidden)| **hidden != [0; 2]);
+        all.map(|(track, [front, behind])| {
+            format!(
+                "Track {}: {} samples that its edit list hides are left out.",
+                track.id,
+                front + behind
+            )
+        })
+        .collect()
+    }
+
     /// Claims what these samples are, as a stranger reads them, for an output
     /// whose tracks have these numbers. The file begins at `start`.
     pub(crate) fn claim(

@@ -240,6 +240,8 @@ pub struct Track {
     pub language: String,
     /// Ticks a second.
     pub timescale: u32,
+    /// Whether players play it by themselves (`tkhd`).
+    pub enabled: bool,
     /// What its edit list does; nothing where it does what no fragment can say.
     pub edits: Edits,
     /// Its sample entries.

@@ -21,8 +21,8 @@ use crate::error::{Error, Result};
 use crate::fragmenter::{listed, set_edits};
 use crate::ids::BoxType;
 use crate::model::{
-    AtHand, Edits, Fragment, FragmentRun, Movie, Track, TrackFragment, is_protection_aux,
-    read_fragment,
+    AtHand, Edits, Fragment, FragmentRun, Movie, TopBox, Track, TrackFragment, TrackKind,
+    is_protection_aux, read_fragment,
 };
 use crate::profile::{PROFILES, Profile};
 use crate::proof::{Changed, Claims, header_of};
@@ -117,6 +117,9 @@ impl Mux {
         let mut sentences = Vec::new();
         for input in inputs {
             check_input(input, options.mend, &mut sentences).map_err(|e| named(e, input.name))?;
+        }
+        for input in inputs {
+            sentences.extend(left_out(input));
         }
         let mut files = Vec::new();
         let mut next = 1;
@@ -500,6 +503,42 @@ fn check_input(input: &MuxInput<'_>, mend: bool, sentences: &mut Vec<String>) ->
         ));
     }
     Ok(())
+}
+
+/// What of a file does not go into the output, in sentences.
+pub(crate) fn left_out(input: &MuxInput<'_>) -> Vec<String> {
+    let movie = input.movie;
+    let taken = |track: &&Track| {
+        // Samples that moov lists become fragments; of other tracks they do not.
+        let kept = track.listed == 0 || track.kind != TrackKind::Other;
+        kept && input.tracks.is_none_or(|ids| ids.contains(&track.id))
+    };
+    // That a set has other bitrates is why one is chosen.
+    let told = |track: &&Track| track.kind != TrackKind::Video || input.tracks.is_none();
+    let others = movie.tracks.iter().filter(|track| track.totals.samples > 0);
+    let others = others.filter(|track| !taken(track)).filter(told);
+    let name = if input.name.is_empty() { String::new() } else { format!("{}: ", input.name) };
+    let mut notes: Vec<String> = others
+        .map(|track| {
+            let codec = track.codec().map_or("?", |codec| codec.string.as_str());
+            let language = match track.language.as_str() {
+                "und" => String::new(),
+                language => format!(", {language}"),
+            };
+            let kind = track.kind.word();
+            format!("{name}track {} ({kind}, {codec}{language}) is left out.", track.id)
+        })
+        .collect();
+    let is_event =
+        |top: &&TopBox| [b"emsg", b"prft"].iter().any(|code| top.kind == BoxType::code(code));
+    let events = movie.top.iter().filter(is_event).count();
+    if events > 0 {
+        notes.push(format!("{name}{events} boxes between fragments (emsg, prft) are left out."));
+    }
+    if movie.findings.iter().any(|finding| finding.check.id == "second_moov") {
+        notes.push(format!("{name}a second header (moov) is left out."));
+    }
+    notes
 }
 
 /// The tracks asked for, or all that have samples.

@@ -24,6 +24,8 @@ use std::fmt::Write as _;
 pub struct Rendition<'a> {
     /// Its name, as the manifest is to have it.
     pub file: &'a str,
+    /// The file it was made of.
+    pub source: &'a str,
     /// What it has.
     pub movie: &'a Movie,
 }
@@ -40,14 +42,19 @@ pub struct Written {
 /// A track of a rendition, with the bitrate it goes by.
 struct Level<'a> {
     file: &'a str,
+    /// The file it was taken from; two sounds of one file are two things.
+    source: &'a str,
     movie: &'a Movie,
     track: &'a Track,
     bitrate: u64,
 }
 
-/// Levels of the same kind and language: players choose one of them.
+/// Levels of the same thing in the same codec: players change between them.
 struct Group<'a> {
     kind: TrackKind,
+    /// Its kind and language.
+    stem: String,
+    /// The same, with a number where there are several.
     name: String,
     levels: Vec<Level<'a>>,
 }
@@ -101,6 +108,19 @@ impl Level<'_> {
             && sizes(self) == sizes(other)
     }
 
+    /// Whether a player may change from one to the other while it plays: they are
+    /// of one codec and one layout, and not two sounds of one file.
+    fn is_alternative_to(&self, other: &Self) -> bool {
+        let format = |level: &Self| level.track.entries.first().map(|entry| entry.format);
+        let layout = |level: &Self| level.track.codec().and_then(|codec| codec.channels);
+        let protected = |level: &Self| level.track.protection().is_some();
+        let source = |level: &Self| level.source.to_owned();
+        let apart = self.track.kind == TrackKind::Video || source(self) != source(other);
+        (format(self), layout(self), protected(self))
+            == (format(other), layout(other), protected(other))
+            && apart
+    }
+
     fn codec(&self) -> &str {
         self.track.codec().map_or("", |codec| &codec.string)
     }
@@ -130,29 +150,40 @@ fn groups<'a>(renditions: &[Rendition<'a>]) -> Result<Vec<Group<'a>>> {
             let declared = track.codec().and_then(|codec| codec.declared_bitrate).map(u64::from);
             let mut level = Level {
                 file: rendition.file,
+                source: rendition.source,
                 movie: rendition.movie,
                 track,
                 bitrate: declared.or(measured).unwrap_or(1).max(1),
             };
             let word = track.kind.word();
-            let name = match track.language.as_str() {
+            let stem = match track.language.as_str() {
                 language if track.kind != TrackKind::Video && language != "und" => {
                     format!("{word}_{language}")
                 }
                 _ => word.to_owned(),
             };
-            let group = match groups.iter_mut().find(|group| group.name == name) {
-                Some(group) => group,
-                None => {
-                    groups.push(Group { kind: track.kind, name, levels: Vec::new() });
-                    let last = groups.len() - 1;
-                    &mut groups[last]
-                }
-            };
             // Sets often carry the same audio in every file.
-            if group.levels.iter().any(|known| known.is_copy_of(&level)) {
+            let all = || groups.iter().flat_map(|group| &group.levels);
+            if all().any(|known| known.is_copy_of(&level)) {
                 continue;
             }
+            let fits = |group: &Group<'_>| {
+                group.stem == stem
+                    && group.levels.iter().all(|known| known.is_alternative_to(&level))
+            };
+            let index = match groups.iter().position(fits) {
+                Some(index) => index,
+                None => {
+                    let others = groups.iter().filter(|group| group.stem == stem).count();
+                    let name = match others {
+                        0 => stem.clone(),
+                        n => format!("{stem}_{}", n + 1),
+                    };
+                    groups.push(Group { kind: track.kind, stem, name, levels: Vec::new() });
+                    groups.len() - 1
+                }
+            };
+            let group = &mut groups[index];
             // The bitrate is a name in addresses, so no two are alike.
             while group.levels.iter().any(|known| known.bitrate == level.bitrate) {
                 level.bitrate += 1;
@@ -240,6 +271,33 @@ fn init(level: &Level<'_>) -> Result<Span> {
     let missing = || Error::malformed("no_moov", "The file has no moov box.");
     let moov = moov.ok_or_else(missing)?;
     Ok(Span { at: 0, len: moov.at + moov.size() })
+}
+
+/// What manifests leave out of these files, in sentences. HLS has text in files
+/// of its own, which are not written here.
+pub fn left_out(renditions: &[Rendition<'_>], text: bool) -> Vec<String> {
+    let mut notes = Vec::new();
+    for rendition in renditions {
+        for track in rendition.movie.tracks.iter().filter(|track| track.totals.samples > 0) {
+            let codec = track.codec().map_or("?", |codec| &codec.string);
+            let note = match track.kind {
+                TrackKind::Text if !text => format!(
+                    "{}: the text track {} ({codec}, {}) is left out: HLS carries text in other \
+                     files, as WebVTT or IMSC1.",
+                    rendition.source, track.id, track.language
+                ),
+                TrackKind::Other => format!(
+                    "{}: track {} ({codec}) is left out: it is neither video nor audio nor text.",
+                    rendition.source, track.id
+                ),
+                _ => continue,
+            };
+            if !notes.contains(&note) {
+                notes.push(note);
+            }
+        }
+    }
+    notes
 }
 
 /// Whether a manifest names a file.

@@ -307,7 +307,7 @@ fn a_progressive_file_is_fragmented() {
     let folder = scratch();
     for name in ["progressive.mp4", "eac3.mp4"] {
         let clear = fixture(name);
-        let file = realise(fragment(&inspect(&clear)).unwrap(), &clear).unwrap();
+        let file = realise(fragment(&inspect(&clear)).unwrap().0, &clear).unwrap();
         assert_eq!(errors(&file), [] as [String; 0], "{name}");
         check_indexes(&file);
         let out = folder.path().join(name);
@@ -357,7 +357,7 @@ fn a_progressive_file_is_fragmented() {
         .status();
     assert!(made.unwrap().success());
     let clear = fs::read(&long).unwrap();
-    let file = realise(fragment(&inspect(&clear)).unwrap(), &clear).unwrap();
+    let file = realise(fragment(&inspect(&clear)).unwrap().0, &clear).unwrap();
     let movie = inspect(&file);
     let video = movie.fragments.iter().filter(|f| f.runs[0].track_id == 1);
     let lengths: Vec<f64> =
@@ -403,7 +403,7 @@ fn what_an_edit_list_never_shows_goes() {
         .status();
     assert!(made.unwrap().success());
     let clear = fs::read(&cut).unwrap();
-    let file = realise(fragment(&inspect(&clear)).unwrap(), &clear).unwrap();
+    let file = realise(fragment(&inspect(&clear)).unwrap().0, &clear).unwrap();
     let out = folder.path().join("out.ismv");
     fs::write(&out, &file).unwrap();
     assert_eq!(errors(&file), [] as [String; 0]);

@@ -238,7 +238,11 @@ const JOBS = {
   },
 
   /** A progressive MP4 as a fragmented one. */
-  fragment: ({ key }) => ({ blob: stitched(of(key).file, fragment(of(key).inspector)), notes: [] }),
+  fragment({ key }) {
+    const pieces = fragment(of(key).inspector);
+    const notes = pieces.pop();
+    return { blob: stitched(of(key).file, pieces), notes };
+  },
 
   /** The files that a server manifest names. */
   sources: async ({ file }) => sources(new Uint8Array(await file.arrayBuffer())),
@@ -305,13 +309,13 @@ const JOBS = {
         if (format === 'ism') {
           const smooth = `${stem}.${tracks.some(({ kind }) => kind === 'video') ? 'ismv' : 'isma'}`;
           if (!Mux.isToBeFolded(inspector, skip)) {
-            publication.add(smooth, inspector);
+            publication.add(smooth, name, inspector);
             media.push({ name: smooth, blob: file });
             continue;
           }
           const { blob } = await JOBS.mux({ inputs: [{ key, name }], options: { earliest, fold, skip } }, update, signal);
           const own = await inspected(blob, signal);
-          publication.add(smooth, own);
+          publication.add(smooth, name, own);
           own.free();
           media.push({ name: smooth, blob });
           continue;
@@ -322,7 +326,7 @@ const JOBS = {
           const { blob } = await JOBS.mux({ inputs: [{ key, name, tracks: [track.id] }], options }, update, signal);
           const own = await inspected(blob, signal);
           const ownName = `${stem}_${track.kind}${track.id}.mp4`;
-          publication.add(ownName, own);
+          publication.add(ownName, name, own);
           own.free();
           media.push({ name: ownName, blob });
         }
@@ -331,7 +335,7 @@ const JOBS = {
       const texts = [];
       for (let i = 0; i < rest.length; i += 2) texts.push({ name: rest[i], text: rest[i + 1] });
       const kept = named.split('\n');
-      return { texts, media: media.filter(({ name }) => kept.includes(name)) };
+      return { texts, media: media.filter(({ name }) => kept.includes(name)), notes: publication.notes(format) };
     } finally {
       publication.free();
     }

@@ -126,6 +126,7 @@ fn read_track(
         kind: TrackKind::of(hdlr.handler),
         language: mdhd.language(),
         timescale: mdhd.timescale,
+        enabled: tkhd.flags & 1 != 0,
         edits: Edits::read(trak, movie_scale, mdhd.timescale).unwrap_or_default(),
         listed: totals.samples,
         entries,

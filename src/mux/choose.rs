@@ -37,6 +37,8 @@ pub struct Candidate {
     pub dimensions: Option<(u16, u16)>,
     /// Its codec.
     pub codec: String,
+    /// Whether players play it by themselves.
+    pub enabled: bool,
 }
 
 /// Every track of a set that can go into one file, the best of each kind first.
@@ -53,6 +55,7 @@ pub fn candidates(files: &[(&str, &Movie)]) -> Vec<Candidate> {
                 bitrate: bitrate(totals.bytes, totals.duration, track.timescale).unwrap_or(0),
                 dimensions: track.codec().and_then(|codec| codec.dimensions),
                 codec: track.codec().map(|codec| codec.string.clone()).unwrap_or_default(),
+                enabled: track.enabled,
             });
         }
     }
@@ -101,7 +104,14 @@ pub fn choose(files: &[(&str, &Movie)], choice: &Choice) -> Result<Vec<(usize, V
     // Audio of the video's own file comes before the same from elsewhere.
     let home = chosen.first().map(|video| video.file);
     let mut audio: Vec<&Candidate> = all.iter().filter(|c| c.kind == TrackKind::Audio).collect();
-    crate::sorted::sort_by_key(&mut audio, |c| Some(c.file) != home);
+    // Of one file the first that is enabled: what players play by themselves.
+    let best = |file: usize| {
+        let own = all.iter().filter(|c| c.kind == TrackKind::Audio && c.file == file);
+        own.map(|c| c.bitrate).max()
+    };
+    crate::sorted::sort_by_key(&mut audio, |c| {
+        (Some(c.file) != home, !c.enabled, std::cmp::Reverse(best(c.file)), c.file, c.track)
+    });
     let wanted = |c: &Candidate| {
         choice
             .audio

@@ -39,7 +39,23 @@ pub fn hls(title: &str, renditions: &[Rendition<'_>]) -> Result<Vec<Written>> {
     let audio: Vec<&Group<'_>> = groups.iter().filter(|g| g.kind == TrackKind::Audio).collect();
     let videos = groups.iter().filter(|group| group.kind == TrackKind::Video);
     let alone = videos.clone().next().is_none();
-    for (number, group) in audio.iter().enumerate() {
+    // Renditions of a group are of one codec, which each variant names.
+    let codec_of = |group: &Group<'_>| {
+        let format = group.levels.first().and_then(|level| level.track.entries.first());
+        format.map(|entry| entry.format.to_string().trim_end().to_owned()).unwrap_or_default()
+    };
+    let mut sounds: Vec<String> = Vec::new();
+    for group in &audio {
+        let codec = codec_of(group);
+        let first = !sounds.contains(&codec);
+        if first {
+            sounds.push(codec.clone());
+        }
+        let id = if sounds.first() == Some(&codec) {
+            "audio".to_owned()
+        } else {
+            format!("audio-{codec}")
+        };
         // In a group players choose by language; of each, one level.
         let Some(level) = group.levels.iter().max_by_key(|level| level.bitrate) else { continue };
         let language = match level.track.language.as_str() {
@@ -49,28 +65,44 @@ pub fn hls(title: &str, renditions: &[Rendition<'_>]) -> Result<Vec<Written>> {
         if !alone {
             let _ = writeln!(
                 master,
-                "#EXT-X-MEDIA:TYPE=AUDIO,GROUP-ID=\"audio\",NAME=\"{}\"{language},DEFAULT={},\
-                 AUTOSELECT=YES,URI=\"{}\"",
+                "#EXT-X-MEDIA:TYPE=AUDIO,GROUP-ID=\"{id}\",NAME=\"{}\"{language},DEFAULT={},\
+                 AUTOSELECT=YES,CHANNELS=\"{}\",URI=\"{}\"",
                 group.name,
-                if number == 0 { "YES" } else { "NO" },
+                if first { "YES" } else { "NO" },
+                level.track.codec().and_then(|codec| codec.channels).unwrap_or(2),
                 address(&playlist(group, level))
             );
         }
     }
-    let loudest = audio.iter().flat_map(|group| &group.levels).map(Level::peak).max().unwrap_or(0);
-    let heard = audio.first().and_then(|group| group.levels.first()).map(|level| level.codec());
     let main: Vec<&Group<'_>> = if alone { audio.clone() } else { videos.collect() };
+    let variants: Vec<Option<&String>> = match alone || sounds.is_empty() {
+        true => vec![None],
+        false => sounds.iter().map(Some).collect(),
+    };
     for group in main {
-        for level in &group.levels {
-            let codecs: Vec<&str> =
-                std::iter::once(level.codec()).chain(heard.filter(|_| !alone)).collect();
+        for (level, sound) in
+            group.levels.iter().flat_map(|level| variants.iter().map(move |sound| (level, *sound)))
+        {
+            let own = audio.iter().filter(|group| Some(&codec_of(group)) == sound);
+            let own: Vec<&Level<'_>> = own.flat_map(|group| &group.levels).collect();
+            let loudest = own.iter().map(|level| level.peak()).max().unwrap_or(0);
+            let mut codecs: Vec<&str> = vec![level.codec()];
+            for level in &own {
+                if !codecs.contains(&level.codec()) {
+                    codecs.push(level.codec());
+                }
+            }
             let size = level.dimensions().filter(|_| !alone);
             let size = size.map(|(w, h)| format!(",RESOLUTION={w}x{h}")).unwrap_or_default();
-            let sound = if alone || audio.is_empty() { "" } else { ",AUDIO=\"audio\"" };
+            let sound = match sound {
+                None => String::new(),
+                Some(codec) if Some(codec) == sounds.first() => ",AUDIO=\"audio\"".to_owned(),
+                Some(codec) => format!(",AUDIO=\"audio-{codec}\""),
+            };
             let _ = writeln!(
                 master,
                 "#EXT-X-STREAM-INF:BANDWIDTH={},CODECS=\"{}\"{size}{sound}\n{}",
-                level.peak() + if alone { 0 } else { loudest },
+                level.peak() + loudest,
                 codecs.join(","),
                 address(&playlist(group, level))
             );

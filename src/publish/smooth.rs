@@ -31,6 +31,7 @@ pub fn smooth(title: &str, renditions: &[Rendition<'_>]) -> Result<[Written; 2]>
     for group in &groups {
         check_boundaries(group)?;
         for level in &group.levels {
+            check_named(level)?;
             server_track(&mut ism, group, level);
         }
         stream_index(&mut ismc, group)?;
@@ -140,20 +141,46 @@ fn stream_index(out: &mut String, group: &Group<'_>) -> Result<()> {
     Ok(())
 }
 
-fn quality_level(out: &mut String, index: usize, kind: TrackKind, level: &Level<'_>) {
-    let format = level.track.entries.first().map(|entry| entry.format.0).unwrap_or_default();
-    let (fourcc, tag) = match &format {
+/// FourCC and AudioTag of a sample entry (facts §9); none where Smooth Streaming
+/// has no name for it.
+fn fourcc(format: &[u8; 4], codec: &str) -> Option<(&'static str, u32)> {
+    Some(match format {
         b"avc1" | b"avc3" => ("H264", 0),
         b"hev1" => ("HEV1", 0),
         b"hvc1" => ("HVC1", 0),
+        b"dvh1" => ("DVH1", 0),
+        b"dvhe" => ("DVHE", 0),
         b"vc-1" | b"ovc1" => ("WVC1", 0),
-        b"mp4a" if level.codec().ends_with(".5") => ("AACH", 255),
-        b"mp4a" => ("AACL", 255),
+        b"mp4a" if codec.ends_with(".40.5") || codec.ends_with(".40.29") => ("AACH", 255),
+        b"mp4a" if codec.starts_with("mp4a.40.") => ("AACL", 255),
         b"ec-3" => ("EC-3", 65534),
         b"ac-3" => ("AC-3", 65534),
         b"wma " | b"owma" => ("WMAP", 354),
-        _ => ("TTML", 0),
-    };
+        b"stpp" | b"dfxp" => ("TTML", 0),
+        _ => return None,
+    })
+}
+
+/// Refuses a track that Smooth Streaming has no name for.
+fn check_named(level: &Level<'_>) -> Result<()> {
+    let format = level.track.entries.first().map(|entry| entry.format.0).unwrap_or_default();
+    if fourcc(&format, level.codec()).is_some() {
+        return Ok(());
+    }
+    let sentence = format!(
+        "{}: Smooth Streaming has no FourCC for {} (track {}), so no client would play it. Write \
+         it in a codec that Smooth Streaming has (H.264, H.265, VC-1, AAC, \
+         AC-3, E-AC-3, Windows Media audio, TTML), or use DASH or HLS.",
+        level.file,
+        level.codec(),
+        level.track.id
+    );
+    Err(Error::unsupported("not_in_smooth", sentence))
+}
+
+fn quality_level(out: &mut String, index: usize, kind: TrackKind, level: &Level<'_>) {
+    let format = level.track.entries.first().map(|entry| entry.format.0).unwrap_or_default();
+    let (fourcc, tag) = fourcc(&format, level.codec()).unwrap_or_default();
     let codec = level.track.codec();
     let own = match kind {
         TrackKind::Video => {

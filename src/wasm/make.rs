@@ -20,10 +20,14 @@ pub(super) fn pieces(stitched: &Stitched) -> JsResult<Vec<JsValue>> {
     stitched.pieces().iter().map(piece).collect()
 }
 
-/// A progressive MP4 as a fragmented one: its pieces.
+/// A progressive MP4 as a fragmented one: its pieces, and last what there is to
+/// say of it.
 #[wasm_bindgen]
 pub fn fragment(inspector: &JsInspector) -> JsResult<Vec<JsValue>> {
-    pieces(&fragmenter::fragment(inspector.0.movie()).map_err(throw)?)
+    let (made, notes) = fragmenter::fragment(inspector.0.movie()).map_err(throw)?;
+    let mut out = pieces(&made)?;
+    out.push(to_js(&notes)?);
+    Ok(out)
 }
 
 #[derive(Deserialize)]
@@ -217,7 +221,13 @@ pub fn assemble_fragments(
 /// Manifests for files: they are added, then written.
 #[wasm_bindgen(js_name = Publication)]
 #[derive(Default)]
-pub struct JsPublication(Vec<(String, Movie)>);
+pub struct JsPublication(Vec<(String, String, Movie)>);
+
+impl JsPublication {
+    fn renditions(&self) -> Vec<Rendition<'_>> {
+        self.0.iter().map(|(file, source, movie)| Rendition { file, source, movie }).collect()
+    }
+}
 
 #[wasm_bindgen(js_class = Publication)]
 impl JsPublication {
@@ -227,15 +237,19 @@ impl JsPublication {
         Self::default()
     }
 
-    /// Adds a file under the name that manifests give it.
-    pub fn add(&mut self, name: String, inspector: &JsInspector) {
-        self.0.push((name, inspector.0.movie().clone()));
+    /// Adds a file under the name that manifests give it, made of another.
+    pub fn add(&mut self, name: String, source: String, inspector: &JsInspector) {
+        self.0.push((name, source, inspector.0.movie().clone()));
+    }
+
+    /// What the manifests leave out.
+    pub fn notes(&self, format: &str) -> Vec<String> {
+        publish::left_out(&self.renditions(), format != "hls")
     }
 
     /// The manifests, name and text in turn: `ism`, `dash` or `hls`.
     pub fn write(&self, format: &str, title: &str) -> JsResult<Vec<String>> {
-        let renditions: Vec<Rendition<'_>> =
-            self.0.iter().map(|(file, movie)| Rendition { file, movie }).collect();
+        let renditions = self.renditions();
         let written = match format {
             "ism" => publish::smooth(title, &renditions).map(|pair| pair.to_vec()),
             "dash" => publish::dash(title, &renditions, Addressing::Index).map(|one| vec![one]),
@@ -243,8 +257,8 @@ impl JsPublication {
         };
         let written = written.map_err(throw)?;
         // Files that no manifest names are copies of others.
-        let named = self.0.iter().filter(|(file, _)| publish::names(&written, file));
-        let files: Vec<&str> = named.map(|(file, _)| file.as_str()).collect();
+        let named = self.0.iter().filter(|(file, ..)| publish::names(&written, file));
+        let files: Vec<&str> = named.map(|(file, ..)| file.as_str()).collect();
         let mut out = vec![files.join("\n")];
         out.extend(written.into_iter().flat_map(|one| [one.name, one.text]));
         Ok(out)

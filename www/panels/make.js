@@ -146,7 +146,7 @@ function manifests(actions) {
     urls.forEach((url) => URL.revokeObjectURL(url));
     urls = [];
     try {
-      const { texts, media: files } = await actions.publish(inputs, format.value, stem(inputs[0].name));
+      const { texts, media: files, notes } = await actions.publish(inputs, format.value, stem(inputs[0].name));
       const row = (name, size, blob) => {
         const url = URL.createObjectURL(blob);
         urls.push(url);
@@ -155,6 +155,7 @@ function manifests(actions) {
       const all = h('button', { type: 'button' }, 'Save all to a folder …');
       all.addEventListener('click', () => saveAll([...texts.map(({ name, text }) => [name, new Blob([text])]), ...files.map(({ name, blob }) => [name, blob])], all));
       out.replaceChildren(
+        ...(notes.length ? [h('ul', { class: 'small muted' }, notes.map((note) => h('li', {}, note)))] : []),
         h('ul', { class: 'plain' }, texts.map(({ name, text }) => row(name, text.length, new Blob([text], { type: 'text/plain' }))), files.map(({ name, blob }) => row(name, blob.size, blob))),
         ...(globalThis.showDirectoryPicker ? [h('div', { class: 'actions-row' }, all)] : []),
         h('details', {}, h('summary', {}, `Read ${texts[0].name}`), h('div', { class: 'pre' }, copyButton(texts[0].text, texts[0].name), h('pre', {}, texts[0].text))));

@@ -144,8 +144,8 @@ pub(crate) fn decrypt(args: &DecryptArgs) -> Result<ExitCode, Stop> {
 pub(crate) fn fragment(args: &OneArgs) -> Result<ExitCode, Stop> {
     check_output(&args.input, &args.out.output, args.out.force)?;
     let input = Input::open(&args.input)?;
-    let recipe = fragmented(&input.inspect()?)?;
-    write(&input, &recipe, &[], &args.out)
+    let (recipe, notes) = fragmented(&input.inspect()?)?;
+    write(&input, &recipe, &notes, &args.out)
 }
 
 pub(crate) fn rebox(args: &ReboxArgs) -> Result<ExitCode, Stop> {

@@ -1,14 +1,16 @@
 //! `ismvault manifest`: manifests for files, and the files as the manifests
 //! need them.
 
-use crate::host::{Input, Stop, USAGE, print, stop, to_json, write_small};
+use crate::host::{Input, Stop, USAGE, print, printable, stop, to_json, write_small};
 use crate::make::stitch;
 use clap::{Args, ValueEnum};
 use ismvault::Span;
 use ismvault::model::{Movie, TrackKind};
 use ismvault::mux::{Fold, Mux, MuxInput, MuxOptions, earliest, is_to_be_folded, longest_skip};
 use ismvault::protect::Profile;
-use ismvault::publish::{Addressing, Rendition, Written, dash, hls, names, segments, smooth};
+use ismvault::publish::{
+    Addressing, Rendition, Written, dash, hls, left_out, names, segments, smooth,
+};
 use serde::Serialize;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -50,15 +52,24 @@ enum Format {
 struct Result_ {
     manifests: Vec<PathBuf>,
     media: Vec<PathBuf>,
+    notes: Vec<String>,
 }
 
 /// A file as a manifest needs it.
 struct Media {
     name: String,
+    /// The file it was made of.
+    source: String,
     input: Input,
     movie: Movie,
     /// Whether it is in the folder already.
     there: bool,
+}
+
+impl Media {
+    fn rendition(&self) -> Rendition<'_> {
+        Rendition { file: &self.name, source: &self.source, movie: &self.movie }
+    }
 }
 
 pub(crate) fn manifest(args: &ManifestArgs) -> Result<ExitCode, Stop> {
@@ -93,8 +104,7 @@ pub(crate) fn manifest(args: &ManifestArgs) -> Result<ExitCode, Stop> {
     }
     let first = args.inputs.first().and_then(|path| path.file_stem());
     let title = first.unwrap_or_default().to_string_lossy().into_owned();
-    let renditions: Vec<Rendition<'_>> =
-        media.iter().map(|m| Rendition { file: &m.name, movie: &m.movie }).collect();
+    let renditions: Vec<Rendition<'_>> = media.iter().map(Media::rendition).collect();
     let written: Vec<Written> = match args.format {
         Format::Ism => smooth(&title, &renditions)?.to_vec(),
         Format::Dash if args.segments => vec![dash(&title, &renditions, Addressing::Templates)?],
@@ -106,7 +116,8 @@ pub(crate) fn manifest(args: &ManifestArgs) -> Result<ExitCode, Stop> {
         false => Vec::new(),
     };
     std::fs::create_dir_all(&args.out).map_err(failed)?;
-    let mut result = Result_ { manifests: Vec::new(), media: Vec::new() };
+    let notes = left_out(&renditions, args.format != Format::Hls);
+    let mut result = Result_ { manifests: Vec::new(), media: Vec::new(), notes };
     // The media first: a manifest names what is there.
     for (file, name, span) in &split {
         let Some(from) = media.iter_mut().find(|m| m.name == *file) else { continue };
@@ -135,6 +146,7 @@ pub(crate) fn manifest(args: &ManifestArgs) -> Result<ExitCode, Stop> {
     if args.json {
         print(&to_json(&result)?)?;
     } else {
+        result.notes.iter().for_each(|note| eprintln!("{}", printable(note)));
         for path in result.manifests.iter().chain(&result.media) {
             eprintln!("Wrote {}.", path.display());
         }
@@ -172,11 +184,12 @@ fn as_smooth(
         let (recipe, _) = stitch(&input, Mux::new(&[one], options)?)?;
         let own = input.stitched(&recipe);
         let movie = own.inspect()?;
-        return Ok(Media { name, input: own, movie, there: false });
+        return Ok(Media { name, source: input.name, input: own, movie, there: false });
     }
     let canonical = |path: &Path| path.canonicalize().ok();
     let there = canonical(path).is_some() && canonical(path) == canonical(&args.out.join(&name));
-    Ok(Media { name, input, movie, there })
+    let source = input.name.clone();
+    Ok(Media { name, source, input, movie, there })
 }
 
 /// DASH and HLS take files of one track with a segment index.
@@ -199,7 +212,7 @@ fn by_track(
         let own = input.stitched(&recipe);
         let movie = own.inspect()?;
         let name = format!("{stem}_{}{}.mp4", track.kind.word(), track.id);
-        media.push(Media { name, input: own, movie, there: false });
+        media.push(Media { name, source: input.name.clone(), input: own, movie, there: false });
     }
     Ok(())
 }
