@@ -15,6 +15,7 @@ use crate::error::{Error, Result};
 use crate::fragmenter::empty_tables;
 use crate::ids::{BoxType, FourCc, Kid};
 use crate::inspect::movie_of;
+use crate::language;
 use crate::manifest::{Client, Level, Stream};
 use crate::model::{Fragment, Movie};
 use crate::mux::{File, Mux};
@@ -45,6 +46,10 @@ pub fn is_fragment(name: &str, start: &[u8]) -> bool {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 struct Named {
     bitrate: Option<u64>,
+    /// What stands behind the bitrate, such as `hardwareProfile=1000`.
+    attributes: Vec<(String, String)>,
+    /// Every other number in it.
+    numbers: Vec<u64>,
     stream: Option<String>,
     time: Option<u64>,
 }
@@ -59,11 +64,22 @@ fn read_name(name: &str) -> Named {
         let rest = &plain[at + word.len()..];
         Some(rest.split(')').next()?.to_owned())
     };
-    let bitrate = inside("QualityLevels(").and_then(|text| text.split(',').next()?.parse().ok());
+    let level = inside("QualityLevels(").unwrap_or_default();
+    let mut words = level.split(',');
+    let bitrate = words.next().and_then(|word| word.trim().parse().ok());
+    let attributes = words.filter_map(|word| {
+        let (name, value) = word.split_once('=')?;
+        Some((name.trim().to_owned(), value.trim().to_owned()))
+    });
     let fragment = inside("Fragments(");
     let pair = fragment.as_ref().and_then(|text| text.rsplit_once(['=', '_']));
+    // Of what is not the fragment's own name.
+    let rest = plain.split("ragments(").next().unwrap_or_default();
+    let numbers = rest.split(|c: char| !c.is_ascii_digit()).filter_map(|word| word.parse().ok());
     Named {
         bitrate,
+        attributes: attributes.collect(),
+        numbers: numbers.collect(),
         stream: pair.map(|(stream, _)| stream.to_owned()),
         time: pair.and_then(|(_, time)| time.parse().ok()),
     }
@@ -168,10 +184,12 @@ fn choose<'a>(
                 ),
             )
         })?;
-        let level = level_of(stream, movie, &named, run.track_id).ok_or_else(|| {
+        let level = level_of(stream, &named).ok_or_else(|| {
+            let list = stream.levels.iter().map(level_name).collect::<Vec<_>>().join(", ");
             let sentence = format!(
-                "{name}: the manifest has no quality level of {} for it.",
-                named.bitrate.map_or("its bitrate".into(), |bitrate| format!("{bitrate} bit/s"))
+                "{name}: it cannot be told which quality level of {} this fragment is of; the \
+                 manifest has {list}. Put it into a folder of that name.",
+                stream_name(stream)
             );
             Error::misuse("which_level", sentence)
         })?;
@@ -301,17 +319,36 @@ fn stream_of<'a>(
     fitting.next().filter(|_| fitting.next().is_none())
 }
 
-fn level_of<'a>(stream: &'a Stream, movie: &Movie, named: &Named, track: u32) -> Option<&'a Level> {
-    if let Some(bitrate) = named.bitrate {
-        return stream.levels.iter().find(|level| level.bitrate == Some(bitrate));
+/// A quality level as it is called in addresses.
+fn level_name(level: &Level) -> String {
+    let mut name = level.bitrate.unwrap_or(0).to_string();
+    for (key, value) in &level.attributes {
+        name += &format!(",{key}={value}");
     }
-    // The level whose bitrate is nearest to what the fragments have.
-    let runs = movie.fragments.iter().flat_map(|f| &f.runs).filter(|run| run.track_id == track);
-    let (bytes, ticks) =
-        runs.fold((0_u64, 0_u64), |(b, t), run| (b + run.bytes, t.saturating_add(run.duration)));
-    let scale = u32::try_from(stream.timescale).unwrap_or(COMMON_SCALE);
-    let measured = crate::model::bitrate(bytes, ticks, scale).unwrap_or(0);
-    stream.levels.iter().min_by_key(|level| level.bitrate.unwrap_or(0).abs_diff(measured))
+    format!("QualityLevels({name})")
+}
+
+/// The level that a name tells, by bitrate and attributes; none where it could
+/// be several.
+fn level_of<'a>(stream: &'a Stream, named: &Named) -> Option<&'a Level> {
+    let has = |level: &Level, bitrate: u64| level.bitrate == Some(bitrate);
+    let mut fitting: Vec<&Level> = match named.bitrate {
+        Some(bitrate) => stream.levels.iter().filter(|level| has(level, bitrate)).collect(),
+        None => {
+            // A bitrate may stand anywhere in the name.
+            let told = |level: &&Level| named.numbers.iter().any(|number| has(level, *number));
+            let told: Vec<&Level> = stream.levels.iter().filter(told).collect();
+            if told.is_empty() { stream.levels.iter().collect() } else { told }
+        }
+    };
+    if fitting.len() > 1 && !named.attributes.is_empty() {
+        let all = |level: &&Level| named.attributes.iter().all(|a| level.attributes.contains(a));
+        fitting.retain(all);
+    }
+    match fitting[..] {
+        [only] => Some(only),
+        _ => None,
+    }
 }
 
 /// The KID of fragments that list IVs, from the manifest's PlayReady header.
@@ -446,7 +483,9 @@ fn trak(group: &Chosen<'_>, id: u32, kid: Option<Kid>) -> Result<Node> {
         modification_time: 0,
         timescale,
         duration: 0,
-        language: language(group.stream.language.as_deref().unwrap_or("und")),
+        language: language::to_field(language::of_tag(
+            group.stream.language.as_deref().unwrap_or_default(),
+        )),
         pre_defined: 0,
     };
     let hdlr = Hdlr {
@@ -473,76 +512,33 @@ fn trak(group: &Chosen<'_>, id: u32, kid: Option<Kid>) -> Result<Node> {
     Ok(Node::parent(b"trak", vec![tkhd.to_node(), mdia]))
 }
 
-/// ISO 639-2/T in three letters of five bits; manifests often have two letters.
-fn language(text: &str) -> u16 {
-    const TWO: [(&str, &str); 24] = [
-        ("en", "eng"),
-        ("de", "deu"),
-        ("fr", "fra"),
-        ("es", "spa"),
-        ("it", "ita"),
-        ("pt", "por"),
-        ("nl", "nld"),
-        ("sv", "swe"),
-        ("da", "dan"),
-        ("no", "nor"),
-        ("fi", "fin"),
-        ("pl", "pol"),
-        ("cs", "ces"),
-        ("hu", "hun"),
-        ("el", "ell"),
-        ("tr", "tur"),
-        ("ru", "rus"),
-        ("uk", "ukr"),
-        ("ar", "ara"),
-        ("he", "heb"),
-        ("hi", "hin"),
-        ("ja", "jpn"),
-        ("ko", "kor"),
-        ("zh", "zho"),
-    ];
-    let lower = text.trim().to_ascii_lowercase();
-    let first = lower.split('-').next().unwrap_or_default();
-    let three = TWO.iter().find(|(two, _)| *two == first).map_or(first, |(_, three)| three);
-    let right = three.len() == 3 && three.bytes().all(|b| b.is_ascii_lowercase());
-    let three = if right { three } else { "und" };
-    three.bytes().fold(0, |n, b| n << 5 | u16::from(b - 0x60))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn names_as_they_are_found_on_disk() {
-        let wanted =
-            Named { bitrate: Some(230_000), stream: Some("video".into()), time: Some(20_000_000) };
+        let wanted = Named {
+            bitrate: Some(230_000),
+            stream: Some("video".into()),
+            time: Some(20_000_000),
+            ..Named::default()
+        };
         for name in [
             "QualityLevels(230000)/Fragments(video=20000000)",
             "x/QualityLevels%28230000%29/Fragments%28video%3D20000000%29",
             "QualityLevels(230000)_Fragments(video=20000000).mp4",
             "QualityLevels(230000,a=b)/Fragments(video_20000000)",
         ] {
-            assert_eq!(read_name(name), wanted, "{name}");
+            let named = read_name(name);
+            let attributes =
+                if name.contains("a=b") { vec![("a".into(), "b".into())] } else { vec![] };
+            assert_eq!(named.attributes, attributes, "{name}");
+            assert_eq!(named.numbers, [230_000], "{name}");
+            let plain = Named { attributes: vec![], numbers: vec![], ..named };
+            assert_eq!(plain, wanted, "{name}");
         }
-        assert_eq!(read_name("seg-1.m4s"), Named::default());
+        assert_eq!(read_name("seg-1.m4s"), Named { numbers: vec![1], ..Named::default() });
         assert_eq!(read_name("Fragments(audio_eng=0)").stream.as_deref(), Some("audio_eng"));
-    }
-
-    #[test]
-    fn languages_of_two_and_three_letters() {
-        let mdhd = |language| Mdhd {
-            version: 0,
-            flags: 0,
-            creation_time: 0,
-            modification_time: 0,
-            timescale: 1,
-            duration: 0,
-            language,
-            pre_defined: 0,
-        };
-        for (text, three) in [("en", "eng"), ("deu", "deu"), ("en-US", "eng"), ("x", "und")] {
-            assert_eq!(mdhd(language(text)).language(), three);
-        }
     }
 }

@@ -324,6 +324,7 @@ pub const BOXES: &[BoxDef] = &[
     audio(b"mp4a", "MPEG audio", "ISO/IEC 14496-14"),
     audio(b"ac-3", "AC-3 audio", "ETSI TS 102 366 F"),
     audio(b"ec-3", "E-AC-3 audio", "ETSI TS 102 366 F"),
+    parent(b"wave", "Sound Parameters", "QuickTime File Format"),
     audio(b"Opus", "Opus audio", "Opus in ISOBMFF"),
     audio(b"fLaC", "FLAC audio", "FLAC in ISOBMFF"),
     audio(b"wma ", "Windows Media audio", "Smooth Streaming practice"),

@@ -154,7 +154,9 @@ impl Codec {
             }
             _ => {}
         }
-        for child in entry.children() {
+        // QuickTime keeps them in a box of its own.
+        let wave = entry.all(BoxType::code(b"wave")).flat_map(Node::children);
+        for child in entry.children().iter().chain(wave) {
             let BoxType::Code(FourCc(code)) = child.kind else { continue };
             match &code {
                 b"avcC" => note(codec.avc(child, format)),

@@ -13,6 +13,7 @@ use crate::error::{Error, Result};
 use crate::ids::{BoxType, FourCc};
 use crate::model::{Edits, Fragment, FragmentRun, Movie, Track, TrackKind, read_fragment};
 use crate::proof::{Changed, Claims, header_of};
+use crate::quicktime;
 use crate::recipe::Stitched;
 use crate::rewrite::check_intact;
 use crate::times::{Fold, longest_skip};
@@ -491,6 +492,7 @@ pub(crate) fn fragmented_moov(source: &Node, tracks: &[Track]) -> Result<Node> {
         if node.kind != code(b"trak") {
             continue;
         }
+        quicktime::translate(node);
         let Some(trak) = node.children_mut() else { continue };
         let edits = trak.iter_mut().filter_map(Node::children_mut).flatten();
         for node in edits.filter(|node| node.kind == Elst::KIND) {

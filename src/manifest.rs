@@ -182,6 +182,8 @@ pub struct Level {
     pub packet_size: Option<u16>,
     /// AudioTag, such as 255 for AAC.
     pub audio_tag: Option<u32>,
+    /// Names and values of its CustomAttributes, a part of its name in URLs.
+    pub attributes: Vec<(String, String)>,
 }
 
 impl Client {
@@ -231,6 +233,16 @@ impl Stream {
                 bits_per_sample: level.number("BitsPerSample"),
                 packet_size: level.number("PacketSize"),
                 audio_tag: level.number("AudioTag"),
+                attributes: level
+                    .all("CustomAttributes")
+                    .flat_map(|list| list.all("Attribute"))
+                    .filter_map(|one| {
+                        Some((
+                            one.attribute("Name")?.to_owned(),
+                            one.attribute("Value")?.to_owned(),
+                        ))
+                    })
+                    .collect(),
             })
             .collect();
         // A chunk begins where it says, or where the one before ends; `r` is

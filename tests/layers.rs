@@ -9,11 +9,11 @@ use std::path::{Path, PathBuf};
 const LAYERS: &[&[&str]] = &[
     &["error", "lint", "sorted"],
     &["ids"],
-    &["bytes"],
+    &["bytes", "language"],
     &["xml"],
     &["boxes"],
     &["cipher"],
-    &["drm", "codec", "witness"],
+    &["drm", "codec", "witness", "quicktime"],
     &["model", "manifest"],
     &["decode"],
     &["inspect", "recipe", "explore", "profile", "times", "offsets"],

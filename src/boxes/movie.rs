@@ -206,9 +206,7 @@ pub struct Mdhd {
 impl Mdhd {
     /// The language as three letters; `und` where it is none.
     pub fn language(&self) -> String {
-        let letter = |shift: u16| (((self.language >> shift) & 0x1f) as u8 + 0x60) as char;
-        let text: String = [letter(10), letter(5), letter(0)].iter().collect();
-        if text.bytes().all(|b| b.is_ascii_lowercase()) { text } else { "und".into() }
+        crate::language::of_field(self.language)
     }
 }
 
