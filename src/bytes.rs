@@ -14,6 +14,8 @@ pub mod limits {
     pub const DEPTH: usize = 16;
     /// A box that is read whole: `moov`, `moof`, `mfra`, `uuid` and the like.
     pub const WHOLE_BOX: u64 = 128 << 20;
+    /// Zero bytes between boxes that are looked through for the next one.
+    pub const PADDING: u64 = 64 << 10;
     /// One fragment, `moof` and `mdat` together, as it is worked on in memory.
     pub const FRAGMENT: u64 = 512 << 20;
     /// Samples in one fragment. At 48,000 samples a second this is 20 seconds

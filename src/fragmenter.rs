@@ -28,6 +28,10 @@ pub const FRAGMENT_SECONDS: u32 = 2;
 const SYNC: u32 = 0x0200_0000;
 const NOT_SYNC: u32 = 0x0101_0000;
 
+/// Samples of more bytes have rows of their own in `trun`, though all are alike:
+/// Silverlight refuses a default size.
+const SMALLEST_ROW: u32 = 32;
+
 /// One sample of a track.
 #[derive(Clone, Copy, Debug)]
 struct Sample {
@@ -54,7 +58,10 @@ impl Sample {
 /// [`Fold`](crate::mux::Fold)), and what they never show goes.
 /// Also gives what there is to say of it, in sentences.
 pub fn fragment(movie: &Movie) -> Result<(Stitched, Vec<String>)> {
-    check_intact(movie, "fragmented")?;
+    // Of a file that only ends too early there are samples to keep.
+    if movie.damage.as_ref().is_some_and(|damage| damage.check.id != "file_cut") {
+        check_intact(movie, "fragmented")?;
+    }
     let missing = || Error::malformed("no_moov", "The file has no moov box.");
     let source = movie.moov.as_ref().ok_or_else(missing)?;
     if !movie.fragments.is_empty() {
@@ -108,23 +115,32 @@ fn left_out(movie: &Movie, listed: &Listed) -> Vec<String> {
 pub(crate) struct Listed {
     /// The tracks they are of, with what is left of their edit lists.
     pub(crate) tracks: Vec<Track>,
-    /// Of each of these, how many samples its edit list hides in front and behind.
-    hidden: Vec<[usize; 2]>,
+    /// Of each of these, how many samples its edit list hides in front and
+    /// behind, and how many lie past the end of the file.
+    hidden: Vec<[usize; 3]>,
     pub(crate) parts: Vec<Part>,
 }
 
 impl Listed {
-    /// What an edit list hides is not kept.
+    /// What an edit list hides is not kept, nor what is not there.
     pub(crate) fn notes(&self) -> Vec<String> {
-        let all = self.tracks.iter().zip(&self.hidden).filter(|(_, hidden)| **hidden != [0; 2]);
-        all.map(|(track, [front, behind])| {
-            format!(
-                "Track {}: {} samples that its edit list hides are left out.",
-                track.id,
-                front + behind
-            )
-        })
-        .collect()
+        let mut notes = Vec::new();
+        for (track, [front, behind, lost]) in self.tracks.iter().zip(&self.hidden) {
+            if front + behind > 0 {
+                notes.push(format!(
+                    "Track {}: {} samples that its edit list hides are left out.",
+                    track.id,
+                    front + behind
+                ));
+            }
+            if *lost > 0 {
+                notes.push(format!(
+                    "Track {}: {lost} of {} samples lie past the end of the file and are lost.",
+                    track.id, track.listed
+                ));
+            }
+        }
+        notes
     }
 
     /// Claims what these samples are, as a stranger reads them, for an output
@@ -145,7 +161,7 @@ impl Listed {
             let own = found.iter().find(|listed| listed.track == track.id);
             let (Some(own), Some(id)) = (own, number(track.id)) else { continue };
             let changed = Changed { start, ..Changed::default() };
-            claims.listed(id, (&header, own), *hidden, changed);
+            claims.listed(id, (&header, own), [hidden[0], hidden[1]], changed);
         }
         Ok(())
     }
@@ -206,9 +222,9 @@ fn samples(
     movie: &Movie,
     movie_scale: u32,
     how: Fold,
-) -> Result<(Vec<Sample>, [usize; 2], Edits)> {
+) -> Result<(Vec<Sample>, [usize; 3], Edits)> {
     let Some(stbl) = trak.path(&[b"mdia", b"minf", b"stbl"]) else {
-        return Ok((Vec::new(), [0; 2], Edits::default()));
+        return Ok((Vec::new(), [0; 3], Edits::default()));
     };
     check_data_is_inside(trak)?;
     let sizes = sizes(stbl, movie.size)?;
@@ -226,6 +242,7 @@ fn samples(
             entry,
         })
         .collect();
+    let lost = sizes.len() - samples.len();
     let stts: Stts = stbl.get()?;
     let mut durations = runs(stts.entries.into_iter());
     let mut time = 0_i64;
@@ -248,7 +265,8 @@ fn samples(
         }
     }
     let edits = Edits::read(trak, movie_scale, track.timescale)?;
-    let hidden = trim(&edits, &mut samples, track);
+    let [front, behind] = trim(&edits, &mut samples, track);
+    let hidden = [front, behind, lost];
     let (later, left) = how.of(&edits, track.timescale);
     samples.iter_mut().for_each(|sample| sample.decoded = sample.decoded.saturating_add(later));
     Ok((samples, hidden, left))
@@ -322,10 +340,7 @@ fn places(stbl: &Node, sizes: &[u32], file_size: u64) -> Result<Vec<(u64, u32)>>
         let mut at = chunk;
         for size in sizes.iter().skip(places.len()).take(*count as usize) {
             if at.saturating_add((*size).into()) > file_size {
-                return Err(Error::malformed(
-                    "data_past_file",
-                    format!("Sample {} lies past the end of the file.", places.len() + 1),
-                ));
+                return Ok(places); // a download that was cut
             }
             places.push((at, *entry));
             at += u64::from(*size);
@@ -418,18 +433,23 @@ fn part(track: &Track, samples: &[Sample]) -> Result<Part> {
     // Most fragments have one sync sample, the first; or only such samples.
     let plain = rows.iter().skip(1).all(|row| row.flags == rest);
     let first = rows.first().map(|row| row.flags).filter(|flags| plain && *flags != rest);
-    let flags = Trun::DURATION
-        | Trun::SIZE
+    // Tiny samples that are all alike, as those of PCM: a row would be longer.
+    let alike = rows.first().filter(|first| {
+        let same = |row: &TrunRow| (row.duration, row.size) == (first.duration, first.size);
+        first.size <= SMALLEST_ROW && rows.iter().all(same)
+    });
+    let alike = alike.map(|row| (row.duration, row.size)).filter(|_| plain && !offsets);
+    let flags = if alike.is_some() { 0 } else { Trun::DURATION | Trun::SIZE }
         | if plain { 0 } else { Trun::FLAGS }
         | if offsets { Trun::COMPOSITION } else { 0 };
     let negative = rows.iter().any(|row| row.composition_offset < 0);
     let trun = Trun {
         version: u8::from(negative),
         flags,
-        sample_count: rows.len() as u32,
+        sample_count: samples.len() as u32,
         data_offset: Some(0),
         first_sample_flags: first,
-        rows,
+        rows: if alike.is_some() { Vec::new() } else { rows },
     };
     let entry = samples.first().map_or(1, |sample| sample.entry);
     let tfhd = Tfhd {
@@ -438,8 +458,8 @@ fn part(track: &Track, samples: &[Sample]) -> Result<Part> {
         track_id: track.id,
         base_data_offset: None,
         sample_description_index: Some(entry).filter(|entry| *entry != 1),
-        sample_duration: None,
-        sample_size: None,
+        sample_duration: alike.map(|(duration, _)| duration),
+        sample_size: alike.map(|(_, size)| size),
         sample_flags: Some(rest),
     };
     let time = samples.first().map_or(0, |sample| sample.decoded).max(0) as u64;

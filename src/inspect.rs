@@ -204,6 +204,9 @@ impl Inspector {
             return;
         }
         let Some(bytes) = self.need(head) else { return };
+        if self.stage == Stage::Walk && bytes.len() >= 8 && bytes[..8] == [0; 8] {
+            return self.padding(at, room);
+        }
         let header = match BoxHeader::read(&bytes, at, room) {
             Ok(header) => header,
             Err(e) if at == 0 && !looks_like_a_box(&bytes) => {
@@ -252,6 +255,33 @@ impl Inspector {
         self.movie.top.push(TopBox { kind: header.kind, span, header_len, to_end });
         self.pos = self.pos.max(span.end());
         self.source.release(self.pos);
+    }
+
+    /// Zeros where a box should begin, as interrupted downloads and writers leave
+    /// them: the walk goes on at the box behind them, if there is one near.
+    fn padding(&mut self, at: u64, room: u64) {
+        let Some(bytes) = self.need(Span { at, len: room.min(limits::PADDING) }) else { return };
+        let zeros = bytes.iter().take_while(|byte| **byte == 0).count();
+        // The first byte of a size is often zero, too.
+        let begins = |from: &usize| {
+            let header = BoxHeader::read(&bytes[*from..], at + *from as u64, room - *from as u64);
+            header.is_ok_and(|header| {
+                starts_a_file(header.kind) && header.size <= room - *from as u64
+            })
+        };
+        let next = (zeros.saturating_sub(3)..=zeros).find(begins);
+        match next {
+            Some(next) => {
+                let message = format!("{next} zero bytes stand between two boxes here.");
+                self.find(Finding::new("bytes_between", message).at(at, next as u64));
+                self.pos = at + next as u64;
+            }
+            None => {
+                let sentence = "No box begins here: there are only zeros. The rest is not read.";
+                self.broken(Error::malformed("not_a_box", sentence).at(at));
+                self.end_of_walk();
+            }
+        }
     }
 
     /// Asks for the header at the walk's position, and what likely follows.

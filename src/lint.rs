@@ -348,6 +348,8 @@ pub const CHECKS: &[Check] = {
             "Write the file again."),
         row(59, "more_findings", I, "", "There are more findings than are listed.",
             "Mend the first ones and look again."),
+        row(59, "bytes_between", E, "ISO/IEC 14496-12 §4.2", "Bytes that are no box stand between boxes.",
+            "Repair the file: readers stop here, or take them for a box that runs to the end."),
         row(60, "looks_clear", W, "field practice", "Samples called protected look clear.",
             "Check the packager: encryption was skipped, or done to other bytes."),
         row(61, "decrypt_failed", E, "field practice", "Decrypted with the key given, samples are not what the codec has.",

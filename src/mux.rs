@@ -28,7 +28,7 @@ use crate::profile::{PROFILES, Profile};
 use crate::proof::{Changed, Claims, header_of};
 use crate::rebox;
 use crate::recipe::{Gather, Stitched};
-use crate::rewrite::check_intact;
+use crate::rewrite::{check_intact, joined};
 use crate::times::decode_times;
 pub use crate::times::{Fold, longest_skip};
 use crate::witness::Header;
@@ -163,7 +163,13 @@ impl Mux {
         // What is left of the edit lists of samples that moov lists.
         let mut edits: Vec<(u32, Edits)> = Vec::new();
         for (input, file) in inputs.iter().zip(&files) {
-            edits.extend(listed_parts(input, file, fold, &mut parts, &mut claims)?);
+            edits.extend(listed_parts(
+                input,
+                file,
+                fold,
+                &mut parts,
+                (&mut claims, &mut sentences),
+            )?);
         }
         let all = files.iter().flat_map(|file| &file.tracks);
         let renumbered: Vec<Track> = all
@@ -301,7 +307,7 @@ fn listed_parts(
     file: &File,
     fold: Fold,
     parts: &mut Vec<Part>,
-    claims: &mut Claims,
+    (claims, notes): (&mut Claims, &mut Vec<String>),
 ) -> Result<Vec<(u32, Edits)>> {
     let number = |id| file.tracks.iter().find(|(track, _)| track.id == id).map(|(_, own)| *own);
     let wanted = |id| number(id).is_some();
@@ -309,6 +315,7 @@ fn listed_parts(
     let hybrid = !input.movie.fragments.is_empty();
     let how = if fold == Fold::Nothing && !hybrid { Fold::Pauses } else { fold };
     let listed = listed(input.movie, wanted, how).map_err(|e| named(e, input.name))?;
+    notes.extend(listed.notes());
     listed.claim(input.movie, input.at, number, claims)?;
     for mut part in listed.parts {
         part.run.track_id = number(part.run.track_id).unwrap_or(part.run.track_id);
@@ -468,7 +475,24 @@ fn check_input(input: &MuxInput<'_>, mend: bool, sentences: &mut Vec<String>) ->
             ),
         });
     }
-    if let (true, Some(damage)) = (mend, &movie.damage) {
+    let inside = |moov: &Node, at: u64| at >= moov.at && at < moov.at + moov.size();
+    if let (Some(moov), Some(damage)) = (&movie.moov, &movie.damage)
+        && damage.at.is_some_and(|at| inside(moov, at))
+    {
+        let sentence = format!(
+            "The header (moov) itself is broken, and nothing in the file says the same again: {} \
+             Take the header of another copy of the file.",
+            damage.message
+        );
+        return Err(Error { at: damage.at, ..Error::malformed("broken_header", sentence) });
+    }
+    if let Some(finding) = movie.findings.iter().find(|f| f.check.id == "no_such_entry") {
+        return Err(joined(movie, finding));
+    }
+    let listed = movie.tracks.iter().any(|track| track.listed > 0);
+    if let (true, Some(damage), true) = (mend, &movie.damage, movie.fragments.is_empty()) {
+        sentences.push(format!("The file is damaged: {} What is whole is kept.", damage.message));
+    } else if let (true, Some(damage)) = (mend, &movie.damage) {
         let whole = whole_fragments(input).count();
         let lost = movie.fragments.len() - whole;
         sentences.push(format!(
@@ -483,7 +507,6 @@ fn check_input(input: &MuxInput<'_>, mend: bool, sentences: &mut Vec<String>) ->
     } else {
         check_intact(movie, "put together")?;
     }
-    let listed = movie.tracks.iter().any(|track| track.listed > 0);
     if !listed && whole_fragments(input).next().is_none() {
         return Err(Error::unsupported("no_fragments", "It has no whole fragment."));
     }
@@ -534,6 +557,9 @@ pub(crate) fn left_out(input: &MuxInput<'_>) -> Vec<String> {
     let events = movie.top.iter().filter(is_event).count();
     if events > 0 {
         notes.push(format!("{name}{events} boxes between fragments (emsg, prft) are left out."));
+    }
+    for finding in movie.findings.iter().filter(|f| f.check.id == "bytes_between") {
+        notes.push(format!("{name}{} They are left out.", finding.message));
     }
     if movie.findings.iter().any(|finding| finding.check.id == "second_moov") {
         notes.push(format!("{name}a second header (moov) is left out."));

@@ -10,7 +10,7 @@ use crate::boxes::{BoxHeader, Mp4Box as _};
 use crate::bytes::limits;
 use crate::error::{Error, Result};
 use crate::ids::BoxType;
-use crate::model::{Movie, Sample, TrackFragment, read_fragment};
+use crate::model::{Finding, Movie, Sample, TrackFragment, read_fragment};
 use crate::offsets::{Place, Targets, settle};
 use crate::recipe::{Piece, Stitched};
 use std::ops::Range;
@@ -477,10 +477,39 @@ pub(crate) fn check_intact(movie: &Movie, done: &str) -> Result<()> {
     Err(error)
 }
 
+/// Fragments of another header were joined to this one.
+pub(crate) fn joined(movie: &Movie, finding: &Finding) -> Error {
+    let second = movie.findings.iter().find(|f| f.check.id == "second_moov").and_then(|f| f.at);
+    let advice = match second {
+        Some(at) => format!(
+            "Two files were joined: cut this one in front of the second ftyp and moov (the moov is \
+             at byte {at}), and work on each part"
+        ),
+        None => "Join the fragments to the header they belong to".to_owned(),
+    };
+    let sentence = format!("{} {advice}.", finding.message);
+    let error = Error::malformed("no_such_sample_entry", sentence);
+    finding.at.map_or(error.clone(), |at| error.at(at))
+}
+
 /// Refuses layouts that working fragment by fragment cannot do right.
 pub(crate) fn check_fragments(movie: &Movie) -> Result<()> {
     if movie.fragments.is_empty() {
         return Ok(());
+    }
+    if let Some(track) = movie.tracks.iter().find(|t| t.listed > 0 && t.protection().is_some()) {
+        return Err(Error::unsupported(
+            "samples_in_moov_too",
+            format!(
+                "Only a part of this file is fragmented, and moov lists {} protected samples of \
+                 track {} itself, which is not handled here. Decrypt it first: ffmpeg \
+                 -decryption_key KEY -i IN -c copy OUT.mp4.",
+                track.listed, track.id
+            ),
+        ));
+    }
+    if let Some(finding) = movie.findings.iter().find(|f| f.check.id == "no_such_entry") {
+        return Err(joined(movie, finding));
     }
     if let Some(track) = movie.tracks.iter().find(|track| track.listed > 0) {
         return Err(Error::unsupported(

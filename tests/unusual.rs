@@ -516,3 +516,23 @@ fn a_sample_of_many_nal_units_is_quick() {
     assert_eq!(sum, sample.len() as u64);
     assert!(started.elapsed().as_secs() < 5);
 }
+
+/// What an interrupted download or a writer leaves between two fragments.
+#[test]
+fn zeros_between_fragments_are_passed() {
+    let clear = fixture("audio_only.isma");
+    let movie = inspect(&clear);
+    for zeros in [8, 16, 17, 3000] {
+        let at = movie.fragments[1].moof.at as usize;
+        let file = [&clear[..at], &vec![0; zeros], &clear[at..]].concat();
+        let found = inspect(&file);
+        assert!(found.damage.is_none(), "{zeros}");
+        let finding = found.findings.iter().find(|f| f.check.id == "bytes_between").unwrap();
+        assert_eq!((finding.at, finding.length), (Some(at as u64), Some(zeros as u64)));
+        assert_eq!(samples(&file, 1), samples(&clear, 1), "{zeros}");
+        round_trip(&file);
+    }
+    // Nothing but zeros to the end: the rest is not there.
+    let cut = [&clear[..movie.fragments[1].moof.at as usize], &[0; 500]].concat();
+    assert_eq!(inspect(&cut).damage.unwrap().check.id, "not_a_box");
+}

@@ -56,8 +56,26 @@ const CHECKS: &[Check] = &[
 /// Findings that mean the rest of the file would be guesswork.
 const DAMAGE: [&str; 2] = ["no_moov", "samples_outside_mdat"];
 
+/// Where most fragments begin in the middle, they are chunks of fragments (CMAF),
+/// of which only the first must begin with a sync sample.
+fn forgive_chunks(movie: &mut Movie) {
+    let chunked = |track: &crate::model::Track| {
+        let runs = movie.fragments.iter().flat_map(|fragment| &fragment.runs);
+        let own: Vec<bool> = runs
+            .filter(|run| run.track_id == track.id && run.samples > 0)
+            .map(|run| run.sync_start)
+            .collect();
+        own.first() == Some(&true) && own.iter().filter(|sync| **sync).count() * 2 <= own.len()
+    };
+    let ids: Vec<u32> = movie.tracks.iter().filter(|t| chunked(t)).map(|t| t.id).collect();
+    movie.findings.retain(|finding| {
+        finding.check.id != "no_sync_start" || finding.track.is_none_or(|id| !ids.contains(&id))
+    });
+}
+
 /// Runs every check.
 pub(super) fn run(movie: &mut Movie) {
+    forgive_chunks(movie);
     let mut found = Vec::new();
     for check in CHECKS {
         check(movie, &mut found);

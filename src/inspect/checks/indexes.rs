@@ -206,7 +206,9 @@ pub(super) fn segment_indexes(movie: &Movie, out: &mut Vec<Finding>) {
         if wrong.is_none() && !sidx.references.is_empty() && !starts.contains(&at) {
             wrong = Some((sidx.references.len(), at));
         }
-        if let Some((number, at)) = wrong {
+        // A header with its index, cut off from the media on purpose.
+        let alone = movie.fragments.is_empty() && node.at + node.size() == movie.size;
+        if let Some((number, at)) = wrong.filter(|_| !alone) {
             let message = format!(
                 "Reference {number} of the segment index (sidx) leads to byte {at}, where no \
                  segment begins."
