@@ -538,7 +538,7 @@ mod tests {
             let plain = Named { attributes: vec![], numbers: vec![], ..named };
             assert_eq!(plain, wanted, "{name}");
         }
-        assert_eq!(read_name("seg-1.m4s"), Named { numbers: vec![1], ..Named::default() });
+        assert_eq!(read_name("seg-1.m4s"), Named { numbers: vec![1, 4], ..Named::default() });
         assert_eq!(read_name("Fragments(audio_eng=0)").stream.as_deref(), Some("audio_eng"));
     }
 }

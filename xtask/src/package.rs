@@ -58,7 +58,7 @@ fn bind(wasm: &Path, to: &Path) -> Result<()> {
 }
 
 /// Adds the WebAssembly target to the toolchain that compiles us.
-fn ensure_target() -> Result<()> {
+pub(crate) fn ensure_target() -> Result<()> {
     let sysroot = Command::new("rustc").args(["--print", "sysroot"]).current_dir(root()).output();
     let sysroot = sysroot.context("rustc cannot be started")?.stdout;
     let sysroot = String::from_utf8_lossy(&sysroot).trim().to_owned();

@@ -7,6 +7,7 @@ use std::process::Command;
 /// Runs everything.
 pub(crate) fn test() -> Result<()> {
     tools::ensure_programs()?;
+    package::ensure_target()?;
     let readers = tools::strict_readers();
     let players = tools::players();
     run(&mut cargo(&["fmt", "--all", "--check"])).context("run cargo fmt --all")?;
