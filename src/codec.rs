@@ -10,6 +10,7 @@ mod bits;
 mod config;
 pub mod hevc;
 pub mod plausible;
+pub mod vp9;
 
 use crate::boxes::codec::{AvcC, Esds, HvcC};
 use crate::boxes::movie::Btrt;
@@ -23,6 +24,9 @@ use crate::ids::{BoxType, FourCc};
 pub enum Rule {
     /// NAL units: their lengths, headers and everything but picture data stay clear.
     Nal(NalCodec),
+    /// VP9: the uncompressed header of each frame stays clear. Frames depend on the
+    /// sizes of those before.
+    Vp9(vp9::References),
     /// The whole sample: audio, and video without NAL units.
     Whole,
 }
@@ -156,6 +160,9 @@ impl Codec {
         }
         // QuickTime keeps them in a box of its own.
         let wave = entry.all(BoxType::code(b"wave")).flat_map(Node::children);
+        if &format.0 == b"vp09" {
+            codec.rule = Some(Rule::Vp9(vp9::References::new(codec.dimensions)));
+        }
         for child in entry.children().iter().chain(wave) {
             let BoxType::Code(FourCc(code)) = child.kind else { continue };
             match &code {
@@ -317,11 +324,10 @@ fn rule_of(format: FourCc) -> Option<Rule> {
             Some(Rule::Whole)
         }
         // Every other sample entry for sound: samples are whole (facts §4).
-        b"alac" | b"dtsc" | b"dtsh" | b"dtsl" | b"dtse" | b"dtsx" | b"dtsy" | b"mha1" | b"mha2"
-        | b"mhm1" | b"mhm2" | b"mlpa" | b"samr" | b"sawb" | b"sowt" | b"twos" | b"lpcm"
-        | b"ipcm" | b"fpcm" | b"in24" | b"in32" | b"fl32" | b"fl64" | b"ulaw" | b"alaw" => {
-            Some(Rule::Whole)
-        }
+        b"alac" | b"ac-4" | b"dtsc" | b"dtsh" | b"dtsl" | b"dtse" | b"dtsx" | b"dtsy" | b"mha1"
+        | b"mha2" | b"mhm1" | b"mhm2" | b"mlpa" | b"samr" | b"sawb" | b"sowt" | b"twos"
+        | b"lpcm" | b"ipcm" | b"fpcm" | b"in24" | b"in32" | b"fl32" | b"fl64" | b"ulaw"
+        | b"alaw" => Some(Rule::Whole),
         _ => None,
     }
 }

@@ -212,6 +212,11 @@ pub fn refusal(movie: &Movie) -> Option<Error> {
     selected(movie, None).err()
 }
 
+/// Whether it is known which bytes of a track's samples may be protected.
+pub(crate) fn has_rule(track: &Track) -> bool {
+    !track.entries.is_empty() && track.entries.iter().all(|entry| entry.codec.rule.is_some())
+}
+
 /// The tracks to protect: those asked for, or all video and audio. Text stays
 /// clear, as everywhere in Smooth Streaming.
 fn selected<'m>(movie: &'m Movie, wanted: Option<&[u32]>) -> Result<Vec<&'m Track>> {
@@ -262,6 +267,8 @@ fn selected<'m>(movie: &'m Movie, wanted: Option<&[u32]>) -> Result<Vec<&'m Trac
             .iter()
             .filter(|t| matches!(t.kind, TrackKind::Video | TrackKind::Audio))
             .filter(|t| t.totals.samples > 0)
+            // What is not known here stays clear, and the preview says so.
+            .filter(|t| has_rule(t) || !movie.tracks.iter().any(has_rule))
             .collect(),
     };
     if tracks.is_empty() {
@@ -292,8 +299,7 @@ fn selected<'m>(movie: &'m Movie, wanted: Option<&[u32]>) -> Result<Vec<&'m Trac
                 ),
             ));
         }
-        if track.entries.is_empty() || track.entries.iter().any(|entry| entry.codec.rule.is_none())
-        {
+        if !has_rule(track) {
             let codec = track.codec().map_or("unknown", |codec| &codec.string);
             return Err(Error::unsupported(
                 "no_rule",

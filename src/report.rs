@@ -375,7 +375,8 @@ fn track(track: &Track) -> TrackSummary {
         },
         protection: schemes.first().cloned(),
         schemes,
-        has_rule: codec.is_some_and(|c| matches!(c.rule, Some(Rule::Nal(_) | Rule::Whole))),
+        has_rule: codec
+            .is_some_and(|c| matches!(c.rule, Some(Rule::Nal(_) | Rule::Vp9(_) | Rule::Whole))),
     }
 }
 

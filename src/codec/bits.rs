@@ -54,6 +54,11 @@ impl<'a> Bits<'a> {
         (0..bits).try_for_each(|_| self.flag().map(drop))
     }
 
+    /// Bytes that were taken, in part or whole.
+    pub(super) fn position(&self) -> usize {
+        self.byte + usize::from(self.bit > 0)
+    }
+
     /// Goes on at the next whole byte.
     pub(super) fn align(&mut self) {
         if self.bit > 0 {

@@ -3,7 +3,7 @@
 use super::{Options, TrackKey};
 use crate::drm::playready::NewHeader;
 use crate::drm::{COMMON, PLAYREADY};
-use crate::model::{Fragment, Movie, Track};
+use crate::model::{Fragment, Movie, Track, TrackKind};
 use crate::rewrite::Rewrite;
 use crate::times::COMMON_SCALE;
 
@@ -55,6 +55,14 @@ pub(super) fn sentences(
             "{} stay{} clear.",
             list(&clear),
             if clear.len() == 1 { "s" } else { "" }
+        ));
+    }
+    let spoken = |t: &&&Track| matches!(t.kind, TrackKind::Video | TrackKind::Audio);
+    for track in clear.iter().filter(spoken).filter(|track| !super::has_rule(track)) {
+        out.push(format!(
+            "Track {} has the codec {}, for which it is not known here which bytes may be protected.",
+            track.id,
+            track.codec().map_or("unknown", |codec| &codec.string)
         ));
     }
     let profile = options.profile;

@@ -7,7 +7,8 @@
 //! clear, as Bento4 does it.
 
 use crate::boxes::protection::Subsample;
-use crate::codec::{NalCodec, ParameterSets};
+use crate::codec::vp9::References;
+use crate::codec::{NalCodec, ParameterSets, Rule};
 use crate::error::{Error, Result};
 use std::cmp::Reverse;
 
@@ -39,6 +40,71 @@ const BLOCK: usize = 16;
 struct Run {
     clear: usize,
     protected: usize,
+}
+
+/// Goes from sample to sample of a fragment, and remembers what the next one
+/// depends on.
+pub enum Walk<'r> {
+    /// NAL units, and the parameter sets so far.
+    Nal(&'r NalCodec, Box<ParameterSets>),
+    /// Frames, and the sizes of those kept for reference.
+    Vp9(References),
+    /// Nothing to go by.
+    Whole,
+}
+
+impl<'r> Walk<'r> {
+    /// By the rule of a codec.
+    pub fn new(rule: &'r Rule) -> Self {
+        match rule {
+            Rule::Nal(codec) => Self::Nal(codec, Box::new(codec.parameter_sets())),
+            Rule::Vp9(references) => Self::Vp9(references.clone()),
+            Rule::Whole => Self::Whole,
+        }
+    }
+
+    /// The subsample map of the next sample; none where all of it is protected.
+    ///
+    /// # Errors
+    /// If the sample is not what its codec says; the place is counted from the
+    /// sample's first byte.
+    pub fn subsamples(&mut self, sample: &[u8], layout: Layout) -> Result<Vec<Subsample>> {
+        match self {
+            Self::Nal(codec, sets) => subsamples(codec, sets, sample, layout),
+            Self::Vp9(references) => frames(references, sample, layout),
+            Self::Whole => Ok(Vec::new()),
+        }
+    }
+}
+
+/// The subsample map of a VP9 sample: of each frame all but its uncompressed
+/// header is protected, in whole blocks counted from its end; the index of a
+/// superframe stays clear (VP codec ISO media binding, Common Encryption).
+fn frames(references: &mut References, sample: &[u8], layout: Layout) -> Result<Vec<Subsample>> {
+    let frames = references.frames(sample).ok_or_else(|| {
+        Error::malformed(
+            "vp9_header",
+            "The header of a VP9 frame cannot be read, so it is not known which bytes may be \
+             protected. Was the file already protected?",
+        )
+        .at(0)
+    })?;
+    let (mut runs, mut clear, mut at) = (Vec::new(), 0, 0);
+    for frame in frames {
+        let free = frame.len - frame.header.min(frame.len);
+        let protected = if layout.aligned { free / BLOCK * BLOCK } else { free };
+        clear += frame.len - protected;
+        if protected > 0 {
+            runs.push(Run { clear, protected });
+            clear = 0;
+        }
+        at += frame.len;
+    }
+    clear += sample.len() - at;
+    if clear > 0 {
+        runs.push(Run { clear, protected: 0 });
+    }
+    Ok(entries(fit(runs, layout.max_entries())))
 }
 
 /// The subsample map of one sample. Parameter sets in the sample are taken in

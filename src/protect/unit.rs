@@ -1,7 +1,7 @@
 //! The work on one fragment. What does it knows nothing of the file around it
 //! but what its [`Ticket`] says, so any thread or worker can.
 
-use super::subsample::{Layout, subsamples};
+use super::subsample::{Layout, Walk};
 use super::{Options, Profile, TrackKey};
 use crate::boxes::Mp4Box as _;
 use crate::boxes::fragment::{Tfdt, Tfhd};
@@ -88,7 +88,8 @@ impl TrackPlan {
             track.entries.iter().filter_map(|entry| entry.codec.rule.clone()).collect();
         // One block in ten of slices; all blocks where samples are protected
         // whole (ISO/IEC 23001-7 §10.4).
-        let pattern = if matches!(rules.first(), Some(Rule::Nal(_))) { 0x19 } else { 0 };
+        let pattern =
+            if matches!(rules.first(), Some(Rule::Nal(_) | Rule::Vp9(_))) { 0x19 } else { 0 };
         Self {
             id: track.id,
             kid,
@@ -292,25 +293,17 @@ impl Protector {
         bytes: &[u8],
         iv: &mut IvCounter,
     ) -> Result<Vec<SampleInfo>> {
-        let mut nal = match rule {
-            Rule::Nal(codec) => Some((codec, codec.parameter_sets())),
-            Rule::Whole => None,
-        };
+        let mut walk = Walk::new(rule);
         let constant = track.constant_iv.is_some();
         let iv_size = if constant { 0 } else { iv.size() };
         let layout = Layout { aligned: !track.method.cbc, iv_size };
         let mut infos = Vec::with_capacity(fragment.samples.len());
         for sample in &fragment.samples {
             let data = &bytes[unit.range(sample)?];
-            let subsamples = match &mut nal {
-                Some((codec, sets)) => {
-                    subsamples(codec, sets, data, layout).map_err(|mut error| {
-                        error.at = Some(sample.at + error.at.unwrap_or(0));
-                        error.within(format!("sample of track {}", track.id))
-                    })?
-                }
-                None => Vec::new(),
-            };
+            let subsamples = walk.subsamples(data, layout).map_err(|mut error| {
+                error.at = Some(sample.at + error.at.unwrap_or(0));
+                error.within(format!("sample of track {}", track.id))
+            })?;
             let own = if constant { Vec::new() } else { iv.to_bytes() };
             infos.push(SampleInfo { iv: own, subsamples });
             *iv = iv.after_sample(sample.size.into());
