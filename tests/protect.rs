@@ -329,7 +329,19 @@ fn refusals_say_what_to_do() {
     let mut unknown = clear.clone();
     let at = unknown.windows(4).position(|w| w == b"avc1").unwrap();
     unknown[at..at + 4].copy_from_slice(b"zzz1");
-    assert_eq!(refused(&unknown, |_| {}).code, "no_rule");
+    assert_eq!(refused(&unknown, |o| o.tracks = Some(vec![1])).code, "no_rule");
+    // The others are protected, and what stays clear is told.
+    let plan = Plan::new(&inspect(&unknown), &options("dual")).unwrap();
+    assert_eq!(plan.preview().tracks, [2]);
+    let told = plan.preview().sentences.join(" ");
+    assert!(told.contains("Track 1 has the codec zzz1"), "{told}");
+    let out = protect(&unknown, &options("dual")).unwrap();
+    assert_eq!(samples(&out, 1), samples(&unknown, 1));
+    assert_ne!(samples(&out, 2), samples(&unknown, 2));
+    let mut alone = fixture("bframes.ismv");
+    let at = alone.windows(4).position(|w| w == b"avc1").unwrap();
+    alone[at..at + 4].copy_from_slice(b"zzz1");
+    assert_eq!(refused(&alone, |_| {}).code, "no_rule");
 }
 
 /// What ffmpeg and Shaka Packager make of our output is what was put in.
