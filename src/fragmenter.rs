@@ -55,7 +55,7 @@ impl Sample {
 ///
 /// Fragments begin with sync samples of the video, about
 /// [`FRAGMENT_SECONDS`] apart. Edit lists become a part of the times (see
-/// [`Fold`](crate::mux::Fold)), and what they never show goes.
+/// [`Fold`]), and what they never show goes.
 /// Also gives what there is to say of it, in sentences.
 pub fn fragment(movie: &Movie) -> Result<(Stitched, Vec<String>)> {
     // Of a file that only ends too early there are samples to keep.

@@ -16,7 +16,7 @@ use crate::inspect::Inspector;
 use crate::manifest::Manifest;
 use crate::model::Movie;
 use crate::protect::PROFILES;
-use crate::recipe::{Piece, Recipe as _};
+use crate::recipe::Piece;
 use crate::report::{self, Inspection};
 use crate::set::{FileSet, ReuseProofs};
 use crate::workshop::{HeaderChange, every_version};
