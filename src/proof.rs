@@ -1,12 +1,12 @@
 //! Proof that an output is right: what was written is read again by the
-//! [`witness`], a reader of its own, and compared with what came in; then its
+//! `witness`, a reader of its own, and compared with what came in; then its
 //! boxes go through the checks that every opened file goes through.
 //!
 //! Two kinds of output are proved in two ways. Where media is changed, a unit is
-//! read from the bytes that go out and its samples are decrypted ([`compare`]).
+//! read from the bytes that go out and its samples are decrypted (`compare`).
 //! Where media is only copied, no media is read: every sample of the output must
 //! be a span of the source, with the times, flags, IVs and subsamples it has
-//! there ([`Claims`]).
+//! there (`Claims`).
 
 use crate::boxes::protection::Subsample;
 use crate::boxes::tree::Node;
