@@ -81,7 +81,7 @@ impl Fold {
     }
 }
 
-/// The most that a track of a file skips of its media, in [`COMMON_SCALE`].
+/// The most that a track of a file skips of its media, in ticks of 100 ns.
 pub fn longest_skip(movie: &Movie) -> i64 {
     let tracks = movie.tracks.iter().filter(|t| t.totals.samples > 0 && t.timescale > 0);
     let skips = tracks.map(|track| to_scale(track.edits.skip, track.timescale, COMMON_SCALE));
