@@ -12,7 +12,7 @@ use crate::compose::{Layout, Part};
 use crate::error::{Error, Result};
 use crate::ids::{BoxType, FourCc};
 use crate::model::{Edits, Fragment, FragmentRun, Movie, Track, TrackKind, read_fragment};
-use crate::proof::{Changed, Claims, header_of};
+use crate::proof::{Claims, header_of};
 use crate::quicktime;
 use crate::recipe::Stitched;
 use crate::rewrite::check_intact;
@@ -158,10 +158,9 @@ impl Listed {
         let header = header_of(moov)?;
         let found = witness::listed(&moov.to_bytes(), movie.size)?;
         for (track, hidden) in self.tracks.iter().zip(&self.hidden) {
-            let own = found.iter().find(|listed| listed.track == track.id);
+            let own = found.iter().find(|listed| listed.track == track.id).cloned();
             let (Some(own), Some(id)) = (own, number(track.id)) else { continue };
-            let changed = Changed { start, ..Changed::default() };
-            claims.listed(id, (&header, own), [hidden[0], hidden[1]], changed);
+            claims.listed(id, (&header, own), [hidden[0], hidden[1]], start);
         }
         Ok(())
     }

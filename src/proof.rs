@@ -517,10 +517,39 @@ pub(crate) struct Claims {
     faults: Faults,
 }
 
+/// Samples that a `moov` lists.
+#[derive(Debug)]
+struct Table {
+    listed: witness::Listed,
+    /// Which of them are taken.
+    taken: std::ops::Range<usize>,
+    /// Where the source begins among all.
+    start: u64,
+    /// How much later than its own times the track is presented, in ticks.
+    later: i64,
+    scale: f64,
+}
+
+impl Table {
+    /// The samples, each with when it is presented, in seconds.
+    fn samples(&self) -> impl Iterator<Item = (f64, Seen)> {
+        let taken = self.listed.samples().skip(self.taken.start).take(self.taken.len());
+        taken.map(|(decoded, seen)| {
+            let presented = decoded.saturating_add(seen.offset.into()).saturating_add(self.later);
+            (presented as f64 / self.scale, Seen { at: seen.at + self.start, ..seen })
+        })
+    }
+}
+
+/// What of a claim the output has shown so far.
+struct Shown<'c> {
+    listed: std::iter::Peekable<Box<dyn Iterator<Item = (f64, Seen)> + 'c>>,
+    fragments: usize,
+}
+
 #[derive(Debug, Default)]
 struct Claim {
-    /// Samples that a `moov` lists, with the time each is presented, in seconds.
-    listed: Vec<(f64, Seen)>,
+    listed: Option<Table>,
     /// What fragments have, in order.
     fragments: Vec<Told>,
 }
@@ -618,24 +647,19 @@ impl Claims {
     }
 
     /// Claims samples that a source's `moov` lists, but for so many in front and
-    /// behind that its edit list hides.
+    /// behind that its edit list hides. The source begins at `start`.
     pub(crate) fn listed(
         &mut self,
         id: u32,
-        (header, listed): (&Header, &witness::Listed),
+        (header, listed): (&Header, witness::Listed),
         hidden: [usize; 2],
-        changed: Changed,
+        start: u64,
     ) {
         let Some(own) = header.track(listed.track) else { return };
-        let end = listed.samples.len().saturating_sub(hidden[1]);
-        let samples = listed.samples.get(hidden[0].min(end)..end).unwrap_or_default();
-        let scale = f64::from(own.scale.max(1));
-        let claimed = samples.iter().map(|(decoded, seen)| {
-            let presented = decoded.saturating_add(seen.offset.into()).saturating_add(own.later);
-            (presented as f64 / scale, Seen { at: seen.at + changed.start, ..seen.clone() })
-        });
-        let claimed: Vec<_> = claimed.collect();
-        self.track(id).listed.extend(claimed);
+        let to = listed.count.saturating_sub(hidden[1]);
+        let taken = hidden[0].min(to)..to;
+        let (later, scale) = (own.later, f64::from(own.scale.max(1)));
+        self.track(id).listed = Some(Table { listed, taken, start, later, scale });
     }
 
     /// Reads an output again and compares it with the claims.
@@ -691,7 +715,8 @@ impl Claims {
             }
         }
         let header = header.ok_or_else(|| failed(0, "there is no moov"))?;
-        let mut done: Vec<(usize, usize)> = vec![(0, 0); self.tracks.len()];
+        let mut shown: Vec<Shown<'_>> =
+            self.tracks.iter().map(|(_, claim)| claim.shown()).collect();
         let (mut shift, mut total) = (None, 0);
         for (at, size, code) in outline.top()? {
             match &code {
@@ -700,10 +725,10 @@ impl Claims {
                     for listed in witness::listed(&moov, outline.size).map_err(told)? {
                         let index = self.tracks.iter().position(|(id, _)| *id == listed.track);
                         let Some(index) = index else { continue };
-                        let samples = listed.samples.into_iter().map(|(_, seen)| seen).collect();
+                        let samples = listed.samples().map(|(_, seen)| seen).collect();
                         let (track, decoded, smooth) = (listed.track, None, None);
                         let run = witness::Run { track, decoded, smooth, samples };
-                        self.tracks[index].1.take(&run, &mut done[index], source_of)?;
+                        self.tracks[index].1.take(&run, &mut shown[index], source_of)?;
                         total += run.samples.len() as u64;
                     }
                 }
@@ -713,19 +738,20 @@ impl Claims {
                         let index = self.tracks.iter().position(|(id, _)| *id == run.track);
                         let index = index.ok_or_else(|| failed(at, "a track was not asked for"))?;
                         let claim = &self.tracks[index].1;
-                        let presented = claim.take(&run, &mut done[index], source_of)?;
+                        let place = claim.at(&mut shown[index]);
+                        let presented = claim.take(&run, &mut shown[index], source_of)?;
                         total += run.samples.len() as u64;
                         let Some(own) = header.track(run.track) else { continue };
                         check_time(&run, own, presented, &mut shift)
-                            .map_err(|what| failed(claim.at(done[index]), &what))?;
+                            .map_err(|what| failed(place, &what))?;
                     }
                 }
                 _ => {}
             }
         }
-        for ((id, claim), (listed, fragments)) in self.tracks.iter().zip(done) {
-            if (listed, fragments) != (claim.listed.len(), claim.fragments.len()) {
-                let at = claim.at((listed, fragments));
+        for ((id, claim), mut shown) in self.tracks.iter().zip(shown) {
+            if shown.listed.peek().is_some() || shown.fragments < claim.fragments.len() {
+                let at = claim.at(&mut shown);
                 return Err(failed(at, &format!("samples of track {id} are missing")));
             }
         }
@@ -734,47 +760,54 @@ impl Claims {
 }
 
 impl Claim {
+    fn shown(&self) -> Shown<'_> {
+        let listed = self.listed.iter().flat_map(Table::samples);
+        let listed: Box<dyn Iterator<Item = (f64, Seen)>> = Box::new(listed);
+        Shown { listed: listed.peekable(), fragments: 0 }
+    }
+
     /// Takes the samples of a `traf` of the output off what is claimed, and
     /// tells when the first should be presented.
     fn take(
         &self,
         run: &witness::Run,
-        (listed, fragments): &mut (usize, usize),
+        shown: &mut Shown<'_>,
         source_of: impl Fn(&Seen) -> Option<u64>,
     ) -> Result<Option<f64>> {
-        let place = self.at((*listed, *fragments));
+        let place = self.at(shown);
         let mut places = Vec::with_capacity(run.samples.len());
         for seen in &run.samples {
             let source = if seen.size == 0 { Some(0) } else { source_of(seen) };
             places.push(source.ok_or_else(|| failed(place, "a sample is no copy of one"))?);
         }
-        if *listed < self.listed.len() {
-            let claimed = self.listed.get(*listed..*listed + run.samples.len());
-            let claimed = claimed.ok_or_else(|| failed(place, "there are samples too many"))?;
-            for ((seen, at), (_, claimed)) in run.samples.iter().zip(&places).zip(claimed) {
+        if let Some((begins, _)) = shown.listed.peek() {
+            let begins = *begins;
+            for (seen, at) in run.samples.iter().zip(&places) {
+                let claimed = shown.listed.next();
+                let (_, claimed) =
+                    claimed.ok_or_else(|| failed(place, "there are samples too many"))?;
                 let facts = |seen: &Seen| (seen.size, seen.duration, seen.offset, seen.is_sync());
                 let moved = seen.size > 0 && *at != claimed.at;
-                if facts(seen) != facts(claimed) || moved {
+                if facts(seen) != facts(&claimed) || moved {
                     return Err(failed(claimed.at, "a sample differs from the one it was"));
                 }
             }
-            *listed += run.samples.len();
-            return Ok(claimed.first().map(|(presented, _)| *presented));
+            return Ok(Some(begins));
         }
-        let claimed = self.fragments.get(*fragments);
+        let claimed = self.fragments.get(shown.fragments);
         let claimed = claimed.ok_or_else(|| failed(place, "there are fragments too many"))?;
         let own = digest(places.iter().copied().zip(&run.samples), Changed::default());
         if (claimed.samples, claimed.digest) != (run.samples.len(), own) {
             return Err(failed(claimed.at, "its samples differ from those they were"));
         }
-        *fragments += 1;
+        shown.fragments += 1;
         Ok(claimed.presented)
     }
 
-    /// Where in the sources something is that is claimed.
-    fn at(&self, (listed, fragments): (usize, usize)) -> u64 {
-        let listed = self.listed.get(listed).map(|(_, seen)| seen.at);
-        listed.or(self.fragments.get(fragments).map(|told| told.at)).unwrap_or(0)
+    /// Where in the sources something is that is claimed next.
+    fn at(&self, shown: &mut Shown<'_>) -> u64 {
+        let listed = shown.listed.peek().map(|(_, seen)| seen.at);
+        listed.or(self.fragments.get(shown.fragments).map(|told| told.at)).unwrap_or(0)
     }
 }
 

@@ -155,7 +155,7 @@ impl HeaderChange {
         let header = header_of(old)?;
         let mut claims = Claims::new(&movie.findings);
         for listed in witness::listed(&old.to_bytes(), movie.size)? {
-            claims.listed(listed.track, (&header, &listed), [0; 2], Changed::default());
+            claims.listed(listed.track, (&header, listed), [0; 2], 0);
         }
         let gather = Gather::new(movie.fragments.iter().map(|fragment| fragment.head).collect());
         let (movie, moofs, known) = (movie.clone(), Vec::new(), Known::new());

@@ -1,14 +1,45 @@
-//! The samples that `moov` lists itself (ISO/IEC 14496-12 §8.6, §8.7).
+//! The samples that `moov` lists itself (ISO/IEC 14496-12 §8.6, §8.7). They are
+//! kept as the tables that list them: PCM has millions.
 
 use super::{Atom, Cursor, Seen, atoms, down, first, wrong};
 use crate::error::Result;
 
 /// A track whose samples `moov` lists.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Listed {
     pub(crate) track: u32,
-    /// In order of decoding, each with its time.
-    pub(crate) samples: Vec<(i64, Seen)>,
+    /// Samples that lie within the file.
+    pub(crate) count: usize,
+    sizes: Sizes,
+    /// Where each chunk begins, and how many samples it has.
+    chunks: Vec<(u64, u32)>,
+    /// How many samples, and the duration of each.
+    durations: Vec<(u32, u32)>,
+    /// How many samples, and the composition offset of each.
+    offsets: Vec<(u32, i32)>,
+    /// Numbers of sync samples, from 1; none where all are.
+    syncs: Option<Vec<u32>>,
+}
+
+#[derive(Clone, Debug)]
+enum Sizes {
+    Same(u32, u32),
+    Own(Vec<u32>),
+}
+
+impl Default for Sizes {
+    fn default() -> Self {
+        Self::Own(Vec::new())
+    }
+}
+
+impl Sizes {
+    fn get(&self, sample: usize) -> Option<u32> {
+        match self {
+            Self::Same(size, count) => (sample < *count as usize).then_some(*size),
+            Self::Own(sizes) => sizes.get(sample).copied(),
+        }
+    }
 }
 
 /// The tracks of a `moov` that lists samples. Samples past the end of the file
@@ -24,129 +55,146 @@ pub(crate) fn listed(moov: &[u8], file_size: u64) -> Result<Vec<Listed>> {
         c.take(3 + if wide { 16 } else { 8 })?;
         let track = c.u32()?;
         let Some(stbl) = down(trak, &[b"mdia", b"minf", b"stbl"])? else { continue };
-        let samples = samples(&stbl, file_size)?;
-        if !samples.is_empty() {
-            found.push(Listed { track, samples });
+        let listed = read(&stbl, track, file_size)?;
+        if listed.count > 0 {
+            found.push(listed);
         }
     }
     Ok(found)
 }
 
-/// The rows of a table behind version, flags and a count.
-fn rows<'b>(atom: &Atom<'b>) -> Result<(Cursor<'b>, u32)> {
+/// The rows of a table behind version, flags and a count: two numbers each.
+fn pairs(atom: &Atom<'_>) -> Result<Vec<(u32, u32)>> {
     let mut c = atom.cursor();
     c.take(4)?;
-    let count = c.u32()?;
-    Ok((c, count))
+    let mut rows = Vec::new();
+    for _ in 0..c.u32()? {
+        rows.push((c.u32()?, c.u32()?));
+    }
+    Ok(rows)
 }
 
-fn samples(stbl: &Atom<'_>, file_size: u64) -> Result<Vec<(i64, Seen)>> {
+fn read(stbl: &Atom<'_>, track: u32, file_size: u64) -> Result<Listed> {
     let children = stbl.children()?;
-    let places = places(&children, file_size)?;
-    let mut samples: Vec<(i64, Seen)> = places
-        .into_iter()
-        .map(|(at, size)| (0, Seen { at, size, duration: 0, offset: 0, flags: 0, lock: None }))
-        .collect();
-    if let Some(stts) = first(&children, b"stts") {
-        let (mut c, count) = rows(stts)?;
-        let (mut sample, mut time) = (0, 0_i64);
-        for _ in 0..count {
-            let (run, delta) = (c.u32()?, c.u32()?);
-            for (decoded, seen) in samples.iter_mut().skip(sample).take(run as usize) {
-                (*decoded, seen.duration) = (time, delta);
-                time = time.saturating_add(delta.into());
-            }
-            sample += run as usize;
-        }
-    }
-    if let Some(ctts) = first(&children, b"ctts") {
-        let (mut c, count) = rows(ctts)?;
-        let mut sample = 0;
-        for _ in 0..count {
-            let (run, offset) = (c.u32()?, c.u32()? as i32);
-            let own = samples.iter_mut().skip(sample).take(run as usize);
-            own.for_each(|(_, seen)| seen.offset = offset);
-            sample += run as usize;
-        }
-    }
-    if let Some(stss) = first(&children, b"stss") {
-        samples.iter_mut().for_each(|(_, seen)| seen.flags = 0x1_0000);
-        let (mut c, count) = rows(stss)?;
-        for _ in 0..count {
-            let number = c.u32()? as usize;
-            if let Some((_, seen)) = samples.get_mut(number.wrapping_sub(1)) {
-                seen.flags = 0;
-            }
-        }
-    }
-    Ok(samples)
-}
-
-/// Where each sample is, and its size.
-fn places(children: &[Atom<'_>], file_size: u64) -> Result<Vec<(u64, u32)>> {
+    let mut listed = Listed { track, sizes: sizes(&children)?, ..Listed::default() };
     let (Some(stsc), Some(chunks)) =
-        (first(children, b"stsc"), first(children, b"co64").or(first(children, b"stco")))
+        (first(&children, b"stsc"), first(&children, b"co64").or(first(&children, b"stco")))
     else {
-        return Ok(Vec::new());
+        return Ok(listed);
     };
-    let mut size = sizes(children)?;
-    let (mut c, count) = rows(stsc)?;
+    let mut c = stsc.cursor();
+    c.take(4)?;
     let mut runs = Vec::new();
-    for _ in 0..count {
+    for _ in 0..c.u32()? {
         runs.push((c.u32()?, c.u32()?));
         c.take(4)?;
     }
     let wide = &chunks.code == b"co64";
-    let (mut c, count) = rows(chunks)?;
-    let (mut places, mut row) = (Vec::new(), 0);
-    for chunk in 1..=count {
-        let mut at = c.number(if wide { 8 } else { 4 })?;
+    let mut c = chunks.cursor();
+    c.take(4)?;
+    let mut row = 0;
+    'chunks: for chunk in 1..=c.u32()? {
+        let at = c.number(if wide { 8 } else { 4 })?;
         while runs.get(row + 1).is_some_and(|(first, _)| *first <= chunk) {
             row += 1;
         }
+        let (mut next, mut inside) = (at, 0);
         for _ in 0..runs.get(row).map_or(0, |(_, each)| *each) {
-            let Some(size) = size() else { return Ok(places) };
-            if at.saturating_add(size.into()) > file_size {
-                return Ok(places);
-            }
-            places.push((at, size));
-            at += u64::from(size);
+            let size = listed.sizes.get(listed.count);
+            let end = size.map(|size| next.saturating_add(size.into()));
+            let Some(end) = end.filter(|end| *end <= file_size) else {
+                listed.chunks.push((at, inside));
+                break 'chunks;
+            };
+            (next, inside) = (end, inside + 1);
+            listed.count += 1;
         }
+        listed.chunks.push((at, inside));
     }
-    Ok(places)
+    if let Some(stts) = first(&children, b"stts") {
+        listed.durations = pairs(stts)?;
+    }
+    if let Some(ctts) = first(&children, b"ctts") {
+        listed.offsets = pairs(ctts)?.into_iter().map(|(n, offset)| (n, offset as i32)).collect();
+    }
+    if let Some(stss) = first(&children, b"stss") {
+        let mut c = stss.cursor();
+        c.take(4)?;
+        let mut syncs = Vec::new();
+        for _ in 0..c.u32()? {
+            syncs.push(c.u32()?);
+        }
+        listed.syncs = Some(syncs);
+    }
+    Ok(listed)
 }
 
-/// Gives the size of one sample after the other.
-fn sizes<'b>(children: &[Atom<'b>]) -> Result<Box<dyn FnMut() -> Option<u32> + 'b>> {
+fn sizes(children: &[Atom<'_>]) -> Result<Sizes> {
     if let Some(stsz) = first(children, b"stsz") {
         let mut c = stsz.cursor();
         c.take(4)?;
         let (all, count) = (c.u32()?, c.u32()?);
-        let mut left = count;
-        return Ok(Box::new(move || {
-            left = left.checked_sub(1)?;
-            if all == 0 { c.u32().ok() } else { Some(all) }
-        }));
+        if all != 0 {
+            return Ok(Sizes::Same(all, count));
+        }
+        let mut own = Vec::new();
+        for _ in 0..count {
+            own.push(c.u32()?);
+        }
+        return Ok(Sizes::Own(own));
     }
-    let Some(stz2) = first(children, b"stz2") else { return Ok(Box::new(|| None)) };
+    let Some(stz2) = first(children, b"stz2") else { return Ok(Sizes::default()) };
     let mut c = stz2.cursor();
     c.take(7)?;
     let bits = c.number(1)?;
-    let mut left = c.u32()?;
+    let count = c.u32()?;
+    let mut own = Vec::new();
     let mut half = None;
-    Ok(Box::new(move || {
-        left = left.checked_sub(1)?;
-        match bits {
-            16 => c.number(2).ok().map(|size| size as u32),
-            8 => c.number(1).ok().map(|size| size as u32),
+    for _ in 0..count {
+        own.push(match bits {
+            16 => c.number(2)? as u32,
+            8 => c.number(1)? as u32,
             _ => match half.take() {
-                Some(low) => Some(low),
+                Some(low) => low,
                 None => {
-                    let byte = c.number(1).ok()? as u32;
+                    let byte = Cursor::number(&mut c, 1)? as u32;
                     half = Some(byte & 15);
-                    Some(byte >> 4)
+                    byte >> 4
                 }
             },
-        }
-    }))
+        });
+    }
+    Ok(Sizes::Own(own))
+}
+
+/// Values given as runs of a count and a value.
+fn spread<T: Copy>(rows: &[(u32, T)]) -> impl Iterator<Item = T> {
+    rows.iter().flat_map(|(count, value)| std::iter::repeat_n(*value, *count as usize))
+}
+
+impl Listed {
+    /// The samples, in order of decoding, each with its time.
+    pub(crate) fn samples(&self) -> impl Iterator<Item = (i64, Seen)> {
+        let mut durations = spread(&self.durations);
+        let mut offsets = spread(&self.offsets);
+        let mut syncs = self.syncs.as_ref().map(|syncs| syncs.iter().copied().peekable());
+        let places = self.chunks.iter().flat_map(|(at, count)| (0..*count).map(|n| (*at, n == 0)));
+        let (mut time, mut next) = (0_i64, 0);
+        places.enumerate().map(move |(index, (chunk, begins))| {
+            let at = if begins { chunk } else { next };
+            let size = self.sizes.get(index).unwrap_or(0);
+            next = at + u64::from(size);
+            let number = index as u32 + 1;
+            let sync = syncs.as_mut().is_none_or(|syncs| {
+                while syncs.next_if(|sync| *sync < number).is_some() {}
+                syncs.peek() == Some(&number)
+            });
+            let duration = durations.next().unwrap_or(0);
+            let offset = offsets.next().unwrap_or(0);
+            let flags = if sync { 0 } else { 0x1_0000 };
+            let decoded = time;
+            time = time.saturating_add(duration.into());
+            (decoded, Seen { at, size, duration, offset, flags, lock: None })
+        })
+    }
 }
