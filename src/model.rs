@@ -275,14 +275,15 @@ impl Track {
         tfhd.sample_description_index.unwrap_or(default).max(1) as usize - 1
     }
 
-    /// When the first sample of a run is presented, in ticks: as Smooth
-    /// Streaming's `tfxd` or the decode time tells, and the edit list.
+    /// When the first sample of a run is presented, in ticks, by decode time and
+    /// edit list: as players do that read the file.
     pub fn presented(&self, run: &FragmentRun) -> Option<i64> {
-        self.unedited(run)?.checked_add(self.edits.later())
+        run.presentation_time()?.checked_add(self.edits.later())
     }
 
-    /// The same for who knows no edit lists, as Smooth Streaming clients.
-    pub fn unedited(&self, run: &FragmentRun) -> Option<i64> {
+    /// The same for clients of Smooth Streaming, which go by `tfxd` where it is
+    /// there, and know no edit lists.
+    pub fn smooth_time(&self, run: &FragmentRun) -> Option<i64> {
         run.tfxd.map(|(time, _)| time).or(run.presentation_time())
     }
 

@@ -72,7 +72,7 @@ impl Level<'_> {
     /// Its fragments as a client of Smooth Streaming sees them, which knows no
     /// edit lists.
     fn unedited(&self) -> Vec<Chunk> {
-        self.chunks_by(|run| self.track.unedited(run))
+        self.chunks_by(|run| self.track.smooth_time(run))
     }
 
     fn chunks(&self) -> Vec<Chunk> {

@@ -39,7 +39,7 @@ impl Member<'_> {
     fn starts(&self) -> Vec<i64> {
         let runs = self.movie.fragments.iter().flat_map(|f| &f.runs);
         let own = runs.filter(|run| run.track_id == self.track.id && run.samples > 0);
-        own.filter_map(|run| self.track.unedited(run)).map(|time| time.max(0)).collect()
+        own.filter_map(|run| self.track.smooth_time(run)).map(|time| time.max(0)).collect()
     }
 
     fn is_kind(&self, kind: &str) -> bool {
