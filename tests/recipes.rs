@@ -16,7 +16,8 @@ use serde_json::json;
 use std::fs;
 use std::io::{Read as _, Write as _};
 use std::net::TcpListener;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::time::Duration;
 
 /// A fixture protected with the key of these tests.
@@ -461,5 +462,110 @@ fn dash_js_hls_js_and_shaka_player_play_what_we_publish() {
         }
         // Errors with the wrong key are what was wanted.
         page.client.issue_cmd(page::ConsoleLog).await.unwrap();
+    });
+}
+
+/// When ffprobe presents the first packet of a stream, in seconds.
+fn begins(file: &Path, stream: &str) -> f64 {
+    let output = Command::new("ffprobe")
+        .args(["-v", "error", "-select_streams", stream, "-show_entries", "packet=pts_time"])
+        .args(["-of", "csv=p=0"])
+        .arg(file)
+        .output()
+        .unwrap();
+    let said = text(&output.stdout);
+    let times = said.lines().filter_map(|line| line.trim_end_matches(',').parse::<f64>().ok());
+    times.fold(f64::MAX, f64::min).max(0.0) // nothing is presented before zero
+}
+
+/// Appends files to source buffers, and tells from when to when each is buffered.
+const RANGES: &str = "
+    const source = new MediaSource();
+    document.getElementById('v').src = URL.createObjectURL(source);
+    await new Promise((resolve) => source.addEventListener('sourceopen', resolve, { once: true }));
+    window.ranges = [];
+    const files = FILES;
+    const buffers = files.map(([, type]) => source.addSourceBuffer(type));
+    for (const [i, buffer] of buffers.entries()) {
+      const [file] = files[i];
+      buffer.appendBuffer(await (await fetch(file)).arrayBuffer());
+      await new Promise((resolve) => { buffer.onupdateend = resolve; });
+      window.ranges.push(buffer.buffered.length ? [buffer.buffered.start(0), buffer.buffered.end(buffer.buffered.length - 1)] : null);
+    }
+    window.done = true;";
+
+#[test]
+fn chromium_buffers_what_we_publish_where_it_is_presented() {
+    in_browser(|page| async move {
+        let folder = page.folder.path().to_owned();
+        let source = fixture_path("progressive.mp4");
+        let late = folder.join("late.mp4");
+        let made = Command::new("ffmpeg")
+            .args(["-nostdin", "-v", "error", "-y", "-i"])
+            .arg(&source)
+            .args(["-itsoffset", "0.7", "-i"])
+            .arg(&source)
+            .args(["-map", "0:v", "-map", "1:a", "-c", "copy"])
+            .arg(&late)
+            .output()
+            .unwrap();
+        assert!(made.status.success(), "{}", text(&made.stderr));
+        let site = serve(folder.clone());
+        for (name, source) in [("plain", &source), ("late", &late)] {
+            let fragmented = folder.join(format!("{name}.ismv"));
+            let out = folder.join(name);
+            let [from, to, out] = [source, &fragmented, &out].map(|path| path.to_str().unwrap());
+            let said = cli(&["fragment", from, "-o", to]);
+            assert!(said.status.success(), "{}", text(&said.stderr));
+            let said = cli(&["manifest", to, "--out", out, "--format", "dash"]);
+            assert!(said.status.success(), "{}", text(&said.stderr));
+            let mut pairs =
+                vec![(format!("{name}/{name}_video1.mp4"), format!("{name}/{name}_audio2.mp4"))];
+            if let Some(packager) = common::reader("packager-linux-x64") {
+                let to = |kind: &str| format!("{name}/shaka_{kind}.mp4");
+                let said = Command::new(packager)
+                    .current_dir(&folder)
+                    .args(
+                        ["video", "audio"]
+                            .map(|kind| format!("in={from},stream={kind},output={}", to(kind))),
+                    )
+                    .output()
+                    .unwrap();
+                assert!(said.status.success(), "{}", text(&said.stderr));
+                pairs.push((to("video"), to("audio")));
+            }
+            let mut found = Vec::new();
+            for (video, audio) in pairs {
+                let files = format!(
+                    "[['{video}', 'video/mp4; codecs=\"avc1.640028\"'], \
+                     ['{audio}', 'audio/mp4; codecs=\"mp4a.40.2\"']]"
+                );
+                let html = format!(
+                    "<!doctype html><link rel=icon href='data:,'><video id=v muted></video>\
+                     <script type=module>{}</script>",
+                    RANGES.replace("FILES", &files)
+                );
+                fs::write(folder.join("ranges.html"), html).unwrap();
+                page.client.goto(&format!("{site}/ranges.html?{video}")).await.unwrap();
+                let mut ranges = json!(null);
+                for _ in 0..100 {
+                    ranges = page.script("return window.done ? window.ranges : null").await;
+                    if !ranges.is_null() {
+                        break;
+                    }
+                    tokio::time::sleep(Duration::from_millis(50)).await;
+                }
+                let start =
+                    |i: usize| ranges[i][0].as_f64().unwrap_or_else(|| panic!("{video}: {ranges}"));
+                found.push([start(0), start(1)]);
+            }
+            let frame = 0.041;
+            let wanted = [begins(source, "v"), begins(source, "a")];
+            for starts in &found {
+                for (start, wanted) in starts.iter().zip(wanted) {
+                    assert!((start - wanted).abs() < frame, "{name}: {found:?}, not {wanted:?}");
+                }
+            }
+        }
     });
 }
