@@ -165,7 +165,7 @@ fn assign(
         let mut sample = 0;
         for _ in 0..c.u32()? {
             let (count, index) = (c.u32()? as usize, c.u32()?);
-            let until = of.len().min(sample + count);
+            let until = of.len().min(sample.saturating_add(count));
             if index != 0 {
                 let (list, index) = if index > 0x1_0000 {
                     (&own[..], index - 0x1_0000)

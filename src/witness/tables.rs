@@ -102,7 +102,9 @@ fn read(stbl: &Atom<'_>, track: u32, file_size: u64) -> Result<Listed> {
         for _ in 0..runs.get(row).map_or(0, |(_, each)| *each) {
             let size = listed.sizes.get(listed.count);
             let end = size.map(|size| next.saturating_add(size.into()));
-            let Some(end) = end.filter(|end| *end <= file_size) else {
+            // More samples than bytes there can only be if they share them.
+            let fits = |end: &u64| *end <= file_size && (listed.count as u64) < file_size;
+            let Some(end) = end.filter(fits) else {
                 listed.chunks.push((at, inside));
                 break 'chunks;
             };
