@@ -162,7 +162,7 @@ fn assign(
         if version == 1 {
             c.take(4)?;
         }
-        let mut sample = 0;
+        let mut sample = 0_usize;
         for _ in 0..c.u32()? {
             let (count, index) = (c.u32()? as usize, c.u32()?);
             let until = of.len().min(sample.saturating_add(count));
