@@ -14,12 +14,16 @@ use common::{
 };
 use ismvault::drm::playready::{HeaderVersion, NewHeader, NewKey};
 use ismvault::ids::Kid;
+use ismvault::inspect::Inspector;
 use ismvault::lint::Severity;
 use ismvault::mux::{Mux, MuxInput, MuxOptions};
-use ismvault::protect::Profile;
+use ismvault::proof::Proven;
+use ismvault::protect::{Plan, Profile};
 use ismvault::workshop::HeaderChange;
-use ismvault::{Error, Stitched};
-use shape::{Defaults, LOCK_TWISTS, Mdat, Shape, TWISTS, Title, Twist, emit, trex_says_it};
+use ismvault::{Error, Piece, Recipe as _, Session, Step, Stitched};
+use shape::{
+    Defaults, Far, LOCK_TWISTS, Mdat, Shape, TWISTS, Title, Twist, emit, emit_far, trex_says_it,
+};
 use std::fs;
 use std::path::Path;
 use std::process::Command;
@@ -56,8 +60,8 @@ fn in_order(file: &[u8], profile: Option<&str>, mend: bool) -> Result<Vec<u8>, E
     realise(mux.finish()?, file)
 }
 
-fn header(file: &[u8]) -> Result<Vec<u8>, Error> {
-    let header = NewHeader {
+fn new_header() -> NewHeader {
+    NewHeader {
         version: HeaderVersion::V4_0,
         keys: vec![NewKey { kid: Kid::parse(KID).unwrap(), checksum: None }],
         cbc: false,
@@ -66,8 +70,11 @@ fn header(file: &[u8]) -> Result<Vec<u8>, Error> {
         ds_id: None,
         custom_attributes: None,
         on_demand: false,
-    };
-    let mut change = HeaderChange::new(&inspect(file), &header)?;
+    }
+}
+
+fn header(file: &[u8]) -> Result<Vec<u8>, Error> {
+    let mut change = HeaderChange::new(&inspect(file), &new_header())?;
     common::drive(&mut change, file, usize::MAX)?;
     let made: Stitched = change.finish()?;
     realise(made, file)
@@ -154,6 +161,53 @@ fn protected_files_of_every_shape() {
     }
     eprintln!("{pairs} pairs of a shape and a recipe, of protected files");
     assert!(pairs > 2000, "{pairs}");
+}
+
+/// Reads a file with a hole for a session.
+fn drive_far(session: &mut impl Session, file: &Far) {
+    while let Step::Read(spans) = session.step().unwrap() {
+        for span in spans {
+            session.feed(&file.read(span.at, span.len)).unwrap();
+        }
+    }
+}
+
+#[test]
+fn offsets_past_two_and_four_gigabytes() {
+    let source = fixture("h264_aac.ismv");
+    let title = Title::of(&source);
+    let samples: u64 = inspect(&source).tracks.iter().map(|track| track.totals.samples).sum();
+    for free in [3_u64 << 30, 5 << 30] {
+        for (name, twist) in TWISTS.iter().filter(|(_, twist)| {
+            let mut shape = Shape::PLAIN;
+            twist(&mut shape);
+            shape.sidx.is_none() && fits(&title, &shape)
+        }) {
+            let mut shape = Shape::PLAIN;
+            twist(&mut shape);
+            let file = emit_far(&title, &shape, free);
+            let mut inspector = Inspector::new(file.size());
+            drive_far(&mut inspector, &file);
+            let movie = inspector.into_movie();
+            assert!(movie.damage.is_none(), "{name}: {:?}", movie.damage);
+            assert!(movie.fragments[0].moof.at > free, "{name}");
+            let proven = Proven::new(Plan::new(&movie, &options("dual")).unwrap());
+            for piece in proven.pieces() {
+                if let Piece::Work { unit, span } = piece {
+                    proven.work(*unit, &file.read(span.at, span.len)).unwrap();
+                }
+            }
+            let (_, proof) = proven.verdict().unwrap_or_else(|e| panic!("{name}: {e}"));
+            assert_eq!(proof.samples_compared(), samples, "{name}");
+            let input = MuxInput { name: "", movie: &movie, at: 0, tracks: None };
+            let mut mux = Mux::new(&[input], MuxOptions::default()).unwrap();
+            drive_far(&mut mux, &file);
+            assert_eq!(mux.finish().unwrap().samples_compared(), samples, "{name}");
+            let mut change = HeaderChange::new(&movie, &new_header()).unwrap();
+            drive_far(&mut change, &file);
+            assert_eq!(change.finish().unwrap().samples_compared(), samples, "{name}");
+        }
+    }
 }
 
 /// What comes out of single shapes, judged by others.

@@ -536,8 +536,42 @@ fn segment(fragments: &[&Fragment], shape: &Shape, number: u32, at: u64, last: b
     out
 }
 
+/// A file with a hole in it, so large that its fragments lie far behind.
+pub struct Far {
+    bytes: Vec<u8>,
+    /// Where the hole is, and how large.
+    hole: (u64, u64),
+}
+
+impl Far {
+    pub fn size(&self) -> u64 {
+        self.bytes.len() as u64 + self.hole.1
+    }
+
+    pub fn read(&self, at: u64, len: u64) -> Vec<u8> {
+        let (from, far) = self.hole;
+        let byte = |at: u64| match at {
+            at if at < from => self.bytes[at as usize],
+            at if at < from + far => 0,
+            at => self.bytes[(at - far) as usize],
+        };
+        (at..at + len).map(byte).collect()
+    }
+}
+
+/// The file in this shape, with so many bytes of free space behind its header.
+pub fn emit_far(title: &Title, shape: &Shape, free: u64) -> Far {
+    let (bytes, from) = write(title, shape, free);
+    Far { bytes, hole: (from, free - 16) }
+}
+
 /// The file in this shape.
 pub fn emit(title: &Title, shape: &Shape) -> Vec<u8> {
+    write(title, shape, 0).0
+}
+
+/// The same, and where the free space begins behind its header.
+fn write(title: &Title, shape: &Shape, free: u64) -> (Vec<u8>, u64) {
     let mut groups: Vec<Vec<&Fragment>> = Vec::new();
     for fragment in &title.fragments {
         match groups.last_mut() {
@@ -565,6 +599,10 @@ pub fn emit(title: &Title, shape: &Shape) -> Vec<u8> {
         .collect();
     let between = if shape.between { between() } else { Vec::new() };
     let mut out = head;
+    if free > 0 {
+        out.extend([&1_u32.to_be_bytes()[..], b"free", &free.to_be_bytes()].concat());
+    }
+    let (hole, far) = (out.len() as u64, free.saturating_sub(16));
     let halves = if shape.sidx_each { groups.len().div_ceil(2) } else { groups.len() };
     let scale = title.movie.tracks[0].timescale;
     for (i, group) in groups.iter().enumerate() {
@@ -581,12 +619,13 @@ pub fn emit(title: &Title, shape: &Shape) -> Vec<u8> {
             out.extend(sidx(version, group[0], scale, &list));
         }
         out.extend(&between);
-        out.extend(segment(group, shape, i as u32 + 1, out.len() as u64, i + 1 == groups.len()));
+        let at = out.len() as u64 + far;
+        out.extend(segment(group, shape, i as u32 + 1, at, i + 1 == groups.len()));
     }
     if shape.moov_last {
         out.extend(moov);
     }
-    out
+    (out, hole)
 }
 
 fn sidx(version: u8, first: &Fragment, scale: u32, list: &[(u64, u64)]) -> Vec<u8> {
