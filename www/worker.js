@@ -470,9 +470,8 @@ const JOBS = {
     try {
       const notes = decryption.warnings();
       update({ notes });
-      let compared;
-      const judge = () => { compared = decryption.judge(); };
-      return { ...await run(decryption, judge, file, choice, update, signal), notes, compared };
+      const judge = () => decryption.judge();
+      return { ...await run(decryption, judge, file, choice, update, signal), notes };
     } finally {
       decryption.free();
     }
