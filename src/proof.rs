@@ -47,8 +47,8 @@ fn told(error: Error) -> Error {
 /// What the witness cannot read of an input.
 fn unread(error: Error) -> Error {
     let sentence = format!(
-        "A second reader cannot follow this fragment: {}. What is made of it could not be proved, \
-         so nothing is made; please report this file.",
+        "This fragment says different things to different readers: {}. What is made of it could not \
+         be proved, so nothing is made.",
         error.message
     );
     Error::unsupported("not_provable", sentence).at(error.at.unwrap_or(0))

@@ -10,14 +10,22 @@ use crate::model::{Finding, TopBox};
 use crate::sorted::{Map, Set};
 use crate::{Session as _, Span, Step};
 
-/// The checks that inputs fail, by identifier.
+/// The checks that inputs fail, by number: where an index was stale, what is left
+/// of it may be incomplete.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Faults(Set<&'static str>);
+pub(crate) struct Faults(Set<u8>);
 
 impl Faults {
+    /// Checks that may fail because somebody chose so.
+    pub(crate) fn allow(&mut self, numbers: std::ops::RangeInclusive<u8>) {
+        for number in numbers {
+            self.0.insert(number);
+        }
+    }
+
     pub(crate) fn of<'f>(findings: impl IntoIterator<Item = &'f Finding>) -> Self {
         let errors = findings.into_iter().filter(|f| f.severity() == Severity::Error);
-        Self(errors.map(|finding| finding.check.id).collect())
+        Self(errors.map(|finding| finding.check.number).collect())
     }
 }
 
@@ -53,7 +61,7 @@ impl Boxes {
         self.advance()?;
         let movie = self.inspector.into_movie();
         let fault = movie.findings.iter().find(|finding| {
-            finding.severity() == Severity::Error && !known.0.contains(&finding.check.id)
+            finding.severity() == Severity::Error && !known.0.contains(&finding.check.number)
         });
         fault.map_or(Ok(()), |f| Err(failed(f.at.unwrap_or(0), f.message.trim_end_matches('.'))))
     }

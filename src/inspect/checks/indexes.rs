@@ -80,9 +80,11 @@ pub(super) fn index(movie: &Movie, out: &mut Vec<Finding>) {
             found("index_unsorted", "The entries of the index are not in order of time.".into());
         }
         let listed: Set<u64> = tfra.entries.iter().map(|entry| entry.moof_offset).collect();
+        // Where decoding cannot start there is nothing to index.
+        let indexed =
+            |run: &FragmentRun| run.track_id == tfra.track_id && run.samples > 0 && run.sync_start;
         let missing = movie.fragments.iter().filter(|fragment| {
-            fragment.runs.iter().any(|run| run.track_id == tfra.track_id && run.samples > 0)
-                && !listed.contains(&fragment.moof.at)
+            fragment.runs.iter().any(indexed) && !listed.contains(&fragment.moof.at)
         });
         let missing = missing.count();
         let total = movie.track(tfra.track_id).map_or(0, |track| track.totals.fragments);
