@@ -35,7 +35,7 @@ fn drop_read_protect_download() {
         }
         page.give_key().await;
         let url = "https://licence.example/rightsmanager.asmx?a=1&b=2";
-        page.find("[name=laUrl]").await.send_keys(url).await.unwrap();
+        page.write("[name=laUrl]", url).await;
         page.wait_for_text("#protect .preview", url).await;
         page.protect().await;
         let path = page.download().await;
@@ -74,7 +74,7 @@ fn every_fixture_and_profile_as_on_the_command_line() {
                 page.choose(&fixture_path(name)).await;
                 page.wait_for_text("#name", name).await;
                 page.wait_for_text("#verdict", "Ready to protect.").await;
-                page.find("[name=profile]").await.select_by_value(profile).await.unwrap();
+                page.select("[name=profile]", profile).await;
                 page.give_key().await;
                 page.wait_for_text(
                     "#protect .preview",
@@ -201,7 +201,7 @@ fn a_picked_file_is_written_and_a_cancelled_one_is_not() {
         page.protect().await;
         page.wait_for_text("#protect", "MB/s").await;
         assert!(page.client.title().await.unwrap().contains('%'));
-        page.find("#protect .wide").await.click().await.unwrap();
+        page.click("#protect .wide").await;
         // The form is back, and the picked file is as it was: empty.
         page.find("#protect form").await;
         assert_eq!(size("large.mp4").await, 0);
@@ -234,7 +234,7 @@ fn cancelling_leaves_nothing_in_storage() {
         page.wait_for_text("#verdict", "Ready to protect.").await;
         page.protect().await;
         page.wait_for_text("#protect", "MB/s").await;
-        page.find("#protect .wide").await.click().await.unwrap();
+        page.click("#protect .wide").await;
         page.find("#protect form").await;
         assert_eq!(page.stored().await, json!([]));
     });
@@ -317,7 +317,7 @@ fn bad_files_get_a_sentence_and_the_page_goes_on() {
         );
         // A wrong key length is told before anything is written.
         page.click("input[value=key]").await;
-        page.find("[name=key]").await.send_keys("00112233").await.unwrap();
+        page.write("[name=key]", "00112233").await;
         page.wait_for_text("#protect .preview", "The key is 4 bytes; AES-128 needs 16").await;
         assert!(!page.find("#protect form button.primary").await.is_enabled().await.unwrap());
     });
@@ -395,7 +395,7 @@ fn boxes_fields_and_bytes_by_hand() {
             )
             .await
             .unwrap();
-        page.find("#box-filter:focus").await.send_keys("trun").await.unwrap();
+        page.write("#box-filter:focus", "trun").await;
         page.wait_for_text("#boxes .detail h4", "Track Fragment Run").await;
         let fields = page.text("#boxes .fields").await;
         assert!(
@@ -481,7 +481,7 @@ fn the_key_doctor_answers() {
         page.wait_for_text("#key .results", "This is not the key.").await;
         page.find("#key-text").await.clear().await.unwrap();
         let swapped = ismvault::ids::Uuid::parse(KEY).unwrap().swapped();
-        page.find("#key-text").await.send_keys(&swapped.to_string()).await.unwrap();
+        page.write("#key-text", &swapped.to_string()).await;
         page.click("#key form button.primary").await;
         page.wait_for_text("#key .results", "The key fits.").await;
         assert!(page.text("#key .results").await.contains("swapped"));
@@ -506,14 +506,14 @@ fn a_header_is_pasted_made_and_put_into_a_file() {
             "pssh",
         ]);
         let pssh = common::text(&pssh.stdout);
-        page.find("#start-text").await.send_keys(pssh.trim()).await.unwrap();
+        page.write("#start-text", pssh.trim()).await;
         page.click("#start-paste button").await;
         page.wait_for_text("#paste .results", "https://l.example/a").await;
         assert!(
             page.text("#paste .results").await.contains("0267e309-338f-6c43-a5dd-60ffe6671e70")
         );
         page.find("#paste-text").await.clear().await.unwrap();
-        page.find("#paste-text").await.send_keys("no header at all").await.unwrap();
+        page.write("#paste-text", "no header at all").await;
         page.click("#paste form button.primary").await;
         page.wait_for_text("#paste .results", "not a protection header").await;
         // With one: the workshop begins with what it has.
@@ -523,7 +523,7 @@ fn a_header_is_pasted_made_and_put_into_a_file() {
         page.click("#tab-header").await;
         page.wait_for_text("#header .versions", "Version 4.3").await;
         page.find("#header [name=laUrl]").await.clear().await.unwrap();
-        page.find("#header [name=laUrl]").await.send_keys("https://new.example/").await.unwrap();
+        page.write("#header [name=laUrl]", "https://new.example/").await;
         page.wait_for_text("#header .versions", "https://new.example/").await;
         page.click("#header .versions article button:not(.copy)").await;
         let out = fs::read(page.downloaded("a-header.mp4").await).unwrap();
@@ -630,8 +630,8 @@ fn what_was_typed_is_there_when_one_comes_back() {
         page.choose(&fixture_path("bframes.ismv")).await;
         page.wait_for_text("#verdict", "Ready to protect.").await;
         page.click("input[value=key]").await;
-        page.find("[name=key]").await.send_keys(KEY).await.unwrap();
-        page.find("#protect [name=laUrl]").await.send_keys("https://mine.example/").await.unwrap();
+        page.write("[name=key]", KEY).await;
+        page.write("#protect [name=laUrl]", "https://mine.example/").await;
         page.choose(&fixture_path("slices.ismv")).await;
         page.wait_for_text("#name", "slices.ismv").await;
         page.wait_for_text("#verdict", "Ready to protect.").await;

@@ -18,7 +18,7 @@ async fn laboratory(page: &Page, bytes: usize) -> Vec<u8> {
     page.client.wait().for_element(Locator::Css("html[data-ready]")).await.unwrap();
     let path = page.folder.path().join("long.ismv");
     common::write_large(&path, bytes);
-    page.find("#file").await.send_keys(path.to_str().unwrap()).await.unwrap();
+    page.write("#file", path.to_str().unwrap()).await;
     fs::read(path).unwrap()
 }
 

@@ -30,7 +30,7 @@ fn protected(page: &Page, fixture_name: &str, name: &str, profile: &str) -> Path
 async fn choose_all(page: &Page, files: &[PathBuf]) {
     let list: Vec<&str> = files.iter().map(|path| path.to_str().unwrap()).collect();
     page.script("document.getElementById('picker').hidden = false").await;
-    page.find("#picker").await.send_keys(&list.join("\n")).await.unwrap();
+    page.write("#picker", &list.join("\n")).await;
 }
 
 /// The download link of a file that was made, followed.
@@ -58,7 +58,7 @@ fn a_set_is_muxed_protected_and_played_before_the_download() {
         page.click("#tab-make").await;
         page.wait_for_text("#way-set", "256 × 144").await;
         // The best video under a limit, and audio by hand.
-        page.find("#way-set input[type=number]").await.send_keys("100\t").await.unwrap();
+        page.write("#way-set input[type=number]", "100\t").await;
         page.find("#way-set tr:nth-child(2) input:checked").await;
         page.click("#way-set tr:nth-child(1) input").await;
         let eng = "[...document.querySelectorAll('#way-set tr')].find((r) => r.textContent.includes('eng')).querySelector('input')";
@@ -74,7 +74,7 @@ fn a_set_is_muxed_protected_and_played_before_the_download() {
         page.wait_for_text("#protect .receipt", "each the same as it was; no IV twice").await;
         // Played before it is downloaded: with its key, and with a wrong one.
         page.click("#protect .receipt .actions-row button").await;
-        page.find("#play-keys").await.send_keys(KEY).await.unwrap();
+        page.write("#play-keys", KEY).await;
         page.click("#play form button.primary").await;
         page.wait_for_text("#play .screens figure:nth-child(1)", "It plays: 256 × 144.").await;
         page.wait_for_text("#play .screens figure:nth-child(2)", "As it should be").await;
@@ -97,7 +97,7 @@ fn piff_is_reboxed_decrypted_repaired_and_played() {
         page.wait_for_text("#verdict", "PIFF 1.1").await;
         // An original in Smooth form plays, re-boxed on the way.
         page.click("#tab-play").await;
-        page.find("#play-keys").await.send_keys(KEY).await.unwrap();
+        page.write("#play-keys", KEY).await;
         page.click("#play form button.primary").await;
         page.wait_for_text("#play .screens figure:nth-child(1)", "It plays: 192 × 108.").await;
         // Without ClearKey it is decrypted by the page.
@@ -115,7 +115,7 @@ fn piff_is_reboxed_decrypted_repaired_and_played() {
         assert_eq!(samples(&decrypted(&dual, KEY), 2), samples(&fixture("h264_aac.ismv"), 2));
         // Decrypted, from the file that was just made.
         page.click("#tab-make").await;
-        page.find("#make-keys").await.send_keys(&format!("{KID}:{KEY}")).await.unwrap();
+        page.write("#make-keys", &format!("{KID}:{KEY}")).await;
         page.click("#way-decrypt form .actions-row button").await;
         let clear = made(&page, "smooth-dual-clear.mp4").await;
         assert_eq!(samples(&clear, 1), samples(&fixture("h264_aac.ismv"), 1));
@@ -143,14 +143,14 @@ fn two_keys_cbcs_and_a_clear_lead() {
         page.without_picker().await;
         page.choose(&fixture_path("h264_aac.ismv")).await;
         page.wait_for_text("#verdict", "Ready to protect.").await;
-        page.find("[name=profile]").await.select_by_value("cbcs").await.unwrap();
+        page.select("[name=profile]", "cbcs").await;
         page.click("#protect input[value=file]").await;
         let (kid, key) =
             ("10000000-1000-1000-1000-100000000001", "3a2a1b68dd2bd9b2eeb25e84c4776668");
         let list = format!("{KID},{KEY},video\n{kid},{key},audio");
-        page.find("[name=keyFile]").await.send_keys(&list).await.unwrap();
+        page.write("[name=keyFile]", &list).await;
         page.click("#protect summary").await;
-        page.find("[name=clearLead]").await.send_keys("\u{e003}\u{e017}1").await.unwrap();
+        page.write("[name=clearLead]", "\u{e003}\u{e017}1").await;
         page.wait_for_text("#protect .preview", "2 keys, each for tracks of its own.").await;
         page.wait_for_text("#protect .preview", "AES-128-CBC with a constant IV").await;
         page.wait_for_text("#protect .preview", "PlayReady header 4.3").await;
@@ -158,7 +158,7 @@ fn two_keys_cbcs_and_a_clear_lead() {
         page.wait_for_text("#protect .receipt", "each the same as it was").await;
         page.click("#tab-play").await;
         let both = format!("{KID}:{KEY} {kid}:{key}");
-        page.find("#play-keys").await.send_keys(&both).await.unwrap();
+        page.write("#play-keys", &both).await;
         page.click("#play form button.primary").await;
         page.wait_for_text("#play .screens figure:nth-child(1)", "It plays: 192 × 108.").await;
         page.click("#tab-overview").await;
@@ -235,7 +235,7 @@ fn manifests_and_files_for_them() {
             ("hls", "title.m3u8", "title_audio2.mp4"),
             ("ism", "title.ismc", "title.ismv"),
         ] {
-            page.find("#way-manifests select").await.select_by_value(format).await.unwrap();
+            page.select("#way-manifests select", format).await;
             page.click("#way-manifests form > .actions-row button").await;
             page.wait_for_text("#way-manifests .plain", media).await;
             page.click(&format!("#way-manifests a[download='{manifest}']")).await;
@@ -286,7 +286,7 @@ fn a_folder_is_protected_into_another_and_goes_on() {
         page.wait_for_text("#batch [role=status]", "5 titles: 3 done, 0 failed, 2 to do.").await;
         // With keys from a list, and one title left out.
         page.click("#batch input[value=list]").await;
-        page.find("#batch-list").await.send_keys(&format!("*,{KID},{KEY}")).await.unwrap();
+        page.write("#batch-list", &format!("*,{KID},{KEY}")).await;
         page.click("#batch button[aria-label='Skip broken']").await;
         page.click("#batch button.primary").await;
         page.wait_for_text("#batch [role=status]", "5 titles: 4 done, 0 failed, 0 to do.").await;

@@ -4,6 +4,7 @@
 use crate::common::{KEY, KID};
 use fantoccini::actions::{InputSource as _, KeyAction, KeyActions};
 use fantoccini::elements::Element;
+use fantoccini::error::CmdError;
 use fantoccini::key::Key;
 use fantoccini::wd::{TimeoutConfiguration, WebDriverCompatibleCommand};
 use fantoccini::{Client, ClientBuilder, Locator};
@@ -14,7 +15,7 @@ use std::future::Future;
 use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
 /// A chromedriver of this test's own.
@@ -138,12 +139,43 @@ impl Page {
         wait.for_element(Locator::Css(css)).await.unwrap_or_else(|e| panic!("{css}: {e}"))
     }
 
+    /// Clicks what is there by then: a panel may be drawn anew between
+    /// finding its button and pressing it, and a person would press again.
     pub async fn click(&self, css: &str) {
-        self.find(css).await.click().await.unwrap_or_else(|e| panic!("{css}: {e}"));
+        self.insist(css, |element| async move { element.click().await }).await;
+    }
+
+    /// Types into a field.
+    pub async fn write(&self, css: &str, words: impl AsRef<str>) {
+        let words = words.as_ref();
+        self.insist(css, |element| async move { element.send_keys(words).await }).await;
+    }
+
+    /// Chooses from a list.
+    pub async fn select(&self, css: &str, value: &str) {
+        self.insist(css, |element| async move { element.select_by_value(value).await }).await;
     }
 
     pub async fn text(&self, css: &str) -> String {
-        self.find(css).await.text().await.unwrap()
+        self.insist(css, |element| async move { element.text().await }).await
+    }
+
+    /// Does something to an element, again where it was replaced meanwhile.
+    async fn insist<T, F, D>(&self, css: &str, act: F) -> T
+    where
+        F: Fn(Element) -> D,
+        D: Future<Output = Result<T, CmdError>>,
+    {
+        let patience = Instant::now() + Duration::from_secs(20);
+        loop {
+            let error = match act(self.find(css).await).await {
+                Ok(done) => return done,
+                Err(error) => error,
+            };
+            let again = error.is_stale_element_reference() || error.is_element_not_interactable();
+            assert!(again && Instant::now() < patience, "{css}: {error}");
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
     }
 
     pub async fn wait_for_text(&self, css: &str, words: &str) {
@@ -171,13 +203,13 @@ impl Page {
 
     pub async fn choose(&self, file: &Path) {
         self.script("document.getElementById('picker').hidden = false").await;
-        self.find("#picker").await.send_keys(file.to_str().unwrap()).await.unwrap();
+        self.write("#picker", file.to_str().unwrap()).await;
     }
 
     /// Drops a file on the page: a real one, through an input that is not the page's.
     pub async fn drop_file(&self, file: &Path) {
         self.script("const i = document.createElement('input'); i.type = 'file'; i.id = 'hand'; document.body.append(i)").await;
-        self.find("#hand").await.send_keys(file.to_str().unwrap()).await.unwrap();
+        self.write("#hand", file.to_str().unwrap()).await;
         self.script(
             "const hand = document.getElementById('hand'), dataTransfer = new DataTransfer();
              dataTransfer.items.add(hand.files[0]);
@@ -194,14 +226,14 @@ impl Page {
 
     pub async fn give_key(&self) {
         self.click("input[value=key]").await;
-        self.find("[name=kid]").await.send_keys(KID).await.unwrap();
-        self.find("[name=key]").await.send_keys(KEY).await.unwrap();
+        self.write("[name=kid]", KID).await;
+        self.write("[name=key]", KEY).await;
     }
 
     /// Presses the button once the preview says what will be written.
     pub async fn protect(&self) {
         self.find("#protect .preview li").await;
-        self.find("#protect form button.primary:not(:disabled)").await.click().await.unwrap();
+        self.click("#protect form button.primary:not(:disabled)").await;
     }
 
     /// Clicks the download link, and gives the file once it is there.

@@ -192,6 +192,7 @@ export const protect = {
     let asked = 0;
     let progress = null;
     let phase;
+    let judged = null;
 
     /** Shows what would be written; true where it can be. */
     async function preview() {
@@ -294,7 +295,9 @@ export const protect = {
         }
         return progress.update(run);
       }
-      if (!changed && now !== 'refused') return;
+      // Drawn anew under a hand that is about to press it, a button is lost.
+      if (!changed && inspection === judged) return;
+      judged = inspection;
       if (now === 'done') {
         const here = body.contains(document.activeElement) || document.activeElement === document.body;
         body.replaceChildren(done(run, actions));
