@@ -316,6 +316,7 @@ pub const BOXES: &[BoxDef] = &[
     video(b"vvc1", "VVC video", "ISO/IEC 14496-15 §11"),
     video(b"vvi1", "VVC video, in-band parameter sets", "ISO/IEC 14496-15 §11"),
     video(b"av01", "AV1 video", "AV1 in ISOBMFF"),
+    video(b"dav1", "Dolby Vision on AV1", "Dolby Vision in ISOBMFF"),
     video(b"vp09", "VP9 video", "VP codec ISO media binding"),
     video(b"vc-1", "VC-1 video", "SMPTE RP 2025"),
     video(b"ovc1", "VC-1 video", "Smooth Streaming practice"),

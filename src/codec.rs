@@ -5,6 +5,7 @@
 //! codec a module beside [`avc`] and [`hevc`].
 
 pub mod aac;
+pub mod av1;
 pub mod avc;
 mod bits;
 mod config;
@@ -27,6 +28,8 @@ pub enum Rule {
     /// VP9: the uncompressed header of each frame stays clear. Frames depend on the
     /// sizes of those before.
     Vp9(vp9::References),
+    /// AV1: only tiles are protected. Frames depend on those before.
+    Av1(Box<av1::State>),
     /// The whole sample: audio, and video without NAL units.
     Whole,
 }
@@ -38,6 +41,8 @@ pub enum NalCodec {
     Avc(AvcC),
     /// H.265.
     Hevc(HvcC),
+    /// H.266: bytes of a NAL unit's length field. Its slice headers are not read.
+    Vvc(u8),
 }
 
 impl NalCodec {
@@ -46,6 +51,7 @@ impl NalCodec {
         match self {
             Self::Avc(config) => config.length_size.into(),
             Self::Hevc(config) => config.length_size.into(),
+            Self::Vvc(length_size) => (*length_size).into(),
         }
     }
 
@@ -53,15 +59,18 @@ impl NalCodec {
     pub fn header_len(&self) -> usize {
         match self {
             Self::Avc(_) => 1,
-            Self::Hevc(_) => 2,
+            Self::Hevc(_) | Self::Vvc(_) => 2,
         }
     }
 
-    /// Whether a NAL unit with this first byte carries picture data.
-    pub fn is_vcl(&self, first: u8) -> bool {
-        match self {
-            Self::Avc(_) => avc::is_vcl(first),
-            Self::Hevc(_) => hevc::is_vcl(first),
+    /// Whether a NAL unit carries picture data.
+    pub fn is_vcl(&self, nal: &[u8]) -> bool {
+        match (self, nal) {
+            (Self::Avc(_), [first, ..]) => avc::is_vcl(*first),
+            (Self::Hevc(_), [first, ..]) => hevc::is_vcl(*first),
+            // ISO/IEC 23090-3 §7.4.2.2: types 0 to 11.
+            (Self::Vvc(_), [_, second, ..]) => second >> 3 < 12,
+            _ => false,
         }
     }
 
@@ -70,10 +79,13 @@ impl NalCodec {
         let mut sets = match self {
             Self::Avc(_) => ParameterSets::Avc(avc::ParameterSets::default()),
             Self::Hevc(_) => ParameterSets::Hevc(hevc::ParameterSets::default()),
+            Self::Vvc(_) => return ParameterSets::Unread,
         };
-        let (Self::Avc(AvcC { parameter_sets, .. }) | Self::Hevc(HvcC { parameter_sets, .. })) =
-            self;
-        parameter_sets.iter().for_each(|nal| sets.update(nal));
+        if let Self::Avc(AvcC { parameter_sets, .. }) | Self::Hevc(HvcC { parameter_sets, .. }) =
+            self
+        {
+            parameter_sets.iter().for_each(|nal| sets.update(nal));
+        }
         sets
     }
 }
@@ -85,6 +97,8 @@ pub enum ParameterSets {
     Avc(avc::ParameterSets),
     /// H.265.
     Hevc(hevc::ParameterSets),
+    /// Of a codec whose slice headers are not read.
+    Unread,
 }
 
 impl ParameterSets {
@@ -93,6 +107,7 @@ impl ParameterSets {
         match self {
             Self::Avc(sets) => sets.update(nal),
             Self::Hevc(sets) => sets.update(nal),
+            Self::Unread => {}
         }
     }
 
@@ -102,6 +117,7 @@ impl ParameterSets {
         match self {
             Self::Avc(sets) => sets.slice_header_len(nal),
             Self::Hevc(sets) => sets.slice_header_len(nal),
+            Self::Unread => None,
         }
     }
 }
@@ -168,6 +184,7 @@ impl Codec {
             match &code {
                 b"avcC" => note(codec.avc(child, format)),
                 b"hvcC" => note(codec.hevc(child, format)),
+                b"vvcC" => codec.rule = child.body().ok().and_then(config::vvc).map(Rule::Nal),
                 b"esds" => note(codec.esds(child, format)),
                 b"btrt" => note(codec.btrt(child)),
                 b"dec3" => {
@@ -181,8 +198,12 @@ impl Codec {
                 b"alac" => codec.sound(child.body().ok().and_then(config::alac)),
                 b"dfLa" => codec.sound(child.body().ok().and_then(config::flac)),
                 b"dOps" => codec.sound(child.body().ok().and_then(config::opus)),
-                b"av1C" if &format.0 == b"av01" => {
-                    codec.named(child.body().ok().and_then(config::av1));
+                b"av1C" => {
+                    let Ok(body) = child.body() else { continue };
+                    codec.rule = Some(Rule::Av1(Box::new(av1::State::of_config(body))));
+                    if &format.0 == b"av01" {
+                        codec.named(config::av1(body));
+                    }
                 }
                 b"vpcC" => codec.named(child.body().ok().and_then(|b| config::vp(format, b))),
                 b"dac4" => codec.named(child.body().ok().and_then(config::ac4)),
@@ -198,6 +219,8 @@ impl Codec {
         let wanted = match &format.0 {
             b"avc1" | b"avc3" | b"dva1" | b"dvav" => Some("avcC"),
             b"hvc1" | b"hev1" | b"dvh1" | b"dvhe" => Some("hvcC"),
+            b"vvc1" | b"vvi1" => Some("vvcC"),
+            b"av01" | b"dav1" => Some("av1C"),
             _ => None,
         };
         if let (Some(wanted), None) = (wanted, &codec.rule) {

@@ -14,7 +14,6 @@ pub use timeline::{Point, Timeline, timelines};
 
 use crate::boxes::protection::{PIFF_PSSH, Pssh};
 use crate::cipher::hex;
-use crate::codec::Rule;
 use crate::decode::Decoded;
 use crate::drm;
 use crate::drm::playready::Header;
@@ -375,8 +374,7 @@ fn track(track: &Track) -> TrackSummary {
         },
         protection: schemes.first().cloned(),
         schemes,
-        has_rule: codec
-            .is_some_and(|c| matches!(c.rule, Some(Rule::Nal(_) | Rule::Vp9(_) | Rule::Whole))),
+        has_rule: codec.is_some_and(|c| c.rule.is_some()),
     }
 }
 

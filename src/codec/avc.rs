@@ -174,7 +174,7 @@ impl ParameterSets {
             b.se()?;
             b.se()?;
         }
-        Some(b.bytes_used())
+        Some(b.position())
     }
 }
 

@@ -89,9 +89,54 @@ impl<'a> Bits<'a> {
         i32::try_from(if n % 2 == 1 { n / 2 + 1 } else { -(n / 2) }).ok()
     }
 
-    /// Bytes of the NAL unit that hold everything read so far.
-    pub(super) fn bytes_used(&self) -> usize {
-        self.byte + usize::from(self.bit > 0)
+    /// A number of this many bits, the first of which is its sign (AV1 §4.10.6).
+    pub(super) fn su(&mut self, bits: u32) -> Option<i32> {
+        let n = self.u(bits)? as i32;
+        let sign = 1 << (bits - 1);
+        Some(if n & sign != 0 { n - 2 * sign } else { n })
+    }
+
+    /// One of `n` values, the first ones a bit shorter (AV1 §4.10.7).
+    pub(super) fn ns(&mut self, n: u32) -> Option<u32> {
+        let bits = n.checked_ilog2()? + 1;
+        let short = (1 << bits) - n;
+        let value = self.u(bits - 1)?;
+        Some(if value < short { value } else { (value << 1) - short + self.u(1)? })
+    }
+
+    /// One of `n` values, those near `reference` shorter (AV1 §5.9.26 to §5.9.29).
+    pub(super) fn subexp_around(&mut self, n: i32, reference: i32) -> Option<i32> {
+        let value = self.subexp(n)?;
+        // Near zero for those near the reference, by turns above and below it.
+        let recentred = |value: i32, around: i32| match value {
+            far if far > 2 * around => far,
+            odd if odd % 2 == 1 => around - (odd + 1) / 2,
+            even => around + even / 2,
+        };
+        Some(if 2 * reference <= n {
+            recentred(value, reference)
+        } else {
+            n - 1 - recentred(value, n - 1 - reference)
+        })
+    }
+
+    fn subexp(&mut self, n: i32) -> Option<i32> {
+        let (mut start, mut bits, mut first) = (0_i32, 3, true);
+        loop {
+            let step = 1 << bits;
+            if n <= start + 3 * step {
+                return Some(self.ns((n - start) as u32)? as i32 + start);
+            }
+            if !self.flag()? {
+                return Some(self.u(bits)? as i32 + start);
+            }
+            start += step;
+            // The first two steps are alike.
+            if !first {
+                bits += 1;
+            }
+            first = false;
+        }
     }
 }
 
@@ -121,9 +166,23 @@ mod tests {
     fn emulation_prevention_is_passed_over() {
         let mut bits = Bits::new(&[0, 0, 3, 1, 0, 0, 3]);
         assert_eq!(bits.u(24), Some(1));
-        assert_eq!(bits.bytes_used(), 4);
+        assert_eq!(bits.position(), 4);
         assert_eq!(bits.u(16), Some(0));
         assert_eq!(bits.u(1), None);
+    }
+
+    #[test]
+    fn numbers_of_av1() {
+        let mut bits = Bits::plain(&[0b1111_1110, 0b0111_1110]);
+        assert_eq!((bits.su(7), bits.su(2), bits.su(7)), (Some(-1), Some(0), Some(-2)));
+        // Of five values, three have two bits and two have three.
+        let mut bits = Bits::plain(&[0b0001_1011, 0b0111_0000]);
+        let read: Vec<u32> = (0..5).map(|_| bits.ns(5).unwrap()).collect();
+        assert_eq!(read, [0, 1, 2, 3, 4]);
+        // The reference itself is the shortest: 0, and its three bits.
+        assert_eq!(Bits::plain(&[0]).subexp_around(8193, 4096), Some(4096));
+        assert_eq!(Bits::plain(&[0b0001_0000]).subexp_around(8193, 4096), Some(4095));
+        assert_eq!(Bits::plain(&[0b0010_0000]).subexp_around(8193, 4096), Some(4097));
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! What configuration boxes say of codecs whose samples are not walked here:
 //! their RFC 6381 strings, channels and rates.
 
+use super::NalCodec;
 use super::bits::Bits;
 use crate::ids::FourCc;
 
@@ -17,6 +18,12 @@ pub(super) fn av1(body: &[u8]) -> Option<String> {
         _ => 10,
     };
     Some(format!("av01.{profile}.{level:02}{tier}.{depth:02}"))
+}
+
+/// How VVC's NAL units are told apart, of the body of `vvcC` (ISO/IEC 14496-15
+/// §11.2.4.2).
+pub(super) fn vvc(body: &[u8]) -> Option<NalCodec> {
+    Some(NalCodec::Vvc((body.get(4)? >> 1 & 3) + 1))
 }
 
 /// `vp09.PP.LL.DD` (VP codec ISO media binding), of the body of `vpcC`.

@@ -141,7 +141,7 @@ impl ParameterSets {
             }
         }
         b.flag()?; // the first bit of byte_alignment()
-        Some(b.bytes_used())
+        Some(b.position())
     }
 }
 

@@ -147,8 +147,10 @@ fn nals(
     }
     for unit in units {
         let nal = &sample[unit.clone()];
-        let Some(first) = nal.first() else { continue };
-        if !codec.is_vcl(*first) {
+        if nal.is_empty() {
+            continue;
+        }
+        if !codec.is_vcl(nal) {
             sets.update(nal);
             continue;
         }

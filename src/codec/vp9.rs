@@ -2,19 +2,11 @@
 //! bitstream specification §6.2, annex B).
 
 use super::bits::Bits;
+use std::ops::Range;
 
 /// What uncompressed headers depend on: the sizes of the frames kept for reference.
 #[derive(Clone, Debug)]
 pub struct References([(u32, u32); 8]);
-
-/// A frame of a sample.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Frame {
-    /// Bytes of it.
-    pub len: usize,
-    /// Bytes of its uncompressed header.
-    pub header: usize,
-}
 
 impl References {
     /// Where nothing is known yet: frames as large as the sample entry says.
@@ -23,17 +15,19 @@ impl References {
         Self([(width.into(), height.into()); 8])
     }
 
-    /// The frames of a sample, in order; what is behind the last is the index of
-    /// a superframe. `None` where the headers cannot be read.
-    pub fn frames(&mut self, sample: &[u8]) -> Option<Vec<Frame>> {
-        let mut rest = sample;
+    /// What is behind the uncompressed header of each frame of a sample, in order;
+    /// the index of a superframe is behind the last. `None` where the headers
+    /// cannot be read.
+    pub fn frames(&mut self, sample: &[u8]) -> Option<Vec<Range<usize>>> {
         let mut frames = Vec::new();
+        let mut at = 0;
         for len in frame_sizes(sample) {
-            let frame;
-            (frame, rest) = rest.split_at_checked(len)?;
+            let end = at + len;
+            let frame = sample.get(at..end)?;
             if !frame.is_empty() {
-                frames.push(Frame { len, header: self.header(frame)? });
+                frames.push(at + self.header(frame)?..end);
             }
+            at = end;
         }
         Some(frames)
     }

@@ -7,10 +7,12 @@
 //! clear, as Bento4 does it.
 
 use crate::boxes::protection::Subsample;
+use crate::codec::av1::State;
 use crate::codec::vp9::References;
 use crate::codec::{NalCodec, ParameterSets, Rule};
 use crate::error::{Error, Result};
 use std::cmp::Reverse;
+use std::ops::Range;
 
 /// What a subsample map must keep to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,6 +51,8 @@ pub enum Walk<'r> {
     Nal(&'r NalCodec, Box<ParameterSets>),
     /// Frames, and the sizes of those kept for reference.
     Vp9(References),
+    /// Tiles, and the frames kept for reference.
+    Av1(Box<State>),
     /// Nothing to go by.
     Whole,
 }
@@ -59,6 +63,7 @@ impl<'r> Walk<'r> {
         match rule {
             Rule::Nal(codec) => Self::Nal(codec, Box::new(codec.parameter_sets())),
             Rule::Vp9(references) => Self::Vp9(references.clone()),
+            Rule::Av1(state) => Self::Av1(state.clone()),
             Rule::Whole => Self::Whole,
         }
     }
@@ -71,40 +76,51 @@ impl<'r> Walk<'r> {
     pub fn subsamples(&mut self, sample: &[u8], layout: Layout) -> Result<Vec<Subsample>> {
         match self {
             Self::Nal(codec, sets) => subsamples(codec, sets, sample, layout),
-            Self::Vp9(references) => frames(references, sample, layout),
+            Self::Vp9(references) => {
+                let frames =
+                    references.frames(sample).ok_or_else(|| unreadable("vp9_header", "a VP9"))?;
+                Ok(between(frames, sample.len(), layout))
+            }
+            Self::Av1(state) => {
+                let tiles =
+                    state.tiles(sample).ok_or_else(|| unreadable("av1_header", "an AV1"))?;
+                Ok(between(tiles, sample.len(), layout))
+            }
             Self::Whole => Ok(Vec::new()),
         }
     }
 }
 
-/// The subsample map of a VP9 sample: of each frame all but its uncompressed
-/// header is protected, in whole blocks counted from its end; the index of a
-/// superframe stays clear (VP codec ISO media binding, Common Encryption).
-fn frames(references: &mut References, sample: &[u8], layout: Layout) -> Result<Vec<Subsample>> {
-    let frames = references.frames(sample).ok_or_else(|| {
-        Error::malformed(
-            "vp9_header",
-            "The header of a VP9 frame cannot be read, so it is not known which bytes may be \
-             protected. Was the file already protected?",
-        )
-        .at(0)
-    })?;
-    let (mut runs, mut clear, mut at) = (Vec::new(), 0, 0);
-    for frame in frames {
-        let free = frame.len - frame.header.min(frame.len);
+fn unreadable(code: &'static str, codec: &str) -> Error {
+    Error::malformed(
+        code,
+        format!(
+            "The header of {codec} frame cannot be read, so it is not known which bytes may be \
+             protected. Was the file already protected, or does a fragment not begin with a key \
+             frame?"
+        ),
+    )
+    .at(0)
+}
+
+/// The subsample map of a sample of which these parts may be protected: whole
+/// blocks of each, counted from its end. What is between them stays clear: frame
+/// headers, sizes of tiles, the index of a superframe (VP codec ISO media binding
+/// and AV1 in ISOBMFF, Common Encryption).
+fn between(parts: Vec<Range<usize>>, len: usize, layout: Layout) -> Vec<Subsample> {
+    let (mut runs, mut clear_from) = (Vec::new(), 0);
+    for part in parts {
+        let free = part.len();
         let protected = if layout.aligned { free / BLOCK * BLOCK } else { free };
-        clear += frame.len - protected;
         if protected > 0 {
-            runs.push(Run { clear, protected });
-            clear = 0;
+            runs.push(Run { clear: part.end - protected - clear_from, protected });
+            clear_from = part.end;
         }
-        at += frame.len;
     }
-    clear += sample.len() - at;
-    if clear > 0 {
-        runs.push(Run { clear, protected: 0 });
+    if clear_from < len {
+        runs.push(Run { clear: len - clear_from, protected: 0 });
     }
-    Ok(entries(fit(runs, layout.max_entries())))
+    entries(fit(runs, layout.max_entries()))
 }
 
 /// The subsample map of one sample. Parameter sets in the sample are taken in
@@ -149,17 +165,14 @@ pub fn subsamples(
         })?;
         sets.update(nal);
         let whole = length_size + length;
-        let protected = match nal.first() {
-            Some(first) if codec.is_vcl(*first) => {
-                let free = match sets.slice_header_len(nal) {
-                    Some(header) => {
-                        whole - length_size - header.max(codec.header_len()).min(length)
-                    }
-                    None => whole.saturating_sub(CLEAR_WITHOUT_HEADER),
-                };
-                if layout.aligned || free < BLOCK { free / BLOCK * BLOCK } else { free }
-            }
-            _ => 0,
+        let protected = if codec.is_vcl(nal) {
+            let free = match sets.slice_header_len(nal) {
+                Some(header) => whole - length_size - header.max(codec.header_len()).min(length),
+                None => whole.saturating_sub(CLEAR_WITHOUT_HEADER),
+            };
+            if layout.aligned || free < BLOCK { free / BLOCK * BLOCK } else { free }
+        } else {
+            0
         };
         clear += whole - protected;
         if protected > 0 {
@@ -284,6 +297,21 @@ mod tests {
         assert_eq!(LAYOUT.max_entries(), 40);
         // The largest slices are the ones that stay protected.
         assert!(found.iter().filter(|(_, protected)| *protected > 0).count() >= 39);
+    }
+
+    #[test]
+    fn slices_of_vvc_are_protected_behind_96_bytes() {
+        // A picture header (19), and a slice of an IDR picture (8).
+        let unit = |kind: u8, len: usize| {
+            let mut unit = (len as u32).to_be_bytes().to_vec();
+            unit.extend([0, kind << 3 | 1]);
+            unit.resize(4 + len, 0xaa);
+            unit
+        };
+        let sample = [unit(19, 40), unit(8, 220)].concat();
+        let codec = NalCodec::Vvc(4);
+        let found = subsamples(&codec, &mut codec.parameter_sets(), &sample, LAYOUT).unwrap();
+        assert_eq!(found, [Subsample { clear: 44 + 96, protected: 128 }]);
     }
 
     #[test]

@@ -86,10 +86,9 @@ impl TrackPlan {
     ) -> Self {
         let rules: Vec<Rule> =
             track.entries.iter().filter_map(|entry| entry.codec.rule.clone()).collect();
-        // One block in ten of slices; all blocks where samples are protected
+        // One block in ten of video with a map; all blocks where samples are protected
         // whole (ISO/IEC 23001-7 §10.4).
-        let pattern =
-            if matches!(rules.first(), Some(Rule::Nal(_) | Rule::Vp9(_))) { 0x19 } else { 0 };
+        let pattern = if matches!(rules.first(), None | Some(Rule::Whole)) { 0 } else { 0x19 };
         Self {
             id: track.id,
             kid,

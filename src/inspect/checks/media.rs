@@ -61,7 +61,7 @@ fn boundaries(codec: &NalCodec, sample: &ProbedSample, out: &mut Vec<Finding>) {
             );
             continue;
         }
-        if sample.bytes.get(unit.start).is_some_and(|first| !codec.is_vcl(*first)) {
+        if !codec.is_vcl(&sample.bytes[unit.clone()]) {
             found(
                 "non_vcl_protected",
                 format!("In sample {number} a NAL unit that is not picture data is protected."),
