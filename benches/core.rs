@@ -1,18 +1,15 @@
 //! `cargo bench --bench core`: the parts of the core that a large file is made of.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
-#[path = "../tests/common/mod.rs"]
-mod common;
-
-use common::{fixture, inspect, options, trafs};
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
-use ismvault::boxes::protection::{SENC, SampleInfo, Senc, Subsample};
-use ismvault::cipher::{ContentKey, Method};
-use ismvault::codec::Rule;
-use ismvault::proof::Proves as _;
-use ismvault::protect::Plan;
-use ismvault::protect::subsample::{Layout, subsamples};
-use ismvault::recipe::{Piece, Recipe as _};
+use ismvault::format::boxes::protection::{SENC, SampleInfo, Senc, Subsample};
+use ismvault::format::cipher::{ContentKey, Method};
+use ismvault::format::codec::Rule;
+use ismvault::make::proof::Proves as _;
+use ismvault::make::protect::Plan;
+use ismvault::make::protect::subsample::{Layout, subsamples};
+use ismvault::make::recipe::{Piece, Recipe as _};
+use ismvault_testkit::{fixture, inspect, options, trafs};
 use std::hint::black_box;
 
 /// Opening a file that is in memory: every box header, `moov` and `moof`s read.

@@ -16,7 +16,7 @@ pub enum Kind {
     Unsupported,
     /// The caller asked for something that cannot be.
     Misuse,
-    /// The file exceeds a bound of [`crate::bytes::limits`].
+    /// The file exceeds a bound of [`crate::format::bytes::limits`].
     Limit,
 }
 

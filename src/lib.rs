@@ -9,53 +9,22 @@
 //! * Every output is a [`Recipe`]: a list of [`Piece`]s that a host realises in
 //!   order into a sink that only ever grows at its end.
 //!
-//! The hosts are a Web Worker (`www/worker.js`, through `src/wasm.rs`) and the
-//! command line (`src/bin/ismvault/`).
+//! The hosts are a Web Worker (`www/worker.js`, through `crates/wasm`) and the
+//! command line (`crates/cli`).
+//!
+//! Four wings: [`format`] knows bytes, [`model`] what they mean, [`look`] gives
+//! answers, [`make`] writes files.
 
-pub mod assemble;
-pub mod boxes;
-pub mod bytes;
-pub mod cipher;
-pub mod codec;
-mod compose;
-pub mod decode;
-pub mod decrypt;
-pub mod diff;
-pub mod doctor;
-pub mod drm;
-mod entries;
-mod envelopes;
+pub mod checks;
+pub(crate) mod collections;
 pub mod error;
-pub mod explore;
-pub mod fragmenter;
-pub mod ids;
-pub mod inspect;
-mod language;
-pub mod lint;
-pub mod manifest;
+pub mod format;
+pub mod look;
+pub mod make;
 pub mod model;
-pub mod mux;
-mod offsets;
-mod profile;
-pub mod proof;
-pub mod protect;
-pub mod publish;
-mod quicktime;
-mod rebox;
-pub mod recipe;
-pub mod report;
-mod rewrite;
-pub mod set;
-mod sorted;
-mod times;
-#[cfg(target_family = "wasm")]
-pub mod wasm;
-mod witness;
-pub mod workshop;
-mod xml;
 
 pub use error::{Error, Result};
-pub use recipe::{Piece, Recipe, Stitched};
+pub use make::recipe::{Piece, Recipe, Stitched};
 
 /// A range of bytes in a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

@@ -1,8 +1,10 @@
 //! What a file means, free of box layout: tracks, fragments, samples,
 //! protection. Everything after inspection works on this.
 
+pub(crate) mod decode_times;
 mod edits;
 mod fragment;
+pub mod manifest;
 mod samples;
 
 pub use edits::Edits;
@@ -12,16 +14,16 @@ pub(crate) use samples::read_seig;
 pub use samples::{AtHand, Protected, is_protection_aux, protected_samples};
 
 use crate::Span;
-use crate::boxes::fragment::Tfhd;
-use crate::boxes::movie::{Ftyp, Trex};
-use crate::boxes::tables::Seig;
-use crate::boxes::tree::Node;
-use crate::codec::Codec;
-use crate::drm::playready::Header;
+use crate::checks::{Check, CheckId, Severity};
+use crate::collections::Set;
 use crate::error::Error;
-use crate::ids::{BoxType, FourCc, Kid, SystemId};
-use crate::lint::{Check, Severity, check};
-use crate::sorted::Set;
+use crate::format::boxes::fragment::Tfhd;
+use crate::format::boxes::movie::{Ftyp, Trex};
+use crate::format::boxes::tables::Seig;
+use crate::format::boxes::tree::Node;
+use crate::format::codec::Codec;
+use crate::format::drm::playready::Header;
+use crate::format::ids::{BoxType, FourCc, Kid, SystemId};
 use serde::Serialize;
 
 /// A file, as far as it was read.
@@ -51,6 +53,10 @@ pub struct Movie {
     pub indexes: Vec<Node>,
     /// The `mfra` box.
     pub mfra: Option<Node>,
+    /// Where a second `moov` begins, which is not read.
+    pub second_moov: Option<u64>,
+    /// Zeros between boxes at the top, which are passed over.
+    pub gaps: Vec<Span>,
     /// What is wrong, or worth knowing.
     pub findings: Vec<Finding>,
     /// Where the structure is broken, if it is: what follows would be guesswork.
@@ -58,6 +64,18 @@ pub struct Movie {
 }
 
 impl Movie {
+    /// The first run that uses a sample entry its track does not have: it was
+    /// made for another header.
+    pub fn foreign_run(&self) -> Option<(&Fragment, &FragmentRun)> {
+        let runs = self.fragments.iter().flat_map(|f| f.runs.iter().map(move |run| (f, run)));
+        let mut runs = runs.filter(|(_, run)| run.samples > 0);
+        runs.find(|(_, run)| {
+            self.track(run.track_id).is_some_and(|track| {
+                !track.entries.is_empty() && track.entry_index(run.entry) >= track.entries.len()
+            })
+        })
+    }
+
     /// The track with this number.
     pub fn track(&self, id: u32) -> Option<&Track> {
         self.tracks.iter().find(|track| track.id == id)
@@ -138,9 +156,9 @@ pub struct Finding {
 
 impl Finding {
     /// Of the check with this identifier.
-    pub fn new(id: &'static str, message: impl Into<String>) -> Self {
+    pub fn new(id: CheckId, message: impl Into<String>) -> Self {
         Self {
-            check: check(id),
+            check: id.check(),
             message: message.into(),
             file: None,
             track: None,
@@ -189,7 +207,7 @@ impl Finding {
 impl From<Error> for Finding {
     fn from(error: Error) -> Self {
         let Error { code, message, at, path, .. } = error;
-        Self { at, path, ..Self::new(code, message) }
+        Self { at, path, ..Self::new(CheckId::of_code(code), message) }
     }
 }
 
@@ -271,8 +289,13 @@ impl Track {
 
     /// The sample entry that a fragment uses.
     pub fn entry_of(&self, tfhd: &Tfhd) -> usize {
+        self.entry_index(tfhd.sample_description_index)
+    }
+
+    /// The place among the entries of one that a fragment names, or of the default.
+    pub fn entry_index(&self, named: Option<u32>) -> usize {
         let default = self.trex.map_or(1, |trex| trex.sample_description_index);
-        tfhd.sample_description_index.unwrap_or(default).max(1) as usize - 1
+        named.unwrap_or(default).max(1) as usize - 1
     }
 
     /// When the first sample of a run is presented, in ticks, by decode time and

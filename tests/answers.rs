@@ -1,25 +1,24 @@
 //! Headers put into files, files compared, boxes and samples looked at, reports.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-mod common;
-
-use common::{
+use ismvault::Piece;
+use ismvault::checks::CheckId;
+use ismvault::format::boxes::Mp4Box as _;
+use ismvault::format::boxes::index::{Mfro, Tfra, TfraEntry};
+use ismvault::format::boxes::tree::Node;
+use ismvault::format::drm::playready::{HeaderVersion, NewHeader, NewKey};
+use ismvault::format::ids::{BoxType, Kid};
+use ismvault::look::decode::{Decoded, recognise};
+use ismvault::look::diff::compare;
+use ismvault::look::explore;
+use ismvault::look::inspect::Inspector;
+use ismvault::look::report::{Inspection, csv, html, timelines};
+use ismvault::make::header_editor::{HeaderChange, every_version};
+use ismvault::{Recipe as _, Session as _, Step, Stitched};
+use ismvault_testkit::{
     CLEAR, KEY, KID, drive, fixture, fixture_path, framemd5, inspect, options, protect, realise,
     samples, scratch, shared,
 };
-use ismvault::Piece;
-use ismvault::boxes::Mp4Box as _;
-use ismvault::boxes::index::{Mfro, Tfra, TfraEntry};
-use ismvault::boxes::tree::Node;
-use ismvault::decode::{Decoded, recognise};
-use ismvault::diff::compare;
-use ismvault::drm::playready::{HeaderVersion, NewHeader, NewKey};
-use ismvault::explore;
-use ismvault::ids::{BoxType, Kid};
-use ismvault::inspect::Inspector;
-use ismvault::report::{Inspection, csv, html, timelines};
-use ismvault::workshop::{HeaderChange, every_version};
-use ismvault::{Recipe as _, Session as _, Step, Stitched};
 use std::fs;
 use std::path::Path;
 
@@ -70,7 +69,7 @@ fn a_header_goes_into_a_file_and_the_media_stays() {
             movie
                 .findings
                 .iter()
-                .filter(|f| f.severity() == ismvault::lint::Severity::Error)
+                .filter(|f| f.severity() == ismvault::checks::Severity::Error)
                 .count()
         };
         assert_eq!(errors(&movie), errors(&found), "{name}: {:?}", found.findings);
@@ -117,7 +116,7 @@ fn every_version_or_why_not() {
         decoded.walk(&mut |part: &Decoded| kids.extend(part.kids.iter().map(|k| k.kid)));
         assert!(kids.contains(&Kid::of(5)) && kids.contains(&Kid::parse(KID).unwrap()), "{text}");
         let grave: Vec<_> = decoded.all_findings().iter().map(|f| f.check.id).collect();
-        assert!(!grave.contains(&"header_mixed_up"), "{text}: {grave:?}");
+        assert!(!grave.contains(&CheckId::HeaderMixedUp), "{text}: {grave:?}");
     }
 }
 

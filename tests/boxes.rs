@@ -1,12 +1,10 @@
 //! Every known box in every fixture, read and written again.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-mod common;
-
-use common::{CLEAR, fixture, inspect, options, protect};
-use ismvault::boxes::tree::{Content, Node};
-use ismvault::boxes::{Context, definition};
-use ismvault::bytes::Reader;
+use ismvault::format::boxes::tree::{Content, Node};
+use ismvault::format::boxes::{Context, definition};
+use ismvault::format::bytes::Reader;
+use ismvault_testkit::{CLEAR, fixture, inspect, options, protect};
 use std::collections::BTreeSet;
 
 /// The fixtures, and what they are in every profile.
@@ -55,7 +53,7 @@ fn every_known_box_is_written_as_it_was_read() {
             });
         }
     }
-    let known = ismvault::boxes::BOXES.iter().filter(|def| def.rewrite.is_some());
+    let known = ismvault::format::boxes::BOXES.iter().filter(|def| def.rewrite.is_some());
     let unseen: Vec<String> = known
         .map(|def| def.kind)
         .filter(|kind| !seen.contains(kind))

@@ -2,12 +2,10 @@
 //! back is what went in.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-mod common;
-
-use common::{
+use ismvault::look::explore;
+use ismvault_testkit::{
     KEY, KID, decrypted, framemd5, inspect, options, protect, reader, samples, scratch, text,
 };
-use ismvault::explore;
 use std::fs;
 use std::path::Path;
 use std::process::Command;

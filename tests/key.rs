@@ -1,15 +1,13 @@
 //! The key doctor: right keys in every spelling, wrong ones never proven.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-mod common;
-
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
-use common::{CLEAR, KEY, KID, drive, fixture, inspect, options, protect, shared};
-use ismvault::cipher::ContentKey;
-use ismvault::doctor::{Diagnosis, Doctor, Verdict};
-use ismvault::ids::{Kid, Uuid};
+use ismvault::format::cipher::ContentKey;
+use ismvault::format::ids::{Kid, Uuid};
+use ismvault::look::doctor::{Diagnosis, Doctor, Verdict};
 use ismvault::model::Finding;
+use ismvault_testkit::{CLEAR, KEY, KID, drive, fixture, inspect, options, protect, shared};
 use std::fs;
 
 fn doctor(file: &[u8], text: &str) -> Doctor {
@@ -133,7 +131,7 @@ fn no_wrong_key_is_ever_proven() {
 }
 
 fn ids(findings: &[Finding]) -> Vec<&'static str> {
-    findings.iter().map(|finding| finding.check.id).collect()
+    findings.iter().map(|finding| finding.check.id.name()).collect()
 }
 
 #[test]
@@ -197,7 +195,7 @@ fn keys_of_files_that_others_protected() {
 }
 
 /// The usual options with another key.
-fn with_key(key: ismvault::cipher::ContentKey) -> common::Options {
+fn with_key(key: ismvault::format::cipher::ContentKey) -> ismvault_testkit::Options {
     let mut options = options("dual");
     options.keys[0].key = key;
     options

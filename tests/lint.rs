@@ -1,28 +1,26 @@
 //! Every check, tripped by a file made for it, and by no healthy one.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-mod common;
-
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use common::{CLEAR, KEY, KID, fixture, inspect, options, protect};
-use ismvault::boxes::Mp4Box as _;
-use ismvault::boxes::fragment::{Mfhd, Saio, Saiz, Tfhd, Trun};
-use ismvault::boxes::index::{Mfro, Sidx, Tfra};
-use ismvault::boxes::movie::{Btrt, Ftyp, Mdhd, Mvhd, Trex};
-use ismvault::boxes::piff::Tfxd;
-use ismvault::boxes::protection::{
+use ismvault::checks::{CHECKS, CheckId, Severity};
+use ismvault::format::boxes::Mp4Box as _;
+use ismvault::format::boxes::fragment::{Mfhd, Saio, Saiz, Tfhd, Trun};
+use ismvault::format::boxes::index::{Mfro, Sidx, Tfra};
+use ismvault::format::boxes::movie::{Btrt, Ftyp, Mdhd, Mvhd, Trex};
+use ismvault::format::boxes::piff::Tfxd;
+use ismvault::format::boxes::protection::{
     Frma, PIFF_SENC, PIFF_TENC, Pssh, SENC, Schm, Senc, Subsample, Tenc,
 };
-use ismvault::boxes::tree::{Content, Node};
-use ismvault::cipher::ContentKey;
-use ismvault::drm::playready::{self, NewHeader, NewKey};
-use ismvault::drm::{COMMON, PLAYREADY};
-use ismvault::ids::{BoxType, FourCc, Kid, Uuid};
-use ismvault::lint::{CHECKS, Severity};
-use ismvault::manifest::Manifest;
+use ismvault::format::boxes::tree::{Content, Node};
+use ismvault::format::cipher::ContentKey;
+use ismvault::format::drm::playready::{self, NewHeader, NewKey};
+use ismvault::format::drm::{COMMON, PLAYREADY};
+use ismvault::format::ids::{BoxType, FourCc, Kid, Uuid};
+use ismvault::look::set::FileSet;
 use ismvault::model::Finding;
-use ismvault::set::FileSet;
+use ismvault::model::manifest::Manifest;
+use ismvault_testkit::{CLEAR, KEY, KID, fixture, inspect, options, protect};
 use std::collections::BTreeSet;
 
 fn code(code: &[u8; 4]) -> BoxType {
@@ -57,7 +55,7 @@ fn each(nodes: &mut [Node], kind: BoxType, edit: &mut impl FnMut(&mut Node)) {
 }
 
 /// Edits a typed box, wherever it is.
-fn typed<B: ismvault::boxes::Mp4Box>(nodes: &mut [Node], mut edit: impl FnMut(&mut B)) {
+fn typed<B: ismvault::format::boxes::Mp4Box>(nodes: &mut [Node], mut edit: impl FnMut(&mut B)) {
     each(nodes, B::KIND, &mut |node| {
         let mut value = B::parse(node).unwrap();
         edit(&mut value);
@@ -159,9 +157,9 @@ fn xml(version: &str, data: &str) -> String {
 }
 
 /// Files that trip one check each.
-const CASES: &[(&str, Base, Edit)] = &[
-    ("iv_reused", Base::Dual, |n| senc(n, |s| s.samples[1].iv = s.samples[0].iv.clone())),
-    ("counter_overlap", Base::Dual, |n| {
+const CASES: &[(CheckId, Base, Edit)] = &[
+    (CheckId::IvReused, Base::Dual, |n| senc(n, |s| s.samples[1].iv = s.samples[0].iv.clone())),
+    (CheckId::CounterOverlap, Base::Dual, |n| {
         typed::<Tenc>(n, |t| t.iv_size = 16);
         each(n, PIFF_TENC, &mut |node| {
             let tenc = Tenc { iv_size: 16, ..Tenc::parse(node).unwrap() };
@@ -179,16 +177,18 @@ const CASES: &[(&str, Base, Edit)] = &[
             });
         }
     }),
-    ("iv_zero", Base::Dual, |n| senc(n, |s| s.samples[0].iv = vec![0; 8])),
-    ("iv_gap", Base::Dual, |n| senc(n, |s| s.samples[5].iv = vec![9; 8])),
-    ("iv_size_unknown", Base::Dual, |n| typed::<Tenc>(n, |t| t.iv_size = 5)),
-    ("iv_size_16", Base::Dual, |n| typed::<Tenc>(n, |t| t.iv_size = 16)),
-    ("iv_count", Base::Dual, |n| senc(n, |s| s.samples.truncate(9))),
-    ("subsample_sum", Base::Dual, |n| senc(n, |s| s.samples[0].subsamples[0].protected += 16)),
-    ("subsample_empty", Base::Dual, |n| {
+    (CheckId::IvZero, Base::Dual, |n| senc(n, |s| s.samples[0].iv = vec![0; 8])),
+    (CheckId::IvGap, Base::Dual, |n| senc(n, |s| s.samples[5].iv = vec![9; 8])),
+    (CheckId::IvSizeUnknown, Base::Dual, |n| typed::<Tenc>(n, |t| t.iv_size = 5)),
+    (CheckId::IvSize16, Base::Dual, |n| typed::<Tenc>(n, |t| t.iv_size = 16)),
+    (CheckId::IvCount, Base::Dual, |n| senc(n, |s| s.samples.truncate(9))),
+    (CheckId::SubsampleSum, Base::Dual, |n| {
+        senc(n, |s| s.samples[0].subsamples[0].protected += 16)
+    }),
+    (CheckId::SubsampleEmpty, Base::Dual, |n| {
         senc(n, |s| s.samples[0].subsamples.push(Subsample { clear: 0, protected: 0 }));
     }),
-    ("subsample_mergeable", Base::Dual, |n| {
+    (CheckId::SubsampleMergeable, Base::Dual, |n| {
         senc(n, |s| {
             let clear = s.samples[0].subsamples[0].clear;
             s.samples[0].subsamples[0].clear = 1;
@@ -196,144 +196,146 @@ const CASES: &[(&str, Base, Edit)] = &[
             s.samples[0].subsamples.insert(0, rest);
         });
     }),
-    ("subsample_none", Base::Dual, |n| senc(n, |s| s.samples[0].subsamples.clear())),
-    ("unaligned_cenc", Base::Dual, |n| unalign(n)),
-    ("unaligned_piff", Base::Piff, |n| unalign(n)),
-    ("nal_head_protected", Base::Dual, |n| {
+    (CheckId::SubsampleNone, Base::Dual, |n| senc(n, |s| s.samples[0].subsamples.clear())),
+    (CheckId::UnalignedCenc, Base::Dual, |n| unalign(n)),
+    (CheckId::UnalignedPiff, Base::Piff, |n| unalign(n)),
+    (CheckId::NalHeadProtected, Base::Dual, |n| {
         senc(n, |s| {
             let size = size_of_sample(&s.samples[0].subsamples);
             s.samples[0].subsamples = vec![Subsample { clear: 4, protected: size - 4 }];
         });
     }),
-    ("non_vcl_protected", Base::Dual, |n| {
+    (CheckId::NonVclProtected, Base::Dual, |n| {
         senc(n, |s| {
             // The first NAL unit of the first sample is not a slice.
             let size = size_of_sample(&s.samples[0].subsamples);
             s.samples[0].subsamples = vec![Subsample { clear: 6, protected: size - 6 }];
         });
     }),
-    ("slice_header_protected", Base::Dual, |n| {
+    (CheckId::SliceHeaderProtected, Base::Dual, |n| {
         senc(n, |s| {
             let size = size_of_sample(&s.samples[1].subsamples);
             s.samples[1].subsamples = vec![Subsample { clear: 5, protected: size - 5 }];
         });
     }),
-    ("subsample_off_nal", Base::Dual, |n| {
+    (CheckId::SubsampleOffNal, Base::Dual, |n| {
         senc(n, |s| {
             let size = size_of_sample(&s.samples[0].subsamples);
             s.samples[0].subsamples = vec![Subsample { clear: 9, protected: size - 9 }];
         });
     }),
-    ("senc_differs", Base::Dual, |n| {
+    (CheckId::SencDiffers, Base::Dual, |n| {
         first(n, PIFF_SENC, |node| {
             let mut senc = Senc::parse(node, 8).unwrap();
             senc.samples[0].iv[0] ^= 1;
             node.content = senc.to_node_as(PIFF_SENC).content;
         });
     }),
-    ("tenc_differs", Base::Dual, |n| {
+    (CheckId::TencDiffers, Base::Dual, |n| {
         first(n, PIFF_TENC, |node| {
             let tenc = Tenc { kid: Kid::of(7), ..Tenc::parse(node).unwrap() };
             node.content = tenc.to_node().content;
         });
     }),
-    ("kid_not_in_header", Base::Dual, |n| both_tencs(n, Kid::of(0x1234))),
-    ("kid_byte_swapped", Base::Dual, |n| both_tencs(n, Kid::parse(KID).unwrap().swapped())),
-    ("checksum_with_cbc", Base::Dual, |n| {
+    (CheckId::KidNotInHeader, Base::Dual, |n| both_tencs(n, Kid::of(0x1234))),
+    (CheckId::KidByteSwapped, Base::Dual, |n| both_tencs(n, Kid::parse(KID).unwrap().swapped())),
+    (CheckId::ChecksumWithCbc, Base::Dual, |n| {
         let key = format!(
             "<PROTECTINFO><KIDS><KID ALGID=\"AESCBC\" CHECKSUM=\"qhmfONWOqJs=\" VALUE=\"{}\"></KID></KIDS></PROTECTINFO>",
             STANDARD.encode(Kid::parse(KID).unwrap().to_guid_bytes())
         );
         header_xml(n, &xml("4.3.0.0", &key));
     }),
-    ("kid_zero", Base::Dual, |n| both_tencs(n, Kid::of(0))),
-    ("several_kids_one_header", Base::Dual, |n| first_tencs(n, Kid::of(0x99))),
-    ("pro_too_short", Base::Dual, |n| header(n, vec![1, 2, 3])),
-    ("pro_length", Base::Dual, |n| set_pro(n, |o| o[0] ^= 1)),
-    ("pro_records", Base::Dual, |n| set_pro(n, |o| o[4] = 2)),
-    ("pro_no_records", Base::Dual, |n| set_pro(n, |o| o[4] = 0)),
-    ("pro_record_length", Base::Dual, |n| set_pro(n, |o| o[8] ^= 0xff)),
-    ("pro_left_over", Base::Dual, |n| set_pro(n, |o| o.push(0))),
-    ("wrm_odd_length", Base::Dual, |n| {
+    (CheckId::KidZero, Base::Dual, |n| both_tencs(n, Kid::of(0))),
+    (CheckId::SeveralKidsOneHeader, Base::Dual, |n| first_tencs(n, Kid::of(0x99))),
+    (CheckId::ProTooShort, Base::Dual, |n| header(n, vec![1, 2, 3])),
+    (CheckId::ProLength, Base::Dual, |n| set_pro(n, |o| o[0] ^= 1)),
+    (CheckId::ProRecords, Base::Dual, |n| set_pro(n, |o| o[4] = 2)),
+    (CheckId::ProNoRecords, Base::Dual, |n| set_pro(n, |o| o[4] = 0)),
+    (CheckId::ProRecordLength, Base::Dual, |n| set_pro(n, |o| o[8] ^= 0xff)),
+    (CheckId::ProLeftOver, Base::Dual, |n| set_pro(n, |o| o.push(0))),
+    (CheckId::WrmOddLength, Base::Dual, |n| {
         set_pro(n, |o| {
             o.push(0);
             o[8] += 1;
         });
     }),
-    ("wrm_bom", Base::Dual, |n| header_xml(n, &format!("\u{feff}{}", xml("4.0.0.0", "")))),
-    ("wrm_not_utf16", Base::Dual, |n| {
+    (CheckId::WrmBom, Base::Dual, |n| header_xml(n, &format!("\u{feff}{}", xml("4.0.0.0", "")))),
+    (CheckId::WrmNotUtf16, Base::Dual, |n| {
         set_pro(n, |o| {
             (o[20], o[21]) = (0, 0xd8);
         })
     }),
-    ("wrm_xml", Base::Dual, |n| header_xml(n, "<WRMHEADER version=\"4.0.0.0\"><DATA>")),
-    ("wrm_no_version", Base::Dual, |n| header_xml(n, "<HEADER></HEADER>")),
-    ("wrm_bad_kid", Base::Dual, |n| header_xml(n, &xml("4.0.0.0", "<KID>AAAA</KID>"))),
-    ("pro_too_large", Base::Dual, |n| header_xml(n, &xml("4.0.0.0", &"x".repeat(8000)))),
-    ("header_large", Base::Dual, |n| header_xml(n, &xml("4.0.0.0", &"x".repeat(600)))),
-    ("wrm_version_features", Base::Dual, |n| {
+    (CheckId::WrmXml, Base::Dual, |n| header_xml(n, "<WRMHEADER version=\"4.0.0.0\"><DATA>")),
+    (CheckId::WrmNoVersion, Base::Dual, |n| header_xml(n, "<HEADER></HEADER>")),
+    (CheckId::WrmBadKid, Base::Dual, |n| header_xml(n, &xml("4.0.0.0", "<KID>AAAA</KID>"))),
+    (CheckId::ProTooLarge, Base::Dual, |n| header_xml(n, &xml("4.0.0.0", &"x".repeat(8000)))),
+    (CheckId::HeaderLarge, Base::Dual, |n| header_xml(n, &xml("4.0.0.0", &"x".repeat(600)))),
+    (CheckId::WrmVersionFeatures, Base::Dual, |n| {
         header_xml(n, &xml("4.0.0.0", "<DECRYPTORSETUP>ONDEMAND</DECRYPTORSETUP>"))
     }),
-    ("wrm_not_canonical", Base::Dual, |n| header_xml(n, &xml("4.0.0.0", " <DS_ID></DS_ID> "))),
-    ("wrm_url", Base::Dual, |n| header_xml(n, &xml("4.0.0.0", "<LA_URL>rights.asmx</LA_URL>"))),
-    ("wrm_place", Base::Dual, |n| {
+    (CheckId::WrmNotCanonical, Base::Dual, |n| header_xml(n, &xml("4.0.0.0", " <DS_ID></DS_ID> "))),
+    (CheckId::WrmUrl, Base::Dual, |n| {
+        header_xml(n, &xml("4.0.0.0", "<LA_URL>rights.asmx</LA_URL>"))
+    }),
+    (CheckId::WrmPlace, Base::Dual, |n| {
         header_xml(
             n,
             &xml("4.0.0.0", "").replace("<DATA>", "<LA_URL>https://a.example/</LA_URL><DATA>"),
         )
     }),
-    ("algid_differs", Base::Dual, |n| {
+    (CheckId::AlgidDiffers, Base::Dual, |n| {
         let new = NewHeader { version: playready::HeaderVersion::V4_3, cbc: true, ..new_header() };
         header(n, new.object().unwrap());
     }),
-    ("pssh_twice", Base::Dual, |n| {
+    (CheckId::PsshTwice, Base::Dual, |n| {
         let pssh = playready::pssh(new_header().object().unwrap()).to_node();
         first(n, code(b"moov"), |moov| moov.children_mut().unwrap().push(pssh.clone()));
     }),
-    ("pssh_data_size", Base::Dual, |n| {
+    (CheckId::PsshDataSize, Base::Dual, |n| {
         first(n, Pssh::KIND, |node| {
             if let Content::Leaf(body) = &mut node.content {
                 body[23] ^= 1;
             }
         })
     }),
-    ("pssh_version", Base::Dual, |n| {
+    (CheckId::PsshVersion, Base::Dual, |n| {
         first(n, Pssh::KIND, |node| {
             if let Content::Leaf(body) = &mut node.content {
                 body[0] = 3;
             }
         })
     }),
-    ("piff_pssh_alone", Base::Piff, |_| {}),
-    ("no_common_pssh", Base::Dual, |n| {
+    (CheckId::PiffPsshAlone, Base::Piff, |_| {}),
+    (CheckId::NoCommonPssh, Base::Dual, |n| {
         each(n, code(b"moov"), &mut |moov| {
             moov.children_mut().unwrap().retain(|node| {
                 node.kind != Pssh::KIND || Pssh::parse(node).unwrap().system_id != COMMON
             });
         });
     }),
-    ("common_without_kids", Base::Dual, |n| {
+    (CheckId::CommonWithoutKids, Base::Dual, |n| {
         typed::<Pssh>(n, |p| {
             if p.system_id == COMMON {
                 (p.version, p.kids) = (0, Vec::new());
             }
         })
     }),
-    ("saiz_differs", Base::Dual, |n| {
+    (CheckId::SaizDiffers, Base::Dual, |n| {
         typed::<Saiz>(n, |s| match s.default_size {
             0 => s.sizes[0] += 6,
             _ => s.default_size += 6,
         })
     }),
-    ("saiz_overflow", Base::Dual, |n| {
+    (CheckId::SaizOverflow, Base::Dual, |n| {
         senc(n, |s| {
             let one = Subsample { clear: 1, protected: 16 };
             s.samples[0].subsamples = vec![one; 50];
         })
     }),
-    ("saio_off_iv", Base::Dual, |n| typed::<Saio>(n, |s| s.offsets[0] += 4)),
-    ("saio_entries", Base::Dual, |n| typed::<Saio>(n, |s| s.offsets.push(0))),
-    ("saio_entry_each", Base::Dual, |n| {
+    (CheckId::SaioOffIv, Base::Dual, |n| typed::<Saio>(n, |s| s.offsets[0] += 4)),
+    (CheckId::SaioEntries, Base::Dual, |n| typed::<Saio>(n, |s| s.offsets.push(0))),
+    (CheckId::SaioEntryEach, Base::Dual, |n| {
         typed::<Saio>(n, |s| s.offsets.push(s.offsets[0]));
         each(n, code(b"traf"), &mut |traf| {
             let trun: Trun = traf.get().unwrap();
@@ -341,12 +343,12 @@ const CASES: &[(&str, Base, Edit)] = &[
             traf.children_mut().unwrap().push(empty.to_node());
         });
     }),
-    ("saio_without_saiz", Base::Dual, |n| remove(n, Saiz::KIND)),
-    ("aux_type", Base::Dual, |n| {
+    (CheckId::SaioWithoutSaiz, Base::Dual, |n| remove(n, Saiz::KIND)),
+    (CheckId::AuxType, Base::Dual, |n| {
         typed::<Saiz>(n, |s| (s.version_flags, s.aux_info_type) = (1, Some((FourCc(*b"what"), 0))));
         typed::<Saio>(n, |s| (s.flags, s.aux_info_type) = (1, Some((FourCc(*b"what"), 0))));
     }),
-    ("base_data_offset", Base::Clear, |n| {
+    (CheckId::BaseDataOffset, Base::Clear, |n| {
         let mut at = 0;
         for node in n {
             let own = at;
@@ -356,12 +358,12 @@ const CASES: &[(&str, Base, Edit)] = &[
             }
         }
     }),
-    ("base_without_brand", Base::Dual, |n| {
+    (CheckId::BaseWithoutBrand, Base::Dual, |n| {
         typed::<Ftyp>(n, |f| f.compatible = vec![FourCc(*b"piff")])
     }),
-    ("base_ambiguous", Base::Clear, |n| merge_fragments(n)),
-    ("several_trafs", Base::Clear, |n| merge_fragments(n)),
-    ("data_elsewhere", Base::Clear, |n| {
+    (CheckId::BaseAmbiguous, Base::Clear, |n| merge_fragments(n)),
+    (CheckId::SeveralTrafs, Base::Clear, |n| merge_fragments(n)),
+    (CheckId::DataElsewhere, Base::Clear, |n| {
         let mut mdats = n.iter().filter(|node| node.kind == code(b"mdat")).map(Node::size);
         let step = mdats.next().unwrap() as i32;
         let moof = n.iter().filter(|node| node.kind == code(b"moof")).nth(1).unwrap().size() as i32;
@@ -372,32 +374,34 @@ const CASES: &[(&str, Base, Edit)] = &[
             node.content = trun.to_node().content;
         });
     }),
-    ("samples_outside_mdat", Base::Clear, |n| typed::<Trun>(n, |t| t.data_offset = Some(-8))),
-    ("runs_overlap", Base::Clear, |n| {
+    (CheckId::SamplesOutsideMdat, Base::Clear, |n| typed::<Trun>(n, |t| t.data_offset = Some(-8))),
+    (CheckId::RunsOverlap, Base::Clear, |n| {
         first(n, code(b"traf"), |traf| {
             let trun = traf.find(Trun::KIND).unwrap().clone();
             traf.children_mut().unwrap().push(trun);
         })
     }),
-    ("several_truns", Base::Clear, |n| {
+    (CheckId::SeveralTruns, Base::Clear, |n| {
         first(n, code(b"traf"), |traf| {
             let trun = traf.find(Trun::KIND).unwrap().clone();
             traf.children_mut().unwrap().push(trun);
         })
     }),
-    ("mdat_unreferenced", Base::Clear, |n| {
+    (CheckId::MdatUnreferenced, Base::Clear, |n| {
         first(n, Trun::KIND, |node| {
             let mut trun = Trun::parse(node).unwrap();
             trun.rows.last_mut().unwrap().size -= 20;
             node.content = trun.to_node().content;
         })
     }),
-    ("mdat_not_behind_moof", Base::Clear, |n| {
+    (CheckId::MdatNotBehindMoof, Base::Clear, |n| {
         let at = n.iter().position(|node| node.kind == code(b"moof")).unwrap();
         n.insert(at + 1, Node::leaf(code(b"free"), vec![0; 4]));
     }),
-    ("index_off_fragments", Base::Clear, |n| typed::<Tfra>(n, |t| t.entries[0].moof_offset += 4)),
-    ("index_other_track", Base::Clear, |n| {
+    (CheckId::IndexOffFragments, Base::Clear, |n| {
+        typed::<Tfra>(n, |t| t.entries[0].moof_offset += 4)
+    }),
+    (CheckId::IndexOtherTrack, Base::Clear, |n| {
         let mut other = 0;
         typed::<Tfra>(n, |t| {
             if t.track_id == 1 {
@@ -407,29 +411,29 @@ const CASES: &[(&str, Base, Edit)] = &[
             }
         });
     }),
-    ("index_incomplete", Base::Clear, |n| typed::<Tfra>(n, |t| t.entries.truncate(1))),
-    ("index_unsorted", Base::Clear, |n| typed::<Tfra>(n, |t| t.entries.reverse())),
-    ("index_time", Base::Clear, |n| typed::<Tfra>(n, |t| t.entries[1].time += 1)),
-    ("index_length", Base::Clear, |n| typed::<Mfro>(n, |m| m.size += 4)),
-    ("no_mfro", Base::Clear, |n| remove(n, Mfro::KIND)),
-    ("index_not_last", Base::Clear, |n| n.push(Node::leaf(code(b"free"), vec![0; 4]))),
-    ("no_index", Base::Clear, |n| remove(n, code(b"mfra"))),
-    ("sidx_stale", Base::Indexed, |n| typed::<Sidx>(n, |s| s.references[0].size += 1)),
-    ("time_gap", Base::Clear, |n| {
+    (CheckId::IndexIncomplete, Base::Clear, |n| typed::<Tfra>(n, |t| t.entries.truncate(1))),
+    (CheckId::IndexUnsorted, Base::Clear, |n| typed::<Tfra>(n, |t| t.entries.reverse())),
+    (CheckId::IndexTime, Base::Clear, |n| typed::<Tfra>(n, |t| t.entries[1].time += 1)),
+    (CheckId::IndexLength, Base::Clear, |n| typed::<Mfro>(n, |m| m.size += 4)),
+    (CheckId::NoMfro, Base::Clear, |n| remove(n, Mfro::KIND)),
+    (CheckId::IndexNotLast, Base::Clear, |n| n.push(Node::leaf(code(b"free"), vec![0; 4]))),
+    (CheckId::NoIndex, Base::Clear, |n| remove(n, code(b"mfra"))),
+    (CheckId::SidxStale, Base::Indexed, |n| typed::<Sidx>(n, |s| s.references[0].size += 1)),
+    (CheckId::TimeGap, Base::Clear, |n| {
         let mut count = 0;
         typed::<Tfxd>(n, |t| {
             count += 1;
             t.time += if count > 2 { 5_000_000 } else { 0 };
         });
     }),
-    ("tfxd_negative", Base::Clear, |_| {}),
-    ("tfxd_duration", Base::Clear, |n| typed::<Tfxd>(n, |t| t.duration += 400)),
-    ("tfxd_place", Base::Clear, |n| {
+    (CheckId::TfxdNegative, Base::Clear, |_| {}),
+    (CheckId::TfxdDuration, Base::Clear, |n| typed::<Tfxd>(n, |t| t.duration += 400)),
+    (CheckId::TfxdPlace, Base::Clear, |n| {
         first(n, code(b"traf"), |traf| {
             traf.children_mut().unwrap().push(Node::leaf(code(b"free"), Vec::new()));
         })
     }),
-    ("no_sync_start", Base::Clear, |n| {
+    (CheckId::NoSyncStart, Base::Clear, |n| {
         typed::<Trun>(n, |t| {
             if t.first_sample_flags.is_some() {
                 t.first_sample_flags = Some(0x0101_0000);
@@ -439,46 +443,46 @@ const CASES: &[(&str, Base, Edit)] = &[
             }
         })
     }),
-    ("no_tfdt", Base::Clear, |_| {}),
-    ("tfxd_time", Base::Dual, |n| {
+    (CheckId::NoTfdt, Base::Clear, |_| {}),
+    (CheckId::TfxdTime, Base::Dual, |n| {
         let mut count = 0;
         typed::<Tfxd>(n, |t| {
             count += 1;
             t.time += if count > 2 { 5_000_000 } else { 0 };
         });
     }),
-    ("clear_entry_with_sinf", Base::Dual, |n| {
+    (CheckId::ClearEntryWithSinf, Base::Dual, |n| {
         each(n, code(b"encv"), &mut |entry| entry.kind = code(b"avc1"));
     }),
-    ("no_such_entry", Base::Clear, |n| {
+    (CheckId::NoSuchEntry, Base::Clear, |n| {
         typed::<Tfhd>(n, |t| t.sample_description_index = Some(2));
     }),
-    ("timescale_zero", Base::Clear, |n| typed::<Mdhd>(n, |m| m.timescale = 0)),
-    ("timescale_not_smooth", Base::Clear, |n| typed::<Mdhd>(n, |m| m.timescale = 90_000)),
-    ("brand_missing", Base::Piff, |n| {
+    (CheckId::TimescaleZero, Base::Clear, |n| typed::<Mdhd>(n, |m| m.timescale = 0)),
+    (CheckId::TimescaleNotSmooth, Base::Clear, |n| typed::<Mdhd>(n, |m| m.timescale = 90_000)),
+    (CheckId::BrandMissing, Base::Piff, |n| {
         typed::<Ftyp>(n, |f| {
             (f.major, f.compatible) = (FourCc(*b"isml"), vec![FourCc(*b"iso6")]);
         })
     }),
-    ("scheme_unknown", Base::Dual, |n| typed::<Schm>(n, |s| s.scheme = FourCc(*b"abcd"))),
-    ("scheme_piff", Base::Piff, |_| {}),
-    ("piff_after_cenc", Base::Dual, |n| {
+    (CheckId::SchemeUnknown, Base::Dual, |n| typed::<Schm>(n, |s| s.scheme = FourCc(*b"abcd"))),
+    (CheckId::SchemePiff, Base::Piff, |_| {}),
+    (CheckId::PiffAfterCenc, Base::Dual, |n| {
         each(n, code(b"encv"), &mut |entry| {
             let mut sinf = entry.find(code(b"sinf")).unwrap().clone();
             typed::<Schm>(std::slice::from_mut(&mut sinf), |s| s.scheme = FourCc(*b"piff"));
             entry.children_mut().unwrap().push(sinf);
         })
     }),
-    ("no_sinf", Base::Dual, |n| remove(n, code(b"sinf"))),
-    ("no_frma", Base::Dual, |n| remove(n, Frma::KIND)),
-    ("no_schm", Base::Dual, |n| remove(n, Schm::KIND)),
-    ("frma_mismatch", Base::Dual, |n| typed::<Frma>(n, |f| f.format = FourCc(*b"hvc1"))),
-    ("clear_track_with_ivs", Base::Dual, |n| {
+    (CheckId::NoSinf, Base::Dual, |n| remove(n, code(b"sinf"))),
+    (CheckId::NoFrma, Base::Dual, |n| remove(n, Frma::KIND)),
+    (CheckId::NoSchm, Base::Dual, |n| remove(n, Schm::KIND)),
+    (CheckId::FrmaMismatch, Base::Dual, |n| typed::<Frma>(n, |f| f.format = FourCc(*b"hvc1"))),
+    (CheckId::ClearTrackWithIvs, Base::Dual, |n| {
         remove(n, code(b"sinf"));
         each(n, code(b"encv"), &mut |entry| entry.kind = code(b"avc1"));
         each(n, code(b"enca"), &mut |entry| entry.kind = code(b"mp4a"));
     }),
-    ("protected_entry_not_first", Base::Dual, |n| {
+    (CheckId::ProtectedEntryNotFirst, Base::Dual, |n| {
         first(n, code(b"stsd"), |stsd| {
             let mut clear = stsd.children()[0].clone();
             clear.kind = code(b"avc1");
@@ -486,14 +490,14 @@ const CASES: &[(&str, Base, Edit)] = &[
             stsd.children_mut().unwrap().insert(0, clear);
         })
     }),
-    ("piff_version", Base::Dual, |n| {
+    (CheckId::PiffVersion, Base::Dual, |n| {
         first(n, PIFF_SENC, |node| {
             if let Content::Leaf(body) = &mut node.content {
                 body[0] = 1;
             }
         })
     }),
-    ("senc_override", Base::Piff, |n| {
+    (CheckId::SencOverride, Base::Piff, |n| {
         first(n, PIFF_SENC, |node| {
             if let Content::Leaf(body) = &mut node.content {
                 body[3] |= 1;
@@ -502,59 +506,59 @@ const CASES: &[(&str, Base, Edit)] = &[
             }
         })
     }),
-    ("senc_flags", Base::Dual, |n| {
+    (CheckId::SencFlags, Base::Dual, |n| {
         first(n, SENC, |node| {
             if let Content::Leaf(body) = &mut node.content {
                 body[2] = 1;
             }
         })
     }),
-    ("uuid_swapped", Base::Piff, |n| {
+    (CheckId::UuidSwapped, Base::Piff, |n| {
         each(n, PIFF_TENC, &mut |node| {
             let BoxType::Uuid(uuid) = node.kind else { unreachable!() };
             node.kind = BoxType::Uuid(Uuid::swapped(uuid));
         })
     }),
-    ("algorithm_cbc", Base::Piff, |n| {
+    (CheckId::AlgorithmCbc, Base::Piff, |n| {
         each(n, PIFF_TENC, &mut |node| {
             let tenc = Tenc { is_protected: 2, iv_size: 16, ..Tenc::parse(node).unwrap() };
             node.content = tenc.to_node().content;
         })
     }),
-    ("algorithm_none_with_ivs", Base::Piff, |n| {
+    (CheckId::AlgorithmNoneWithIvs, Base::Piff, |n| {
         each(n, PIFF_TENC, &mut |node| {
             let tenc = Tenc { is_protected: 0, ..Tenc::parse(node).unwrap() };
             node.content = tenc.to_node().content;
         })
     }),
-    ("bitrate_differs", Base::Clear, |n| {
+    (CheckId::BitrateDiffers, Base::Clear, |n| {
         first(n, code(b"avc1"), |entry| {
             let btrt = Btrt { buffer_size: 0, max_bitrate: 9_000_000, avg_bitrate: 9_000_000 };
             entry.children_mut().unwrap().push(btrt.to_node());
         })
     }),
-    ("bitrate_missing", Base::Clear, |_| {}),
-    ("nal_length_size", Base::Clear, |n| {
+    (CheckId::BitrateMissing, Base::Clear, |_| {}),
+    (CheckId::NalLengthSize, Base::Clear, |n| {
         each(n, code(b"avcC"), &mut |node| {
             if let Content::Leaf(body) = &mut node.content {
                 body[4] = 0xfd;
             }
         })
     }),
-    ("negative_cts_v0", Base::Clear, |n| {
+    (CheckId::NegativeCtsV0, Base::Clear, |n| {
         typed::<Trun>(n, |t| {
             (t.version, t.flags) = (0, t.flags | Trun::COMPOSITION);
             t.rows[0].composition_offset = -1;
         })
     }),
-    ("track_id_mismatch", Base::Clear, |n| typed::<Tfra>(n, |t| t.track_id += 7)),
-    ("unknown_track", Base::Clear, |n| typed::<Tfhd>(n, |t| t.track_id += 7)),
-    ("trex_missing", Base::Clear, |n| remove(n, Trex::KIND)),
-    ("durations_disagree", Base::Clear, |n| {
+    (CheckId::TrackIdMismatch, Base::Clear, |n| typed::<Tfra>(n, |t| t.track_id += 7)),
+    (CheckId::UnknownTrack, Base::Clear, |n| typed::<Tfhd>(n, |t| t.track_id += 7)),
+    (CheckId::TrexMissing, Base::Clear, |n| remove(n, Trex::KIND)),
+    (CheckId::DurationsDisagree, Base::Clear, |n| {
         typed::<Mvhd>(n, |m| m.duration = 99 * u64::from(m.timescale))
     }),
-    ("sequence", Base::Clear, |n| typed::<Mfhd>(n, |m| m.sequence_number = 0)),
-    ("looks_clear", Base::Dual, |n| {
+    (CheckId::Sequence, Base::Clear, |n| typed::<Mfhd>(n, |m| m.sequence_number = 0)),
+    (CheckId::LooksClear, Base::Dual, |n| {
         // The boxes of the protected file, the media of the clear one.
         let clear = open(&fixture("h264_aac.ismv"));
         let mut media = clear.into_iter().filter(|node| node.kind == code(b"mdat"));
@@ -562,37 +566,40 @@ const CASES: &[(&str, Base, Edit)] = &[
             *node = media.next().unwrap();
         }
     }),
-    ("default_size", Base::Clear, |n| typed::<Tfhd>(n, |t| t.sample_duration = Some(1))),
-    ("no_moov", Base::Clear, |n| remove(n, code(b"moov"))),
-    ("second_moov", Base::Clear, |n| {
+    (CheckId::DefaultSize, Base::Clear, |n| typed::<Tfhd>(n, |t| t.sample_duration = Some(1))),
+    (CheckId::NoMoov, Base::Clear, |n| remove(n, code(b"moov"))),
+    (CheckId::SecondMoov, Base::Clear, |n| {
         let moov = n.iter().find(|node| node.kind == code(b"moov")).unwrap().clone();
         n.push(moov);
     }),
-    ("no_tracks", Base::Clear, |n| {
+    (CheckId::NoTracks, Base::Clear, |n| {
         n.retain(|node| [code(b"ftyp"), code(b"moov")].contains(&node.kind));
         remove(n, code(b"trak"));
     }),
-    ("no_fragments", Base::Clear, |n| {
+    (CheckId::NoFragments, Base::Clear, |n| {
         n.retain(|node| [code(b"ftyp"), code(b"moov")].contains(&node.kind))
     }),
-    ("uuid_too_short", Base::Clear, |n| n.insert(1, Node::leaf(code(b"uuid"), vec![0; 10]))),
-    ("live_manifest", Base::Clear, |n| {
-        n.insert(1, Node::leaf(ismvault::boxes::piff::LIVE_MANIFEST, b"\0\0\0\0<smil/>".to_vec()));
+    (CheckId::UuidTooShort, Base::Clear, |n| n.insert(1, Node::leaf(code(b"uuid"), vec![0; 10]))),
+    (CheckId::LiveManifest, Base::Clear, |n| {
+        n.insert(
+            1,
+            Node::leaf(ismvault::format::boxes::piff::LIVE_MANIFEST, b"\0\0\0\0<smil/>".to_vec()),
+        );
     }),
-    ("no_playready_header", Base::Dual, |n| remove(n, Pssh::KIND)),
-    ("no_codec_configuration", Base::Clear, |n| remove(n, code(b"avcC"))),
-    ("no_ivs", Base::Dual, |n| {
+    (CheckId::NoPlayreadyHeader, Base::Dual, |n| remove(n, Pssh::KIND)),
+    (CheckId::NoCodecConfiguration, Base::Clear, |n| remove(n, code(b"avcC"))),
+    (CheckId::NoIvs, Base::Dual, |n| {
         for kind in [SENC, PIFF_SENC, Saiz::KIND, Saio::KIND] {
             remove(n, kind);
         }
     }),
-    ("saio_outside", Base::Dual, |n| {
+    (CheckId::SaioOutside, Base::Dual, |n| {
         remove(n, SENC);
         remove(n, PIFF_SENC);
         typed::<Saio>(n, |s| s.offsets[0] = 1 << 20);
     }),
-    ("box_missing", Base::Clear, |n| remove(n, Mdhd::KIND)),
-    ("opaque_sample_entry", Base::TwoAudio, |n| {
+    (CheckId::BoxMissing, Base::Clear, |n| remove(n, Mdhd::KIND)),
+    (CheckId::OpaqueSampleEntry, Base::TwoAudio, |n| {
         first(n, code(b"encv"), |entry| {
             *entry = Node::leaf(code(b"enct"), vec![1; 40]);
         })
@@ -646,7 +653,7 @@ fn every_check_has_a_file_that_trips_it() {
         let mut nodes = open(&healthy);
         edit(&mut nodes);
         let movie = inspect(&close(&nodes));
-        let ids: Vec<&str> = movie.findings.iter().map(|f| f.check.id).collect();
+        let ids: Vec<CheckId> = movie.findings.iter().map(|f| f.check.id).collect();
         let found = movie.findings.iter().find(|f| f.check.id == *id);
         tripped.insert(*id);
         let Some(found) = found else {
@@ -663,13 +670,14 @@ fn every_check_has_a_file_that_trips_it() {
     assert_eq!(silent, Vec::<String>::new());
     tripped.extend(SETS.iter().map(|(id, _)| *id));
     // These have tests of their own.
-    tripped.extend(["more_findings", "samples_in_moov_too", "bytes_between"]); // unusual.rs
-    tripped.extend(["checksum_wrong", "checksum_swapped", "decrypt_failed"]); // key.rs
-    tripped.extend(["unreadable"]); // cli.rs
-    tripped.extend(["iv_limit"]); // a million IVs: too large for a test
-    let without: Vec<&str> =
+    tripped.extend([CheckId::MoreFindings, CheckId::SamplesInMoovToo]); // unusual.rs
+    tripped.extend([CheckId::BytesBetween, CheckId::FileCut]); // unusual.rs
+    tripped.extend([CheckId::ChecksumWrong, CheckId::ChecksumSwapped, CheckId::DecryptFailed]); // key.rs
+    tripped.extend([CheckId::Unreadable]); // cli.rs
+    tripped.extend([CheckId::IvLimit]); // a million IVs: too large for a test
+    let without: Vec<CheckId> =
         CHECKS.iter().map(|check| check.id).filter(|id| !tripped.contains(id)).collect();
-    assert_eq!(without, Vec::<&str>::new(), "checks without a case");
+    assert_eq!(without, Vec::<CheckId>::new(), "checks without a case");
 }
 
 #[test]
@@ -698,7 +706,7 @@ fn a_reused_iv_comes_with_its_proof() {
     let mut nodes = open(&file);
     senc(&mut nodes, |s| s.samples[1].iv = s.samples[0].iv.clone());
     let movie = inspect(&close(&nodes));
-    let finding = movie.findings.iter().find(|f| f.check.id == "iv_reused").unwrap();
+    let finding = movie.findings.iter().find(|f| f.check.id == CheckId::IvReused).unwrap();
     assert_eq!(finding.evidence.len(), 3, "{finding:?}");
     assert!(finding.message.contains("1122334455667788"), "{}", finding.message);
     // The XOR line is that of the two above it.
@@ -798,29 +806,29 @@ fn playlist(method: &str, tags: &[&str]) -> String {
 }
 
 /// Sets that trip one check each: from the clear file, and the protected one.
-const SETS: &[(&str, SetCase)] = &[
-    ("iv_reused", |_, dual| {
+const SETS: &[(CheckId, SetCase)] = &[
+    (CheckId::IvReused, |_, dual| {
         (vec![("a.ismv".into(), dual.to_vec()), ("b.ismv".into(), base(Base::Piff))], Vec::new())
     }),
-    ("key_in_two_modes", |_, dual| {
+    (CheckId::KeyInTwoModes, |_, dual| {
         let mut nodes = open(dual);
         typed::<Schm>(&mut nodes, |s| s.scheme = FourCc(*b"cbcs"));
         (vec![("a.ismv".into(), dual.to_vec()), ("b.ismv".into(), close(&nodes))], Vec::new())
     }),
-    ("boundaries_differ", |clear, _| {
+    (CheckId::BoundariesDiffer, |clear, _| {
         (
             vec![("a.ismv".into(), clear.to_vec()), ("b.ismv".into(), fixture("hevc.ismv"))],
             Vec::new(),
         )
     }),
-    ("chunks_differ", |clear, _| {
+    (CheckId::ChunksDiffer, |clear, _| {
         with(
             clear,
             "a.ismc",
             ismc(clear, |t| t.replacen("d=\"2", "d=\"3", 1).replacen("t=\"2", "t=\"3", 1)),
         )
     }),
-    ("bitrate_twice", |clear, _| {
+    (CheckId::BitrateTwice, |clear, _| {
         with(
             clear,
             "a.ismc",
@@ -832,7 +840,7 @@ const SETS: &[(&str, SetCase)] = &[
             }),
         )
     }),
-    ("time_gap", |clear, _| {
+    (CheckId::TimeGap, |clear, _| {
         with(
             clear,
             "a.ismc",
@@ -841,7 +849,7 @@ const SETS: &[(&str, SetCase)] = &[
                 .into(),
         )
     }),
-    ("codec_private_data", |clear, _| {
+    (CheckId::CodecPrivateData, |clear, _| {
         with(
             clear,
             "a.ismc",
@@ -854,10 +862,10 @@ const SETS: &[(&str, SetCase)] = &[
             }),
         )
     }),
-    ("fourcc_differs", |clear, _| {
+    (CheckId::FourccDiffers, |clear, _| {
         with(clear, "a.ismc", ismc(clear, |t| t.replace("H264", "WVC1")))
     }),
-    ("manifest_header_differs", |_, dual| {
+    (CheckId::ManifestHeaderDiffers, |_, dual| {
         with(
             dual,
             "a.ismc",
@@ -870,7 +878,7 @@ const SETS: &[(&str, SetCase)] = &[
             }),
         )
     }),
-    ("header_mixed_up", |_, dual| {
+    (CheckId::HeaderMixedUp, |_, dual| {
         with(
             dual,
             "a.mpd",
@@ -880,7 +888,7 @@ const SETS: &[(&str, SetCase)] = &[
             ),
         )
     }),
-    ("els_in_manifest", |_, dual| {
+    (CheckId::ElsInManifest, |_, dual| {
         let mut store = new_header().object().unwrap();
         store.extend([3, 0, 4, 0, 1, 2, 3, 4]);
         store[4] = 2;
@@ -895,30 +903,32 @@ const SETS: &[(&str, SetCase)] = &[
             ),
         )
     }),
-    ("hls_method", |_, dual| {
+    (CheckId::HlsMethod, |_, dual| {
         with(dual, "a.m3u8", playlist("SAMPLE-AES", &["EXT-X-KEY", "EXT-X-SESSION-KEY"]))
     }),
-    ("hls_session_key", |_, dual| with(dual, "a.m3u8", playlist("SAMPLE-AES-CTR", &["EXT-X-KEY"]))),
-    ("manifest_file_missing", |clear, _| {
+    (CheckId::HlsSessionKey, |_, dual| {
+        with(dual, "a.m3u8", playlist("SAMPLE-AES-CTR", &["EXT-X-KEY"]))
+    }),
+    (CheckId::ManifestFileMissing, |clear, _| {
         with(clear, "a.ism", ism(clear, |t| t.replacen("a.ismv", "b.ismv", 1)))
     }),
-    ("track_id_mismatch", |clear, _| {
+    (CheckId::TrackIdMismatch, |clear, _| {
         with(clear, "a.ism", ism(clear, |t| t.replacen("value=\"1\"", "value=\"9\"", 1)))
     }),
-    ("bitrate_differs", |clear, _| {
+    (CheckId::BitrateDiffers, |clear, _| {
         with(clear, "a.ism", ism(clear, |t| t.replacen("systemBitrate=\"", "systemBitrate=\"9", 1)))
     }),
-    ("timescale_not_smooth", |clear, _| {
+    (CheckId::TimescaleNotSmooth, |clear, _| {
         with(
             clear,
             "a.ismc",
             ismc(clear, |t| t.replace("Duration=", "TimeScale=\"1000\" Duration=")),
         )
     }),
-    ("durations_disagree", |clear, _| {
+    (CheckId::DurationsDisagree, |clear, _| {
         with(clear, "a.ismc", ismc(clear, |t| t.replace("Duration=\"4", "Duration=\"9")))
     }),
-    ("kid_byte_swapped", |_, dual| {
+    (CheckId::KidByteSwapped, |_, dual| {
         with(
             dual,
             "a.mpd",
@@ -928,7 +938,7 @@ const SETS: &[(&str, SetCase)] = &[
             ),
         )
     }),
-    ("manifest_xml", |_, _| (Vec::new(), Vec::new())), // below
+    (CheckId::ManifestXml, |_, _| (Vec::new(), Vec::new())), // below
 ];
 
 fn check_set(files: &[(String, Vec<u8>)], manifests: &[(String, String)]) -> Vec<Finding> {
@@ -945,10 +955,10 @@ fn check_set(files: &[(String, Vec<u8>)], manifests: &[(String, String)]) -> Vec
 fn every_check_between_files_has_a_set_that_trips_it() {
     let clear = fixture("h264_aac.ismv");
     let dual = base(Base::Dual);
-    for (id, make) in SETS.iter().filter(|(id, _)| *id != "manifest_xml") {
+    for (id, make) in SETS.iter().filter(|(id, _)| *id != CheckId::ManifestXml) {
         let (files, manifests) = make(&clear, &dual);
         let found = check_set(&files, &manifests);
-        let ids: Vec<&str> = found.iter().map(|f| f.check.id).collect();
+        let ids: Vec<CheckId> = found.iter().map(|f| f.check.id).collect();
         let finding = found.iter().find(|f| f.check.id == *id);
         let finding = finding.unwrap_or_else(|| panic!("{id} is not among {ids:?}"));
         assert!(finding.file.is_some(), "{id} names no file");

@@ -1,12 +1,10 @@
 //! The proof catches what a writer could get wrong: each fault by itself.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-mod common;
-
-use common::{fixture, inspect, options};
 use ismvault::Recipe as _;
-use ismvault::proof::{Proven, Proves as _};
-use ismvault::protect::Plan;
+use ismvault::make::proof::{Proven, Proves as _};
+use ismvault::make::protect::Plan;
+use ismvault_testkit::{fixture, inspect, options};
 
 /// Where the body of the first box with this code begins.
 fn body(bytes: &[u8], code: &[u8]) -> usize {

@@ -1,22 +1,20 @@
 //! Protecting files: whatever goes in comes out again, for us and for others.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-mod common;
-
-use common::{
+use ismvault::format::boxes::Mp4Box as _;
+use ismvault::format::boxes::fragment::{Saio, Tfhd};
+use ismvault::format::boxes::index::{Sidx, Tfra};
+use ismvault::format::boxes::protection::{PIFF_SENC, SENC, Senc};
+use ismvault::make::decrypt::{Decryption, Decryptor, parse_key};
+use ismvault::make::proof::{Proof, Proves as _};
+use ismvault::make::protect::{PROFILES, Plan, Protector, Ticket};
+use ismvault::make::recipe::{Piece, Planner};
+use ismvault::model::Movie;
+use ismvault::{Error, Recipe as _};
+use ismvault_testkit::{
     CLEAR, KEY, KID, drive, fixture, fixture_path, framemd5, inspect, options, protect, reader,
     realise, samples, scratch, shared, text, trafs,
 };
-use ismvault::boxes::Mp4Box as _;
-use ismvault::boxes::fragment::{Saio, Tfhd};
-use ismvault::boxes::index::{Sidx, Tfra};
-use ismvault::boxes::protection::{PIFF_SENC, SENC, Senc};
-use ismvault::decrypt::{Decryption, Decryptor, parse_key};
-use ismvault::model::Movie;
-use ismvault::proof::{Proof, Proves as _};
-use ismvault::protect::{PROFILES, Plan, Protector, Ticket};
-use ismvault::recipe::{Piece, Planner};
-use ismvault::{Error, Recipe as _};
 use sha2::{Digest as _, Sha256};
 use std::collections::HashSet;
 use std::fs;
@@ -78,7 +76,7 @@ fn structure_of_the_output() {
             let movie = inspect(&file);
             assert!(movie.damage.is_none(), "{what}: {:?}", movie.findings);
             assert!(
-                movie.findings.iter().all(|f| f.severity() != ismvault::lint::Severity::Error),
+                movie.findings.iter().all(|f| f.severity() != ismvault::checks::Severity::Error),
                 "{what}: {:?}",
                 movie.findings
             );
@@ -304,7 +302,7 @@ fn decode_times_keep_tracks_in_step() {
 
 #[test]
 fn refusals_say_what_to_do() {
-    let refused = |file: &[u8], change: fn(&mut ismvault::protect::Options)| {
+    let refused = |file: &[u8], change: fn(&mut ismvault::make::protect::Options)| {
         let mut chosen = options("dual");
         change(&mut chosen);
         protect(file, &chosen).unwrap_err()
@@ -319,9 +317,12 @@ fn refusals_say_what_to_do() {
     assert_eq!(refused(&clear, |o| o.tracks = Some(vec![3])).code, "text_stays_clear");
     assert_eq!(refused(&clear, |o| o.tracks = Some(vec![])).code, "nothing_to_protect");
     assert_eq!(refused(&clear, |o| o.la_url = Some("x".into())).code, "bad_url");
-    assert_eq!(refused(&clear, |o| o.keys[0].kid = ismvault::ids::Kid::of(0)).code, "zero_kid");
     assert_eq!(
-        refused(&clear, |o| o.keys[0].kid = ismvault::ids::Uuid::parse(KEY).unwrap()).code,
+        refused(&clear, |o| o.keys[0].kid = ismvault::format::ids::Kid::of(0)).code,
+        "zero_kid"
+    );
+    assert_eq!(
+        refused(&clear, |o| o.keys[0].kid = ismvault::format::ids::Uuid::parse(KEY).unwrap()).code,
         "kid_as_key"
     );
     assert_eq!(refused(&clear[..clear.len() / 2], |_| {}).code, "damaged");
@@ -455,7 +456,7 @@ fn the_corpus_is_judged_by_samples_py() {
         let path = entry.unwrap().path();
         let Ok(file) = fs::read(&path) else { continue };
         let movie = inspect(&file);
-        if ismvault::protect::refusal(&movie).is_some() {
+        if ismvault::make::protect::refusal(&movie).is_some() {
             continue;
         }
         for profile in PROFILES {
@@ -492,7 +493,7 @@ fn files_that_others_protected_are_decrypted() {
         for track in about["facts"]["tracks"].as_array().unwrap() {
             let id = track["id"].as_u64().unwrap() as u32;
             let bytes: Vec<u8> = samples(&back, id).into_iter().flat_map(|(b, ..)| b).collect();
-            let hash = ismvault::cipher::hex(&Sha256::digest(&bytes));
+            let hash = ismvault::format::cipher::hex(&Sha256::digest(&bytes));
             assert_eq!(hash, track["clear_sha256"], "track {id} of {name}");
         }
         decrypted += 1;

@@ -2,18 +2,17 @@
 //! look right: each comes out whole, or is refused with a reason.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-mod common;
-
-use common::{KEY, fixture, inspect, options, protect, realise, samples};
-use ismvault::boxes::Mp4Box as _;
-use ismvault::boxes::fragment::{Saio, Saiz, Tfhd, Trun};
-use ismvault::boxes::index::{Sidx, SidxReference};
-use ismvault::boxes::piff::Tfxd;
-use ismvault::boxes::protection::{SENC, Senc};
-use ismvault::boxes::tree::{Content, Node};
-use ismvault::decrypt::{Decryption, parse_key};
+use ismvault::checks::CheckId;
 use ismvault::error::Kind;
-use ismvault::ids::{BoxType, FourCc};
+use ismvault::format::boxes::Mp4Box as _;
+use ismvault::format::boxes::fragment::{Saio, Saiz, Tfhd, Trun};
+use ismvault::format::boxes::index::{Sidx, SidxReference};
+use ismvault::format::boxes::piff::Tfxd;
+use ismvault::format::boxes::protection::{SENC, Senc};
+use ismvault::format::boxes::tree::{Content, Node};
+use ismvault::format::ids::{BoxType, FourCc};
+use ismvault::make::decrypt::{Decryption, parse_key};
+use ismvault_testkit::{KEY, fixture, inspect, options, protect, realise, samples};
 
 /// A file as a list of its top boxes, to edit and put together again.
 struct Parts(Vec<Node>);
@@ -82,7 +81,7 @@ fn round_trip(file: &[u8]) {
         assert_ne!(samples(&protected, 1), want, "{profile}");
         assert_eq!(samples(&decrypt(&protected), 1), want, "{profile}");
         // What saio points at is the first IV, for readers that prefer it.
-        for (moof, _) in common::trafs(&movie, &protected) {
+        for (moof, _) in ismvault_testkit::trafs(&movie, &protected) {
             for traf in moof.all(BoxType::code(b"traf")) {
                 if let Some(saio) = traf.get_opt::<Saio>().unwrap() {
                     let senc = Senc::parse(traf.find(SENC).unwrap(), 8).unwrap();
@@ -226,7 +225,7 @@ fn ivs_in_a_clear_track_are_refused() {
     parts.each_traf(|nodes| nodes.push(Senc::new(Vec::new()).to_node_as(SENC)));
     let file = parts.bytes();
     assert_eq!(refusal(&file), "clear_track_with_ivs");
-    assert!(inspect(&file).findings.iter().any(|f| f.check.id == "clear_track_with_ivs"));
+    assert!(inspect(&file).findings.iter().any(|f| f.check.id == CheckId::ClearTrackWithIvs));
 }
 
 #[test]
@@ -398,7 +397,7 @@ fn ivs_where_saio_points() {
         // The IVs go behind the media, the second run's before the first's.
         let Content::Leaf(media) = &mut parts.0[i + 1].content else { panic!() };
         let media_len = media.len();
-        let ivs = |infos: &[ismvault::boxes::protection::SampleInfo]| -> Vec<u8> {
+        let ivs = |infos: &[ismvault::format::boxes::protection::SampleInfo]| -> Vec<u8> {
             infos.iter().flat_map(|info| info.iv.clone()).collect()
         };
         let (first, second) = (ivs(&senc.samples[..half]), ivs(&senc.samples[half..]));
@@ -451,7 +450,7 @@ fn an_error_past_the_bound_on_findings_still_counts() {
     file.extend_from_slice(b"\0\0\0\x40free");
     let movie = inspect(&file);
     assert!(movie.findings.len() > 500);
-    assert_eq!(movie.damage.unwrap().check.id, "file_cut");
+    assert_eq!(movie.damage.unwrap().check.id, CheckId::FileCut);
 }
 
 #[test]
@@ -466,7 +465,7 @@ fn few_bytes_cannot_claim_many_samples() {
     }
     let started = std::time::Instant::now();
     let movie = inspect(&file);
-    assert_eq!(movie.damage.unwrap().check.id, "too_many_samples");
+    assert_eq!(movie.damage.unwrap().check.id, CheckId::Structure("too_many_samples"));
     assert!(started.elapsed().as_secs() < 5);
 }
 
@@ -497,15 +496,15 @@ fn samples_without_bytes_may_be_anywhere() {
 
 #[test]
 fn a_sample_of_many_nal_units_is_quick() {
-    use ismvault::boxes::codec::AvcC;
-    use ismvault::codec::NalCodec;
+    use ismvault::format::boxes::codec::AvcC;
+    use ismvault::format::codec::NalCodec;
     let config = AvcC { profile: [100, 0, 12], length_size: 4, parameter_sets: vec![] };
     let codec = NalCodec::Avc(config);
     let nal = [&[0, 0, 0, 120, 0x41][..], &[0xaa; 119]].concat();
     let sample = nal.repeat(100_000);
     let started = std::time::Instant::now();
-    let layout = ismvault::protect::subsample::Layout { aligned: true, iv_size: 8 };
-    let map = ismvault::protect::subsample::subsamples(
+    let layout = ismvault::make::protect::subsample::Layout { aligned: true, iv_size: 8 };
+    let map = ismvault::make::protect::subsample::subsamples(
         &codec,
         &mut codec.parameter_sets(),
         &sample,
@@ -527,12 +526,12 @@ fn zeros_between_fragments_are_passed() {
         let file = [&clear[..at], &vec![0; zeros], &clear[at..]].concat();
         let found = inspect(&file);
         assert!(found.damage.is_none(), "{zeros}");
-        let finding = found.findings.iter().find(|f| f.check.id == "bytes_between").unwrap();
+        let finding = found.findings.iter().find(|f| f.check.id == CheckId::BytesBetween).unwrap();
         assert_eq!((finding.at, finding.length), (Some(at as u64), Some(zeros as u64)));
         assert_eq!(samples(&file, 1), samples(&clear, 1), "{zeros}");
         round_trip(&file);
     }
     // Nothing but zeros to the end: the rest is not there.
     let cut = [&clear[..movie.fragments[1].moof.at as usize], &[0; 500]].concat();
-    assert_eq!(inspect(&cut).damage.unwrap().check.id, "not_a_box");
+    assert_eq!(inspect(&cut).damage.unwrap().check.id, CheckId::Structure("not_a_box"));
 }

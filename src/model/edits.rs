@@ -1,8 +1,8 @@
 //! Edit lists: when the media of a track is presented. The one place that knows.
 
-use crate::boxes::tables::Elst;
-use crate::boxes::tree::Node;
 use crate::error::{Error, Result};
+use crate::format::boxes::tables::Elst;
+use crate::format::boxes::tree::Node;
 
 /// What an edit list does to the times of a track, in its own ticks: the media
 /// is presented after a pause, from `skip` on.
@@ -38,7 +38,7 @@ impl Edits {
         let elst = trak.path(&[b"edts"]).map(Node::get_opt::<Elst>).transpose()?.flatten();
         let entries = elst.map(|elst| elst.entries).unwrap_or_default();
         let ticks = |time: u64| to_scale(time.min(i64::MAX as u64) as i64, movie_scale, scale);
-        let is_pause = |edit: &&crate::boxes::tables::Edit| edit.media_time < 0;
+        let is_pause = |edit: &&crate::format::boxes::tables::Edit| edit.media_time < 0;
         let front: Vec<_> = entries.iter().take_while(is_pause).collect();
         let pause = ticks(front.iter().fold(0, |sum, edit| edit.duration.saturating_add(sum)));
         let rest = &entries[front.len()..];

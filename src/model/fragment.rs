@@ -2,16 +2,16 @@
 
 use super::is_protection_aux;
 use crate::Span;
-use crate::boxes::Mp4Box as _;
-use crate::boxes::fragment::{Saio, Saiz, Tfdt, Tfhd, Trun, is_sync};
-use crate::boxes::movie::Trex;
-use crate::boxes::piff::Tfxd;
-use crate::boxes::protection::{PIFF_SENC, SENC};
-use crate::boxes::tables::Sdtp;
-use crate::boxes::tree::Node;
-use crate::bytes::limits;
 use crate::error::{Error, Result};
-use crate::ids::BoxType;
+use crate::format::boxes::Mp4Box as _;
+use crate::format::boxes::fragment::{Saio, Saiz, Tfdt, Tfhd, Trun, is_sync};
+use crate::format::boxes::movie::Trex;
+use crate::format::boxes::piff::Tfxd;
+use crate::format::boxes::protection::{PIFF_SENC, SENC};
+use crate::format::boxes::tables::Sdtp;
+use crate::format::boxes::tree::Node;
+use crate::format::bytes::limits;
+use crate::format::ids::BoxType;
 
 /// A `moof` with the `mdat` behind it.
 #[derive(Clone, Debug)]
@@ -32,6 +32,8 @@ pub struct Fragment {
 pub struct FragmentRun {
     /// The track.
     pub track_id: u32,
+    /// Which of the track's sample entries it uses, from 1, if it says so.
+    pub entry: Option<u32>,
     /// How many samples.
     pub samples: u32,
     /// Bytes of them.
@@ -132,6 +134,7 @@ impl TrackFragment {
     fn run(&self) -> FragmentRun {
         FragmentRun {
             track_id: self.tfhd.track_id,
+            entry: self.tfhd.sample_description_index,
             samples: self.samples.len() as u32,
             bytes: self.samples.iter().map(|sample| u64::from(sample.size)).sum(),
             duration: self.samples.iter().map(|sample| u64::from(sample.duration)).sum(),

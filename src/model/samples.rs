@@ -1,15 +1,15 @@
 //! What each sample of a fragment needs to be decrypted, whichever boxes say so.
 
 use super::{Protection, SampleEntry, Track, TrackFragment};
-use crate::boxes::Mp4Box as _;
-use crate::boxes::fragment::{Saio, Saiz};
-use crate::boxes::protection::{PIFF_SENC, SENC, SampleInfo, Senc, Subsample};
-use crate::boxes::tables::{Sbgp, Seig, Sgpd};
-use crate::boxes::tree::Node;
-use crate::bytes::Reader;
-use crate::cipher::{Method, SampleCipher};
 use crate::error::{Error, Result};
-use crate::ids::{BoxType, FourCc, Kid};
+use crate::format::boxes::Mp4Box as _;
+use crate::format::boxes::fragment::{Saio, Saiz};
+use crate::format::boxes::protection::{PIFF_SENC, SENC, SampleInfo, Senc, Subsample};
+use crate::format::boxes::tables::{Sbgp, Seig, Sgpd};
+use crate::format::boxes::tree::Node;
+use crate::format::bytes::Reader;
+use crate::format::cipher::{Method, SampleCipher};
+use crate::format::ids::{BoxType, FourCc, Kid};
 
 /// How one sample is protected.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -172,7 +172,7 @@ impl Groups {
         };
         let count: usize = traf
             .all(BoxType::code(b"trun"))
-            .filter_map(|node| crate::boxes::fragment::Trun::parse(node).ok())
+            .filter_map(|node| crate::format::boxes::fragment::Trun::parse(node).ok())
             .map(|trun| trun.sample_count as usize)
             .sum();
         let (own, own_default) = read_seig(traf)?;

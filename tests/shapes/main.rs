@@ -3,24 +3,21 @@
 //! Shaka Packager and `../shared/oracle/samples.py`.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-#[path = "../common/mod.rs"]
-mod common;
-
 mod shape;
 
-use common::{
+use ismvault::checks::Severity;
+use ismvault::format::drm::playready::{HeaderVersion, NewHeader, NewKey};
+use ismvault::format::ids::Kid;
+use ismvault::look::inspect::Inspector;
+use ismvault::make::header_editor::HeaderChange;
+use ismvault::make::mux::{Mux, MuxInput, MuxOptions};
+use ismvault::make::proof::Proven;
+use ismvault::make::protect::{Plan, Profile};
+use ismvault::{Error, Piece, Recipe as _, Session, Step, Stitched};
+use ismvault_testkit::{
     KEY, KID, decrypted, fixture, framemd5, inspect, options, protect, reader, realise, samples,
     scratch, shared, text,
 };
-use ismvault::drm::playready::{HeaderVersion, NewHeader, NewKey};
-use ismvault::ids::Kid;
-use ismvault::inspect::Inspector;
-use ismvault::lint::Severity;
-use ismvault::mux::{Mux, MuxInput, MuxOptions};
-use ismvault::proof::Proven;
-use ismvault::protect::{Plan, Profile};
-use ismvault::workshop::HeaderChange;
-use ismvault::{Error, Piece, Recipe as _, Session, Step, Stitched};
 use shape::{
     Defaults, Far, LOCK_TWISTS, Mdat, Shape, TWISTS, Title, Twist, emit, emit_far, trex_says_it,
 };
@@ -56,7 +53,7 @@ fn in_order(file: &[u8], profile: Option<&str>, mend: bool) -> Result<Vec<u8>, E
     let movie = inspect(file);
     let input = MuxInput { name: "", movie: &movie, at: 0, tracks: None };
     let mut mux = Mux::new(&[input], MuxOptions { profile, mend, ..MuxOptions::default() })?;
-    common::drive(&mut mux, file, usize::MAX)?;
+    ismvault_testkit::drive(&mut mux, file, usize::MAX)?;
     realise(mux.finish()?, file)
 }
 
@@ -75,7 +72,7 @@ fn new_header() -> NewHeader {
 
 fn header(file: &[u8]) -> Result<Vec<u8>, Error> {
     let mut change = HeaderChange::new(&inspect(file), &new_header())?;
-    common::drive(&mut change, file, usize::MAX)?;
+    ismvault_testkit::drive(&mut change, file, usize::MAX)?;
     let made: Stitched = change.finish()?;
     realise(made, file)
 }
@@ -221,7 +218,7 @@ fn others_read_what_comes_of_every_shape() {
     let (mut judged, mut by_ffmpeg) = (0, 0);
     for name in TITLES {
         let clear = fixture(name);
-        let clear_path = common::fixture_path(name);
+        let clear_path = ismvault_testkit::fixture_path(name);
         let protected = protect(&clear, &options("cenc")).unwrap();
         let lock_twists: Vec<&Twist> = TWISTS.iter().chain(LOCK_TWISTS).collect();
         let clear_twists: Vec<&Twist> = TWISTS.iter().collect();

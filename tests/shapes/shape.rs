@@ -2,10 +2,10 @@
 //! samples, said in other boxes.
 #![allow(dead_code, unreachable_pub, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-use crate::common::{inspect, trafs};
-use ismvault::boxes::tree::Node;
-use ismvault::ids::BoxType;
+use ismvault::format::boxes::tree::Node;
+use ismvault::format::ids::BoxType;
 use ismvault::model::{AtHand, Movie, protected_samples};
+use ismvault_testkit::{inspect, trafs};
 
 /// What `traf` offsets count from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

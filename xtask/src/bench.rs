@@ -11,7 +11,7 @@ const RIVALS: [&str; 2] = ["mp4box@2.4.1", "mediainfo.js@0.3.8"];
 /// Seconds of the file that is repeated.
 const SEED: &str = "20";
 
-/// Measures everything, or only some of it; see `benches/page.rs`.
+/// Measures everything, or only some of it; see `crates/browser/benches/page.rs`.
 pub(crate) fn bench(only: &[&str]) -> Result<()> {
     package::build()?;
     tools::ensure_programs()?;
@@ -19,9 +19,19 @@ pub(crate) fn bench(only: &[&str]) -> Result<()> {
     fs::create_dir_all(&folder)?;
     fetch_rivals(&folder)?;
     make_files(&folder)?;
-    run(&mut cargo(&["build", "--quiet", "--release", "--bin", "ismvault"]))?;
+    run(&mut cargo(&["build", "--quiet", "--release", "--package", "ismvault-cli"]))?;
     let (_server, site) = serve::in_background()?;
-    let mut bench = cargo(&["bench", "--quiet", "--profile", "dev", "--bench", "page", "--"]);
+    let mut bench = cargo(&[
+        "bench",
+        "--quiet",
+        "--profile",
+        "dev",
+        "--package",
+        "ismvault-browser",
+        "--bench",
+        "page",
+        "--",
+    ]);
     bench.args(only).env("ISMVAULT_SITE", site).env("ISMVAULT_BENCH", &folder);
     if let Some(readers) = tools::strict_readers() {
         bench.env("ISMVAULT_READERS", readers);

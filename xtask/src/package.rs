@@ -39,15 +39,16 @@ pub(crate) fn build() -> Result<()> {
 /// Compiles the library into a folder of its own, so that the other's is not
 /// undone.
 fn compile(flags: &str, folder: &str) -> Result<PathBuf> {
-    let (lib, out) = (["build", "--quiet", "--lib"], ["--profile", "wasm", "--target", TARGET]);
-    let args = [&lib[..], &["--no-default-features", "--target-dir", folder], &out].concat();
+    let build = ["build", "--quiet", "--package", "ismvault-wasm", "--target-dir", folder];
+    let args = [&build[..], &["--profile", "wasm", "--target", TARGET]].concat();
     run(cargo(&args).env("RUSTFLAGS", flags))?;
-    Ok(root().join(folder).join(TARGET).join("wasm/ismvault.wasm"))
+    Ok(root().join(folder).join(TARGET).join("wasm/ismvault_wasm.wasm"))
 }
 
 fn bind(wasm: &Path, to: &Path) -> Result<()> {
     Bindgen::new()
         .input_path(wasm)
+        .out_name("ismvault")
         .web(true)?
         .typescript(true)
         .omit_default_module_path(false)

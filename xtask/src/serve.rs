@@ -50,7 +50,7 @@ fn site() -> Router {
     let fresh = HeaderValue::from_static("no-cache");
     Router::new()
         .nest_service("/pkg", ServeDir::new(root().join("pkg")))
-        .nest_service("/benches", ServeDir::new(root().join("benches")))
+        .nest_service("/benches", ServeDir::new(root().join("crates/browser/benches")))
         .nest_service("/npm", ServeDir::new(root().join("target/bench/node_modules")))
         .fallback_service(ServeDir::new(root().join("www")))
         .layer(SetResponseHeaderLayer::overriding(header::CACHE_CONTROL, fresh))

@@ -14,7 +14,7 @@ pub(crate) fn test() -> Result<()> {
     let deny = ["--", "-D", "warnings"];
     let clippy = ["clippy", "--quiet", "--workspace", "--all-targets"];
     run(&mut cargo(&[&clippy[..], &deny].concat()))?;
-    let wasm = ["clippy", "--quiet", "--lib", "--no-default-features"];
+    let wasm = ["clippy", "--quiet", "--package", "ismvault-wasm"];
     let wasm = [&wasm[..], &["--target", "wasm32-unknown-unknown"], &deny].concat();
     run(&mut cargo(&wasm))?;
     let vectors = ["clippy", "--quiet", "-p", "ismvault-cipher", "--target-dir", "target/simd"];

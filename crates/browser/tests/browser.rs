@@ -1,0 +1,655 @@
+//! The page in real headless Chromium, by a person's gestures.
+//!
+//! Runs where `cargo xtask test` serves the page (`ISMVAULT_SITE`).
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod page;
+
+use fantoccini::actions::{InputSource as _, KeyAction, KeyActions};
+use fantoccini::key::Key;
+use ismvault_testkit::{CLEAR, KEY, KID, fixture, fixture_path, framemd5, inspect, samples};
+use page::{Chromium, ConsoleLog, Page, in_browser};
+use serde_json::{Value, json};
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+#[test]
+fn drop_read_protect_download() {
+    in_browser(|page| async move {
+        page.without_picker().await;
+        page.drop_file(&fixture_path("h264_aac.ismv")).await;
+        page.wait_for_text("#verdict", "Ready to protect.").await;
+        assert_eq!(page.text("#name").await, "h264_aac.ismv");
+        let table = page.text("#tracks table").await;
+        for fact in [
+            "avc1.64000B",
+            "192 × 108, 25 fps",
+            "00:00:04.000",
+            "mp4a.40.2",
+            "stereo, 48 kHz",
+            "clear",
+        ] {
+            assert!(table.contains(fact), "{fact} is not in the table: {table}");
+        }
+        page.give_key().await;
+        let url = "https://licence.example/rightsmanager.asmx?a=1&b=2";
+        page.write("[name=laUrl]", url).await;
+        page.wait_for_text("#protect .preview", url).await;
+        page.protect().await;
+        let path = page.download().await;
+        assert_eq!(path.file_name().unwrap(), "h264_aac.mp4");
+        // Outside the browser.
+        let (file, clear) = (fs::read(&path).unwrap(), fixture("h264_aac.ismv"));
+        let movie = inspect(&file);
+        let header = movie.systems[0].playready.as_ref().unwrap();
+        assert_eq!(header.la_url.as_deref(), Some(url));
+        assert_eq!(movie.tracks[0].protection().unwrap().kid.unwrap().to_string(), KID);
+        assert_ne!(samples(&file, 1), samples(&clear, 1));
+        let ffmpeg = Path::new("ffmpeg");
+        let (want, _) = framemd5(ffmpeg, None, &fixture_path("h264_aac.ismv"));
+        assert_eq!(framemd5(ffmpeg, Some(KEY), &path).0, want);
+        // And back into the page.
+        page.choose(&path).await;
+        page.wait_for_text("#verdict", "Protected: PlayReady").await;
+        let protection = page.text("#protection").await;
+        for fact in [KID, "0267e309-338f-6c43-a5dd-60ffe6671e70", url, "qhmfONWOqJs=", "<WRMHEADER"]
+        {
+            assert!(protection.contains(fact), "{fact} is not told: {protection}");
+        }
+        assert!(page.text("#protect").await.contains("already protected"));
+        // A key that was typed in is in no place it could be left in.
+        let left = page.script("return location.href + JSON.stringify(localStorage) + JSON.stringify(sessionStorage) + document.title").await;
+        assert!(!left.as_str().unwrap().contains(&KEY[..8]));
+    });
+}
+
+#[test]
+fn every_fixture_and_profile_as_on_the_command_line() {
+    in_browser(|page| async move {
+        page.without_picker().await;
+        for name in CLEAR {
+            for profile in ["dual", "piff", "cenc"] {
+                page.choose(&fixture_path(name)).await;
+                page.wait_for_text("#name", name).await;
+                page.wait_for_text("#verdict", "Ready to protect.").await;
+                page.select("[name=profile]", profile).await;
+                page.give_key().await;
+                page.wait_for_text(
+                    "#protect .preview",
+                    if profile == "piff" { "scheme piff" } else { "scheme cenc" },
+                )
+                .await;
+                page.protect().await;
+                let path = page.download().await;
+                let (file, clear) = (fs::read(&path).unwrap(), fixture(name));
+                let key = ismvault::make::decrypt::parse_key(KEY).unwrap();
+                let decryption =
+                    ismvault::make::decrypt::Decryption::new(&inspect(&file), &[key]).unwrap();
+                let back = ismvault_testkit::realise(decryption, &file).unwrap();
+                for track in inspect(&clear).tracks {
+                    assert_eq!(
+                        samples(&back, track.id),
+                        samples(&clear, track.id),
+                        "{name} {profile}"
+                    );
+                }
+                fs::remove_file(path).unwrap();
+            }
+        }
+        // Of each open file one output is kept in storage.
+        assert_eq!(page.stored().await.as_array().unwrap().len(), CLEAR.len());
+    });
+}
+
+/// Plays a file through MSE and EME ClearKey; gives the time it got to, or the
+/// error it stopped with.
+const PLAY: &str = r#"
+const [base64, mime, kid, key, done] = arguments;
+const bytes = Uint8Array.from(atob(base64), (c) => c.charCodeAt(0));
+const url = (hex) => btoa(String.fromCharCode(...hex.match(/../g).map((b) => parseInt(b, 16))))
+  .replaceAll('+', '-').replaceAll('/', '_').replaceAll('=', '');
+(async () => {
+  const video = document.createElement('video');
+  video.muted = true;
+  document.body.append(video);
+  const [pictures, sound] = ['video', 'audio'].map((kind, i) => [{ contentType: `${kind}/mp4; codecs="${mime.split('"')[1].split(',')[i]}"` }]);
+  const config = [{ initDataTypes: ['cenc'], videoCapabilities: pictures, audioCapabilities: sound }];
+  const access = await navigator.requestMediaKeySystemAccess('org.w3.clearkey', config);
+  const keys = await access.createMediaKeys();
+  await video.setMediaKeys(keys);
+  video.onencrypted = async ({ initDataType, initData }) => {
+    const session = keys.createSession();
+    session.onmessage = () => session.update(new TextEncoder().encode(JSON.stringify(
+      { keys: [{ kty: 'oct', kid: url(kid), k: url(key) }], type: 'temporary' })));
+    await session.generateRequest(initDataType, initData);
+  };
+  const source = new MediaSource();
+  video.src = URL.createObjectURL(source);
+  await new Promise((open) => { source.onsourceopen = open; });
+  const buffer = source.addSourceBuffer(mime);
+  await new Promise((end, fail) => {
+    buffer.onupdateend = end;
+    buffer.onerror = () => fail(new Error('append'));
+    buffer.appendBuffer(bytes);
+  });
+  source.endOfStream();
+  const ended = new Promise((end, fail) => {
+    video.onended = end;
+    video.onerror = () => fail(new Error(`${video.error.code} ${video.error.message}`));
+    setTimeout(() => fail(new Error(`only got to ${video.currentTime}`)), 20000);
+  });
+  ended.catch(() => {}); // told when it is awaited
+  video.playbackRate = 4;
+  await video.play();
+  await ended;
+  const { totalVideoFrames } = video.getVideoPlaybackQuality();
+  const result = { time: video.currentTime, frames: totalVideoFrames };
+  video.remove();
+  return result;
+})().then(done, (error) => done({ error: String(error) }));
+"#;
+
+#[test]
+fn the_output_plays_with_clearkey() {
+    in_browser(|page| async move {
+        use base64::Engine as _;
+        page.without_picker().await;
+        page.choose(&fixture_path("h264_aac.ismv")).await;
+        page.give_key().await;
+        page.protect().await;
+        let file = fs::read(page.download().await).unwrap();
+        let base64 = base64::engine::general_purpose::STANDARD.encode(file);
+        let mime = r#"video/mp4; codecs="avc1.64000B,mp4a.40.2""#;
+        let kid = KID.replace('-', "");
+        let play = |key: &str| {
+            let args = vec![json!(base64), json!(mime), json!(kid), json!(key)];
+            let client = page.client.clone();
+            async move { client.execute_async(PLAY, args).await.unwrap() }
+        };
+        let right = play(KEY).await;
+        assert!(right["time"].as_f64().is_some_and(|time| time > 3.9), "{right}");
+        assert!(right["frames"].as_u64().is_some_and(|frames| frames > 20), "{right}");
+        let wrong = play("ffeeddccbbaa99887766554433221100").await;
+        assert!(wrong["error"].is_string(), "a wrong key plays: {wrong}");
+    });
+}
+
+#[test]
+fn a_picked_file_is_written_and_a_cancelled_one_is_not() {
+    in_browser(|page| async move {
+        let large = page.folder.path().join("large.ismv");
+        ismvault_testkit::write_large(&large, 400_000_000);
+        // The dialog alone is replaced: the handle and its stream are real.
+        page.script(
+            "window.showSaveFilePicker = async ({ suggestedName }) =>
+               (await navigator.storage.getDirectory()).getFileHandle(suggestedName, { create: true });
+             window.sizeOf = async (name) => {
+               const root = await navigator.storage.getDirectory();
+               return (await (await root.getFileHandle(name)).getFile()).size;
+             };",
+        )
+        .await;
+        let size = |name: &str| {
+            let client = page.client.clone();
+            let script = format!("const done = arguments[0]; sizeOf({name:?}).then(done, String)");
+            async move { client.execute_async(&script, Vec::new()).await.unwrap() }
+        };
+        page.choose(&large).await;
+        page.wait_for_text("#verdict", "Ready to protect.").await;
+        page.protect().await;
+        page.wait_for_text("#protect", "MB/s").await;
+        assert!(page.client.title().await.unwrap().contains('%'));
+        page.click("#protect .wide").await;
+        // The form is back, and the picked file is as it was: empty.
+        page.find("#protect form").await;
+        assert_eq!(size("large.mp4").await, 0);
+        // Again, to the end.
+        page.protect().await;
+        page.wait_for_text("#protect", "Saved as large.mp4").await;
+        assert!(size("large.mp4").await.as_u64().unwrap() > 400_000_000);
+        assert_eq!(page.stored().await, json!([]));
+        // A random key is shown, hidden until asked for.
+        let card = page.text("#protect .keys").await;
+        assert!(card.contains("shown here and nowhere else") && card.contains("••••"), "{card}");
+        page.click("#protect .keys .copy:not([aria-label])").await;
+        let key = page.text("#protect .keys dl > div:last-child code").await;
+        assert!(key.len() == 32 && key.bytes().all(|b| b.is_ascii_hexdigit()), "{key}");
+        // Saved for the licence server, it is the same.
+        page.click("#protect .keys > button").await;
+        let saved = page.downloaded("large.key.json").await;
+        let saved: Value = serde_json::from_slice(&fs::read(saved).unwrap()).unwrap();
+        assert_eq!(saved["key"], key);
+    });
+}
+
+#[test]
+fn cancelling_leaves_nothing_in_storage() {
+    in_browser(|page| async move {
+        page.without_picker().await;
+        let large = page.folder.path().join("large.ismv");
+        ismvault_testkit::write_large(&large, 400_000_000);
+        page.choose(&large).await;
+        page.wait_for_text("#verdict", "Ready to protect.").await;
+        page.protect().await;
+        page.wait_for_text("#protect", "MB/s").await;
+        page.click("#protect .wide").await;
+        page.find("#protect form").await;
+        assert_eq!(page.stored().await, json!([]));
+    });
+}
+
+#[test]
+fn a_full_disk_is_told_and_nothing_is_left() {
+    in_browser(|page| async move {
+        let site = std::env::var("ISMVAULT_SITE").unwrap();
+        let large = page.folder.path().join("large.ismv");
+        ismvault_testkit::write_large(&large, 400_000_000);
+        let quota = |bytes: u64| {
+            let params = json!({ "origin": site, "quotaSize": bytes });
+            page.client.issue_cmd(Chromium("Storage.overrideQuotaForOrigin", params))
+        };
+        // Once in storage, once into a file of the user's; the dialog alone is replaced.
+        for picked in [false, true] {
+            quota(4_000_000_000).await.unwrap();
+            page.client.refresh().await.unwrap();
+            page.find("html[data-ready]").await;
+            page.script(if picked {
+                "window.showSaveFilePicker = async ({ suggestedName }) =>
+                   (await navigator.storage.getDirectory()).getFileHandle(suggestedName, { create: true });"
+            } else {
+                "delete window.showSaveFilePicker"
+            })
+            .await;
+            page.choose(&large).await;
+            page.wait_for_text("#verdict", "Ready to protect.").await;
+            page.protect().await;
+            page.wait_for_text("#protect", "MB/s").await;
+            quota(20_000_000).await.unwrap();
+            // "There is no room left for the output", or, where Chromium does not
+            // say why, "could not be written to its end".
+            page.wait_for_text("#protect", "nothing was kept.").await;
+            assert_eq!(page.stored().await, json!([]), "picked: {picked}");
+            page.find("#protect button").await; // Try again
+        }
+    });
+}
+
+#[test]
+fn bad_files_get_a_sentence_and_the_page_goes_on() {
+    in_browser(|page| async move {
+        let file = fixture("bframes.ismv");
+        let moov = inspect(&file).top.iter().find(|t| t.kind.to_string() == "moov").unwrap().span;
+        let cut_moov = &file[..moov.at as usize + 300];
+        let mut html_name = file.clone();
+        let at = html_name.windows(12).position(|w| w == b"VideoHandler").unwrap();
+        html_name[at..at + 12].copy_from_slice(b"<img src=x> ");
+        for (name, bytes, words) in [
+            ("empty.ismv", &[][..], "The file is empty."),
+            ("page.ismv", b"<!DOCTYPE html><title>404</title>", "This is a web page"),
+            (
+                "random.ismv",
+                b"\x93\x17\x22\xf0\x81\x00\xfe\x01 and more of the same",
+                "This is not an MP4 file",
+            ),
+            ("cut.ismv", cut_moov, "The file ends inside this moov"),
+            ("half.ismv", &file[..file.len() / 2], "Damaged: The file ends inside this"),
+        ] {
+            let path = page.folder.path().join(name);
+            fs::write(&path, bytes).unwrap();
+            page.choose(&path).await;
+            page.wait_for_text("#verdict", words).await;
+            page.wait_for_text("#findings", "Error").await;
+            assert_eq!(
+                page.script("return document.querySelector('#protect form')").await,
+                Value::Null
+            );
+        }
+        let path = page.folder.path().join("<b>name<b>.ismv");
+        fs::write(&path, html_name).unwrap();
+        page.choose(&path).await;
+        page.wait_for_text("#verdict", "Ready to protect.").await;
+        assert_eq!(page.text("#name").await, "<b>name<b>.ismv");
+        assert_eq!(
+            page.script("return document.querySelectorAll('main b b, main img').length").await,
+            0
+        );
+        // A wrong key length is told before anything is written.
+        page.click("input[value=key]").await;
+        page.write("[name=key]", "00112233").await;
+        page.wait_for_text("#protect .preview", "The key is 4 bytes; AES-128 needs 16").await;
+        assert!(!page.find("#protect form button.primary").await.is_enabled().await.unwrap());
+    });
+}
+
+#[test]
+fn by_keyboard_alone() {
+    in_browser(|page| async move {
+        page.without_picker().await;
+        page.tab_to("Try the sample").await;
+        page.press(Key::Enter).await;
+        page.wait_for_text("#verdict", "Ready to protect.").await;
+        page.find("#protect .preview li").await;
+        // The submit button, not a heading or a label with the same word.
+        page.tab_to("More options").await;
+        page.press(Key::Tab).await;
+        page.press(Key::Enter).await;
+        page.wait_for_text("#protect", "Protected.").await;
+        let focus = page.script("return document.activeElement.innerText").await;
+        assert_eq!(focus, "Download sample.mp4", "the focus is on what comes next");
+    });
+}
+
+#[test]
+fn nothing_can_be_sent_elsewhere() {
+    in_browser(|page| async move {
+        let blocked = page
+            .client
+            .execute_async(
+                "const done = arguments[0];
+                 addEventListener('securitypolicyviolation', (e) => done(e.effectiveDirective));
+                 fetch('http://127.0.0.1:9/').catch(() => {});",
+                Vec::new(),
+            )
+            .await
+            .unwrap();
+        assert_eq!(blocked, "connect-src");
+        // That refusal is the one error this page's console may have.
+        page.client.issue_cmd(ConsoleLog).await.unwrap();
+        page.without_picker().await;
+        page.script("performance.clearResourceTimings()").await;
+        page.choose(&fixture_path("slices.ismv")).await;
+        page.protect().await;
+        page.wait_for_text("#protect", "Protected.").await;
+        let requests =
+            page.script("return performance.getEntriesByType('resource').map((e) => e.name)").await;
+        assert_eq!(requests, json!([]), "protecting makes no request");
+    });
+}
+
+/// A file protected with the key of these tests.
+fn protected(page: &Page, name: &str, profile: &str) -> PathBuf {
+    let file =
+        ismvault_testkit::protect(&fixture("h264_aac.ismv"), &ismvault_testkit::options(profile))
+            .unwrap();
+    let path = page.folder.path().join(name);
+    fs::write(&path, file).unwrap();
+    path
+}
+
+#[test]
+fn boxes_fields_and_bytes_by_hand() {
+    in_browser(|page| async move {
+        page.choose(&fixture_path("h264_aac.ismv")).await;
+        page.wait_for_text("#verdict", "Ready to protect.").await;
+        // A finding leads to its bytes.
+        page.click("#findings .warning button.link").await;
+        page.wait_for_text("#boxes .detail h4", "Fragment Absolute Time").await;
+        assert!(page.client.current_url().await.unwrap().as_str().ends_with("#/boxes"));
+        // The slash finds; the tree is walked with arrows.
+        page.script("document.activeElement.blur()").await;
+        page.client
+            .perform_actions(
+                KeyActions::new("k".into())
+                    .then(KeyAction::Down { value: '/' })
+                    .then(KeyAction::Up { value: '/' }),
+            )
+            .await
+            .unwrap();
+        page.write("#box-filter:focus", "trun").await;
+        page.wait_for_text("#boxes .detail h4", "Track Fragment Run").await;
+        let fields = page.text("#boxes .fields").await;
+        assert!(
+            fields.contains("sample_count") && fields.contains("sample[0].sample_size"),
+            "{fields}"
+        );
+        // A field marks its bytes, and a byte its field.
+        page.script("[...document.querySelectorAll('#boxes .fields tr')].find((tr) => tr.textContent.includes('sample_count')).click()").await;
+        page.find("#boxes .hex .hit").await;
+        let marked = page.script("return [...document.querySelectorAll('#boxes .hex .hit')].map((e) => e.textContent).join('')").await;
+        assert_eq!(marked, "00000032");
+        page.script("document.querySelector('#boxes .hex .octets span').click()").await;
+        page.wait_for_text("#boxes .fields tr.marked", "size").await;
+        page.script("document.querySelector('#boxes .tree').focus()").await;
+        page.press(Key::Home).await;
+        page.wait_for_text("#boxes .detail h4", "File Type").await;
+        page.press(Key::Down).await;
+        page.press(Key::Right).await;
+        page.wait_for_text("#boxes .tree", "mvhd").await;
+        page.press(Key::Down).await;
+        page.wait_for_text("#boxes .detail h4", "Movie Header").await;
+        // Back leads back.
+        page.client.back().await.unwrap();
+        page.find("#view-overview:not([hidden])").await;
+    });
+}
+
+#[test]
+fn ten_thousand_fragments_scroll() {
+    in_browser(|page| async move {
+        let small = fixture("audio_only.isma");
+        let movie = inspect(&small);
+        let span = movie.fragments[0].span;
+        let mut file = small[..span.at as usize].to_vec();
+        for _ in 0..10_000 {
+            file.extend_from_slice(&small[span.at as usize..span.end() as usize]);
+        }
+        let path = page.folder.path().join("long.isma");
+        fs::write(&path, file).unwrap();
+        page.choose(&path).await;
+        page.wait_for_text("#verdict", "Ready to protect.").await;
+        page.click("#tab-boxes").await;
+        page.wait_for_text("#boxes .side [role=status]", "20,002 boxes").await;
+        // Rows are made as they come into view.
+        let rows = page.script("return document.querySelectorAll('#boxes .branch').length").await;
+        assert!(rows.as_u64().unwrap() < 100, "{rows}");
+        page.script("document.querySelector('#boxes .tree').focus()").await;
+        page.press(Key::End).await;
+        page.wait_for_text("#boxes .branch.selected", "mdat").await;
+        page.click("#tab-samples").await;
+        page.find("#samples svg path.rate").await;
+        page.wait_for_text("#samples", "10,000 fragments").await;
+    });
+}
+
+#[test]
+fn samples_are_drawn_and_readable() {
+    in_browser(|page| async move {
+        let file = protected(&page, "a.mp4", "dual");
+        page.choose(&file).await;
+        page.wait_for_text("#verdict", "Protected: PlayReady").await;
+        page.click("#tab-samples").await;
+        page.wait_for_text("#samples .samples", "1122334455667788").await;
+        let map = page
+            .script("return document.querySelector('#samples .map').getAttribute('aria-label')")
+            .await;
+        assert!(map.as_str().unwrap().contains("protected"), "{map}");
+        page.click("#samples figure summary").await;
+        page.wait_for_text("#samples figure table", "2.000").await;
+    });
+}
+
+#[test]
+fn the_key_doctor_answers() {
+    in_browser(|page| async move {
+        let file = protected(&page, "a.mp4", "dual");
+        page.choose(&file).await;
+        page.wait_for_text("#verdict", "Protected: PlayReady").await;
+        page.click("#tab-key").await;
+        let text = page.find("#key-text").await;
+        text.send_keys("ffeeddccbbaa99887766554433221100").await.unwrap();
+        page.click("#key form button.primary").await;
+        page.wait_for_text("#key .results", "This is not the key.").await;
+        page.find("#key-text").await.clear().await.unwrap();
+        let swapped = ismvault::format::ids::Uuid::parse(KEY).unwrap().swapped();
+        page.write("#key-text", &swapped.to_string()).await;
+        page.click("#key form button.primary").await;
+        page.wait_for_text("#key .results", "The key fits.").await;
+        assert!(page.text("#key .results").await.contains("swapped"));
+        // It is in no place it could be left in.
+        let left = page.script("return location.href + JSON.stringify(localStorage) + document.querySelector('#key .results').innerHTML").await;
+        assert!(!left.as_str().unwrap().contains(&swapped.to_string()[..8]));
+    });
+}
+
+#[test]
+fn a_header_is_pasted_made_and_put_into_a_file() {
+    in_browser(|page| async move {
+        // Without a file.
+        let pssh = ismvault_testkit::cli(&[
+            "header",
+            "new",
+            "--kid",
+            KID,
+            "--la-url",
+            "https://l.example/a",
+            "--form",
+            "pssh",
+        ]);
+        let pssh = ismvault_testkit::text(&pssh.stdout);
+        page.write("#start-text", pssh.trim()).await;
+        page.click("#start-paste button").await;
+        page.wait_for_text("#paste .results", "https://l.example/a").await;
+        assert!(
+            page.text("#paste .results").await.contains("0267e309-338f-6c43-a5dd-60ffe6671e70")
+        );
+        page.find("#paste-text").await.clear().await.unwrap();
+        page.write("#paste-text", "no header at all").await;
+        page.click("#paste form button.primary").await;
+        page.wait_for_text("#paste .results", "not a protection header").await;
+        // With one: the workshop begins with what it has.
+        let file = protected(&page, "a.mp4", "dual");
+        page.choose(&file).await;
+        page.wait_for_text("#verdict", "Protected: PlayReady").await;
+        page.click("#tab-header").await;
+        page.wait_for_text("#header .versions", "Version 4.3").await;
+        page.find("#header [name=laUrl]").await.clear().await.unwrap();
+        page.write("#header [name=laUrl]", "https://new.example/").await;
+        page.wait_for_text("#header .versions", "https://new.example/").await;
+        page.click("#header .versions article button:not(.copy)").await;
+        let out = fs::read(page.downloaded("a-header.mp4").await).unwrap();
+        let movie = inspect(&out);
+        let header = movie.systems.iter().find_map(|s| s.playready.as_ref()).unwrap();
+        assert_eq!(header.la_url.as_deref(), Some("https://new.example/"));
+        assert_eq!(samples(&out, 1), samples(&fs::read(&file).unwrap(), 1));
+    });
+}
+
+#[test]
+fn files_and_manifests_together() {
+    in_browser(|page| async move {
+        let (a, b) = (protected(&page, "a.mp4", "dual"), protected(&page, "b.mp4", "piff"));
+        let ism = page.folder.path().join("a.ism");
+        fs::write(&ism, "<smil><body><switch><video src=\"missing.ismv\" systemBitrate=\"5\"/></switch></body></smil>").unwrap();
+        for file in [&a, &b, &ism] {
+            page.choose(file).await;
+            page.wait_for_text("#name", file.file_name().unwrap().to_str().unwrap()).await;
+        }
+        page.wait_for_text("#files", "b.mp4").await;
+        page.click("#tab-compare").await;
+        page.wait_for_text("#compare", "is used twice").await;
+        page.wait_for_text("#compare .evidence", "XOR of the two").await;
+        page.wait_for_text("#compare", "missing.ismv").await;
+        page.wait_for_text("#compare .diff", "0x00010001").await;
+        // dual moves all times so that none is before zero; piff has no tfdt.
+        page.wait_for_text("#compare figure", "Fragments of track 1: 0 of 2 in a.mp4").await;
+        // A report of one of them, without a script.
+        page.click("#files li button").await;
+        page.wait_for_text("#name", "a.mp4").await;
+        page.click("#reports summary").await;
+        page.click("[data-report=html]").await;
+        let html = fs::read_to_string(page.downloaded("a.mp4.html").await).unwrap();
+        assert!(html.contains(KID) && !html.contains("<script"));
+        // Closing all leads to the start.
+        for _ in 0..3 {
+            page.client.execute("(document.querySelector('#files .shut') ?? document.getElementById('shut')).click()", Vec::new()).await.unwrap();
+        }
+        page.find("#start:not([hidden])").await;
+    });
+}
+
+#[test]
+fn a_random_key_is_not_dropped_without_a_question() {
+    in_browser(|page| async move {
+        page.without_picker().await;
+        page.choose(&fixture_path("h264_aac.ismv")).await;
+        page.wait_for_text("#verdict", "Ready to protect.").await;
+        page.protect().await;
+        page.wait_for_text("#protect", "Protected.").await;
+        page.script(
+            "window.asked = []; window.confirm = (words) => { asked.push(words); return false; }",
+        )
+        .await;
+        page.script("[...document.querySelectorAll('#protect button')].find((b) => b.textContent === 'Protect again').click()").await;
+        let asked = page.script("return asked.join()").await;
+        assert!(asked.as_str().unwrap().contains("random key"), "{asked}");
+        page.wait_for_text("#protect", "Protected.").await;
+        // Kept, there is nothing to ask.
+        page.click("#protect .keys > button").await;
+        page.click("#protect a.primary").await;
+        page.script("[...document.querySelectorAll('#protect button')].find((b) => b.textContent === 'Protect again').click()").await;
+        page.find("#protect form").await;
+        assert_eq!(page.script("return asked.length").await, 1);
+    });
+}
+
+#[test]
+fn each_file_shows_its_own_key_and_result() {
+    in_browser(|page| async move {
+        page.script(
+            "window.showSaveFilePicker = async ({ suggestedName }) =>
+               (await navigator.storage.getDirectory()).getFileHandle(suggestedName, { create: true });",
+        )
+        .await;
+        for name in ["bframes.ismv", "slices.ismv"] {
+            page.choose(&fixture_path(name)).await;
+            page.wait_for_text("#name", name).await;
+            page.wait_for_text("#verdict", "Ready to protect.").await;
+            page.protect().await;
+            page.wait_for_text("#protect", &format!("Saved as {}", name.replace("ismv", "mp4")))
+                .await;
+            page.click("#protect .keys > button").await;
+        }
+        for (i, name) in ["bframes.mp4", "slices.mp4", "bframes.mp4"].iter().enumerate() {
+            page.script(&format!(
+                "document.querySelectorAll('#files li > button:first-child')[{}].click()",
+                i % 2
+            ))
+            .await;
+            page.wait_for_text("#protect", &format!("Saved as {name}")).await;
+            let shown = page.text("#protect .keys").await;
+            let saved = page.downloaded(&name.replace(".mp4", ".key.json")).await;
+            let saved: Value = serde_json::from_slice(&fs::read(saved).unwrap()).unwrap();
+            assert!(shown.contains(saved["kid"].as_str().unwrap()), "{name}: {shown}");
+        }
+    });
+}
+
+#[test]
+fn what_was_typed_is_there_when_one_comes_back() {
+    in_browser(|page| async move {
+        page.choose(&fixture_path("bframes.ismv")).await;
+        page.wait_for_text("#verdict", "Ready to protect.").await;
+        page.click("input[value=key]").await;
+        page.write("[name=key]", KEY).await;
+        page.write("#protect [name=laUrl]", "https://mine.example/").await;
+        page.choose(&fixture_path("slices.ismv")).await;
+        page.wait_for_text("#name", "slices.ismv").await;
+        page.wait_for_text("#verdict", "Ready to protect.").await;
+        page.click("#files li button").await;
+        page.wait_for_text("#name", "bframes.ismv").await;
+        let typed = "const f = document.querySelector('#protect form').elements; return [f.laUrl.value, f.key.value]";
+        // The URL stays; the key does not.
+        assert_eq!(page.script(typed).await, json!(["https://mine.example/", ""]));
+        // An offset is typed to its end, and Enter goes there.
+        page.click("#tab-boxes").await;
+        let field = page.find("#box-filter").await;
+        field.send_keys("2").await.unwrap();
+        tokio::time::sleep(Duration::from_millis(400)).await;
+        field.send_keys("0").await.unwrap();
+        page.wait_for_text("#boxes .side [role=status]", "Enter goes to this offset").await;
+        assert_eq!(page.script("return document.activeElement.value").await, "20");
+        page.press(Key::Enter).await;
+        page.wait_for_text("#boxes .detail h4", "File Type").await;
+    });
+}

@@ -1,0 +1,438 @@
+//! The boundary to JavaScript, and nothing else: nothing is decided here.
+//!
+//! Offsets cross as `f64` (exact to 2^53, more than any file), bytes as typed
+//! arrays, facts as plain objects, and errors as `{kind, code, message, at,
+//! path}`. Randomness comes from the worker's `crypto`.
+
+#![cfg(target_family = "wasm")]
+
+use ismvault::error::{Error, Result};
+use ismvault::format::cipher::ContentKey;
+use ismvault::format::drm::playready::{HeaderVersion, NewHeader, NewKey};
+use ismvault::format::ids::{BoxType, Kid};
+use ismvault::look::decode;
+use ismvault::look::diff::compare;
+use ismvault::look::doctor::Doctor;
+use ismvault::look::explore;
+use ismvault::look::inspect::Inspector;
+use ismvault::look::report::{self, Inspection};
+use ismvault::look::set::{FileSet, ReuseProofs};
+use ismvault::make::header_editor::{HeaderChange, every_version};
+use ismvault::make::protect::PROFILES;
+use ismvault::make::recipe::Piece;
+use ismvault::model::Movie;
+use ismvault::model::manifest::Manifest;
+use ismvault::{Session, Step};
+use js_sys::{Float64Array, Uint8Array, Uint16Array};
+use serde::{Deserialize, Serialize};
+use wasm_bindgen::prelude::*;
+use zeroize::Zeroizing;
+
+pub mod make;
+pub mod protect;
+pub mod worker;
+
+type JsResult<T> = std::result::Result<T, JsValue>;
+
+#[wasm_bindgen(start)]
+fn start() {
+    console_error_panic_hook::set_once();
+}
+
+fn to_js(value: &impl Serialize) -> JsResult<JsValue> {
+    let serializer = serde_wasm_bindgen::Serializer::json_compatible();
+    value.serialize(&serializer).map_err(|e| JsValue::from_str(&e.to_string()))
+}
+
+fn throw(error: Error) -> JsValue {
+    to_js(&error).unwrap_or_else(|js| js)
+}
+
+fn random<const N: usize>() -> Result<[u8; N]> {
+    let mut bytes = [0; N];
+    let scope: web_sys::WorkerGlobalScope = js_sys::global().unchecked_into();
+    scope.crypto().and_then(|crypto| crypto.get_random_values_with_u8_array(&mut bytes)).map_err(
+        |_| Error::unsupported("no_randomness", "This browser gives no random numbers."),
+    )?;
+    Ok(bytes)
+}
+
+/// The spans a session wants, as `[at, length, at, length, …]`; `undefined`
+/// when it wants nothing more.
+fn step(session: &mut impl Session) -> JsResult<Option<Float64Array>> {
+    Ok(match session.step().map_err(throw)? {
+        Step::Done => None,
+        Step::Read(spans) => {
+            let flat: Vec<f64> = spans.iter().flat_map(|s| [s.at as f64, s.len as f64]).collect();
+            Some(Float64Array::from(&flat[..]))
+        }
+    })
+}
+
+/// This package's version.
+#[wasm_bindgen]
+pub fn version() -> String {
+    env!("CARGO_PKG_VERSION").to_owned()
+}
+
+/// The profiles a file can be protected with: `{name, purpose}`, the default first.
+#[wasm_bindgen]
+pub fn profiles() -> JsResult<JsValue> {
+    #[derive(Serialize)]
+    struct Row {
+        name: &'static str,
+        purpose: &'static str,
+    }
+    let rows: Vec<Row> =
+        PROFILES.iter().map(|p| Row { name: p.name, purpose: p.purpose }).collect();
+    to_js(&rows)
+}
+
+/// Looks at a file: `while (spans = step()) feed(bytes of the spans)`.
+#[wasm_bindgen(js_name = Inspector)]
+pub struct JsInspector(Inspector);
+
+#[wasm_bindgen(js_class = Inspector)]
+impl JsInspector {
+    /// Of a file of `size` bytes.
+    #[wasm_bindgen(constructor)]
+    pub fn new(size: f64) -> Self {
+        Self(Inspector::new(size as u64))
+    }
+
+    /// The spans to read next; `undefined` when done.
+    pub fn step(&mut self) -> JsResult<Option<Float64Array>> {
+        step(&mut self.0)
+    }
+
+    /// Bytes of the spans, in order, all of them or the first few.
+    pub fn feed(&mut self, bytes: &[u8]) -> JsResult<()> {
+        self.0.feed(bytes).map_err(throw)
+    }
+
+    /// Bytes of the file walked so far.
+    #[wasm_bindgen(getter)]
+    pub fn position(&self) -> f64 {
+        self.0.position() as f64
+    }
+
+    /// Whether the tracks are known.
+    #[wasm_bindgen(getter)]
+    pub fn begun(&self) -> bool {
+        !self.0.movie().tracks.is_empty()
+    }
+
+    /// What was found so far.
+    pub fn inspection(&self) -> JsResult<JsValue> {
+        to_js(&Inspection::new(self.0.movie()))
+    }
+
+    /// The fragments of every track over time.
+    pub fn timelines(&self) -> JsResult<JsValue> {
+        to_js(&report::timelines(self.0.movie()))
+    }
+
+    /// Every box at the top: what kinds there are, and of each box the number
+    /// of its kind, its offset and its size.
+    pub fn tops(&self) -> JsResult<Tops> {
+        let mut kinds: Vec<BoxType> = Vec::new();
+        let (mut kind, mut at, mut size) = (Vec::new(), Vec::new(), Vec::new());
+        for top in &self.0.movie().top {
+            let index = kinds.iter().position(|k| *k == top.kind).unwrap_or_else(|| {
+                kinds.push(top.kind);
+                kinds.len() - 1
+            });
+            kind.push(index as u16);
+            at.push(top.span.at as f64);
+            size.push(top.span.len as f64);
+        }
+        #[derive(Serialize)]
+        struct Kind {
+            kind: String,
+            name: Option<&'static str>,
+            source: Option<&'static str>,
+        }
+        let kinds: Vec<Kind> = kinds
+            .into_iter()
+            .map(|kind| {
+                let (name, source) = explore::names(kind);
+                Kind { kind: kind.to_string(), name, source }
+            })
+            .collect();
+        Ok(Tops {
+            kinds: to_js(&kinds)?,
+            kind: Uint16Array::from(&kind[..]),
+            at: Float64Array::from(&at[..]),
+            size: Float64Array::from(&size[..]),
+        })
+    }
+
+    /// The tree of a box at the top, from its bytes.
+    pub fn tree(&self, bytes: &[u8], at: f64) -> JsResult<JsValue> {
+        to_js(&explore::tree(bytes, at as u64).map_err(throw)?.0)
+    }
+
+    /// The fields of the box at `box_at` in the box at the top that `bytes`
+    /// are: `{fields: [{name, at, len, value}], total, error}`.
+    pub fn fields(&self, bytes: &[u8], at: f64, box_at: f64, from: usize) -> JsResult<JsValue> {
+        let table = explore::fields(self.0.movie(), bytes, at as u64, box_at as u64, from);
+        to_js(&table.map_err(throw)?)
+    }
+
+    /// The samples of a fragment, from the bytes of its `moof`.
+    pub fn samples(&self, bytes: &[u8], at: f64) -> JsResult<JsValue> {
+        to_js(&explore::samples(self.0.movie(), bytes, at as u64).map_err(throw)?)
+    }
+
+    /// What is needed to play the first seconds of it in a page.
+    pub fn playable(&self, seconds: f64) -> JsResult<JsValue> {
+        to_js(&report::Playable::new(self.0.movie(), seconds))
+    }
+
+    /// What differs between this file and another.
+    pub fn compare(&self, other: &JsInspector) -> JsResult<JsValue> {
+        to_js(&compare(self.0.movie(), other.0.movie()))
+    }
+
+    /// The report: `html` or `csv`.
+    pub fn report(&self, form: &str, name: &str) -> JsResult<String> {
+        let movie = self.0.movie();
+        let inspection = Inspection::new(movie);
+        let timelines = report::timelines(movie);
+        Ok(match form {
+            "csv" => report::csv(&inspection, &timelines),
+            _ => report::html(name, &inspection, &timelines),
+        })
+    }
+}
+
+/// The boxes at the top of a file.
+#[wasm_bindgen(getter_with_clone)]
+pub struct Tops {
+    /// `{kind, name, source}` of every kind there is.
+    pub kinds: JsValue,
+    /// The kind of each box.
+    pub kind: Uint16Array,
+    /// Its offset.
+    pub at: Float64Array,
+    /// Its size.
+    pub size: Float64Array,
+}
+
+/// The key doctor: a session, then an answer.
+#[wasm_bindgen(js_name = Doctor)]
+pub struct JsDoctor(Doctor);
+
+#[wasm_bindgen(js_class = Doctor)]
+impl JsDoctor {
+    /// For a file, and text that may hold its keys.
+    #[wasm_bindgen(constructor)]
+    pub fn new(inspector: &JsInspector, text: String) -> JsResult<Self> {
+        let text = Zeroizing::new(text);
+        Ok(Self(Doctor::new(inspector.0.movie(), &[&text]).map_err(throw)?))
+    }
+
+    /// The spans to read next; `undefined` when done.
+    pub fn step(&mut self) -> JsResult<Option<Float64Array>> {
+        step(&mut self.0)
+    }
+
+    /// Bytes of those spans.
+    pub fn feed(&mut self, bytes: &[u8]) -> JsResult<()> {
+        self.0.feed(bytes).map_err(throw)
+    }
+
+    /// `[{track, kid, verdict, reading, evidence, sentence}]`.
+    pub fn diagnose(&self) -> JsResult<JsValue> {
+        to_js(&self.0.diagnose())
+    }
+}
+
+/// Recognises a protection header in any wrapping.
+#[wasm_bindgen]
+pub fn recognise(bytes: &[u8]) -> JsResult<JsValue> {
+    to_js(&decode::recognise(bytes).map_err(throw)?)
+}
+
+/// Files and manifests opened together.
+#[wasm_bindgen(js_name = FileSet)]
+#[derive(Default)]
+pub struct JsSet {
+    files: Vec<(String, Movie)>,
+    manifests: Vec<(String, Manifest)>,
+    proofs: Option<ReuseProofs>,
+}
+
+impl JsSet {
+    fn set(&self) -> FileSet<'_> {
+        let files = self.files.iter().map(|(name, movie)| (name.clone(), movie)).collect();
+        FileSet { files, manifests: self.manifests.clone(), proofs: Vec::new() }
+    }
+}
+
+#[wasm_bindgen(js_class = FileSet)]
+impl JsSet {
+    /// Without files.
+    #[wasm_bindgen(constructor)]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Adds a media file.
+    #[wasm_bindgen(js_name = addFile)]
+    pub fn add_file(&mut self, name: String, inspector: &JsInspector) {
+        self.files.push((name, inspector.0.movie().clone()));
+    }
+
+    /// Adds a manifest; gives what it is, in words.
+    #[wasm_bindgen(js_name = addManifest)]
+    pub fn add_manifest(&mut self, name: String, bytes: &[u8]) -> JsResult<String> {
+        let manifest = Manifest::parse(bytes).map_err(throw)?;
+        let kind = manifest.kind().to_owned();
+        self.manifests.push((name, manifest));
+        Ok(kind)
+    }
+
+    /// What to read next of which file, to prove IVs used twice: the number of
+    /// the file, in order of adding, then its spans; `undefined` when done.
+    pub fn step(&mut self) -> JsResult<Option<Float64Array>> {
+        if self.proofs.is_none() {
+            let proofs = ReuseProofs::new(&self.set());
+            self.proofs = Some(proofs);
+        }
+        let Some(proofs) = &mut self.proofs else { return Ok(None) };
+        Ok(proofs.step().map_err(throw)?.map(|(file, spans)| {
+            let flat = spans.iter().flat_map(|s| [s.at as f64, s.len as f64]);
+            let all: Vec<f64> = std::iter::once(file as f64).chain(flat).collect();
+            Float64Array::from(&all[..])
+        }))
+    }
+
+    /// Bytes of those spans.
+    pub fn feed(&mut self, bytes: &[u8]) -> JsResult<()> {
+        self.proofs.as_mut().map_or(Ok(()), |proofs| proofs.feed(bytes)).map_err(throw)
+    }
+
+    /// What is wrong between them.
+    pub fn check(&mut self) -> JsResult<JsValue> {
+        let proofs = self.proofs.take().map(ReuseProofs::into_proofs).unwrap_or_default();
+        to_js(&FileSet { proofs, ..self.set() }.check())
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct JsHeader {
+    kids: String,
+    key: Option<Zeroizing<String>>,
+    la_url: Option<String>,
+    lui_url: Option<String>,
+    ds_id: Option<String>,
+    custom_attributes: Option<String>,
+    version: Option<String>,
+    cbc: bool,
+    on_demand: bool,
+}
+
+impl JsHeader {
+    fn read(value: JsValue) -> JsResult<NewHeader> {
+        let options: Self = serde_wasm_bindgen::from_value(value)
+            .map_err(|e| throw(Error::misuse("bad_options", e.to_string())))?;
+        options.header().map_err(throw)
+    }
+
+    fn header(self) -> Result<NewHeader> {
+        let given = |text: Option<String>| text.filter(|text| !text.trim().is_empty());
+        let key = self.key.filter(|key| !key.trim().is_empty());
+        let key = key.map(|key| ContentKey::parse(&key)).transpose()?;
+        let words = self.kids.split(|c: char| c.is_whitespace() || c == ',');
+        let mut keys = Vec::new();
+        for (i, text) in words.filter(|word| !word.is_empty()).enumerate() {
+            let kid = Kid::parse(text)?;
+            // One key is that of the first KID.
+            let checksum = key.as_ref().filter(|_| i == 0).map(|key| key.checksum(kid));
+            keys.push(NewKey { kid, checksum });
+        }
+        Ok(NewHeader {
+            version: match given(self.version) {
+                Some(text) => HeaderVersion::parse(&text)?,
+                None => HeaderVersion::default(),
+            },
+            keys,
+            cbc: self.cbc,
+            la_url: given(self.la_url),
+            lui_url: given(self.lui_url),
+            ds_id: given(self.ds_id),
+            custom_attributes: given(self.custom_attributes),
+            on_demand: self.on_demand,
+        })
+    }
+}
+
+/// A PlayReady header from `{kids, key, laUrl, luiUrl, dsId, customAttributes,
+/// version, cbc, onDemand}`, in every version: its forms, or why not.
+#[wasm_bindgen]
+pub fn workshop(options: JsValue) -> JsResult<JsValue> {
+    to_js(&every_version(&JsHeader::read(options)?))
+}
+
+/// Puts that header into a file: a session, then the pieces, each a `Uint8Array`
+/// or `{at, length}` to copy.
+#[wasm_bindgen(js_name = HeaderChange)]
+pub struct JsHeaderChange(Option<HeaderChange>);
+
+#[wasm_bindgen(js_class = HeaderChange)]
+impl JsHeaderChange {
+    /// Of a file, from the options of [`workshop`].
+    #[wasm_bindgen(constructor)]
+    pub fn new(inspector: &JsInspector, options: JsValue) -> JsResult<Self> {
+        let header = JsHeader::read(options)?;
+        Ok(Self(Some(HeaderChange::new(inspector.0.movie(), &header).map_err(throw)?)))
+    }
+
+    /// The spans to read next; `undefined` when done.
+    pub fn step(&mut self) -> JsResult<Option<Float64Array>> {
+        self.0.as_mut().map_or(Ok(None), step)
+    }
+
+    /// Bytes of those spans.
+    pub fn feed(&mut self, bytes: &[u8]) -> JsResult<()> {
+        use crate::Session as _;
+        self.0.as_mut().map_or(Ok(()), |change| change.feed(bytes)).map_err(throw)
+    }
+
+    /// Fragments read, as a part of all.
+    #[wasm_bindgen(getter)]
+    pub fn progress(&self) -> f64 {
+        let (done, all) = self.0.as_ref().map_or((0, 0), HeaderChange::progress);
+        if all == 0 { 0.0 } else { done as f64 / all as f64 }
+    }
+
+    /// There is nothing to say of it.
+    pub fn notes(&self) -> Vec<String> {
+        Vec::new()
+    }
+
+    /// The pieces.
+    pub fn pieces(&mut self) -> JsResult<Vec<JsValue>> {
+        let unready = || throw(Error::misuse("not_planned", "The plan is not finished."));
+        make::pieces(&self.0.take().ok_or_else(unready)?.finish().map_err(throw)?)
+    }
+}
+
+/// A piece as JavaScript takes it.
+fn piece(piece: &Piece) -> JsResult<JsValue> {
+    #[derive(Serialize)]
+    struct Place {
+        at: u64,
+        length: u64,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        unit: Option<usize>,
+    }
+    let place = |span: ismvault::Span, unit| to_js(&Place { at: span.at, length: span.len, unit });
+    match piece {
+        Piece::Bytes(bytes) => Ok(Uint8Array::from(&bytes[..]).into()),
+        Piece::Copy(span) => place(*span, None),
+        Piece::Work { unit, span } => place(*span, Some(*unit)),
+    }
+}

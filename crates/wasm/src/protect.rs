@@ -1,0 +1,269 @@
+//! Protecting and decrypting: decided here, done unit by unit by
+//! [`crate::worker`]s, which may be in other threads.
+
+use super::{JsInspector, JsResult, piece, random, throw, to_js};
+use crate::worker;
+use ismvault::error::{Error, Result};
+use ismvault::format::cipher::ContentKey;
+use ismvault::format::drm::playready::HeaderVersion;
+use ismvault::format::ids::{Kid, Uuid};
+use ismvault::make::decrypt::{Decryption, KeyFor, parse_key};
+use ismvault::make::proof::{Proof, Proven};
+use ismvault::make::protect::{Options, Plan, Profile, Target, TrackKey, keyfile};
+use ismvault::make::recipe::Recipe;
+use serde::{Deserialize, Serialize};
+use wasm_bindgen::prelude::*;
+use zeroize::Zeroizing;
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct JsOptions {
+    kid: Option<String>,
+    key: Option<Zeroizing<String>>,
+    seed: Option<Zeroizing<String>>,
+    key_file: Option<Zeroizing<String>>,
+    la_url: Option<String>,
+    lui_url: Option<String>,
+    custom_attributes: Option<String>,
+    header_version: Option<String>,
+    profile: String,
+    tracks: Option<Vec<u32>>,
+    #[serde(default)]
+    iv_size: Option<u8>,
+    #[serde(default)]
+    widevine: bool,
+    #[serde(default)]
+    clear_lead: u32,
+}
+
+fn given(text: &Option<String>) -> Option<String> {
+    text.clone().filter(|text| !text.trim().is_empty())
+}
+
+impl JsOptions {
+    fn read(self) -> Result<Options> {
+        Ok(Options {
+            keys: self.keys()?,
+            random: random()?,
+            iv_size: self.iv_size.unwrap_or(8),
+            profile: Profile::parse(&self.profile)?,
+            header_version: given(&self.header_version)
+                .map(|text| HeaderVersion::parse(&text))
+                .transpose()?,
+            la_url: given(&self.la_url),
+            lui_url: given(&self.lui_url),
+            custom_attributes: given(&self.custom_attributes),
+            widevine: self.widevine,
+            clear_lead: self.clear_lead,
+            tracks: self.tracks,
+        })
+    }
+
+    fn keys(&self) -> Result<Vec<TrackKey>> {
+        if let Some(text) = &self.key_file {
+            return keyfile::parse(text);
+        }
+        let kid = match given(&self.kid) {
+            Some(text) => Kid::parse(&text)?,
+            None => {
+                let mut bytes = random::<16>()?;
+                bytes[6] = bytes[6] & 0x0f | 0x40; // a random UUID, version 4
+                bytes[8] = bytes[8] & 0x3f | 0x80;
+                Uuid(bytes)
+            }
+        };
+        let key = match (&self.key, &self.seed) {
+            (Some(key), _) => ContentKey::parse(key)?,
+            (None, Some(seed)) => ContentKey::from_seed(seed, kid)?,
+            (None, None) => ContentKey::from_bytes(random()?),
+        };
+        Ok(vec![TrackKey { target: Target::All, kid, key }])
+    }
+}
+
+fn pieces(recipe: &impl Recipe) -> JsResult<Vec<JsValue>> {
+    recipe.pieces().iter().map(piece).collect()
+}
+
+fn whole(lengths: &[f64]) -> Vec<u64> {
+    lengths.iter().map(|len| *len as u64).collect()
+}
+
+/// Protects a file: `pieces`, of which the units are done by workers made from
+/// `brief`; where `unmeasured`, all of them are measured first.
+#[wasm_bindgen(js_name = Protection)]
+pub struct JsProtection {
+    /// None once the receipt is written.
+    proven: Option<Proven<Plan>>,
+    options: Options,
+}
+
+impl JsProtection {
+    fn proven(&self) -> JsResult<&Proven<Plan>> {
+        self.proven.as_ref().ok_or_else(ended)
+    }
+}
+
+fn ended() -> JsValue {
+    throw(Error::misuse("ended", "The receipt was written already."))
+}
+
+#[wasm_bindgen(js_class = Protection)]
+impl JsProtection {
+    /// Decides everything, from `{kid, key, seed, keyFile, laUrl, luiUrl,
+    /// customAttributes, headerVersion, profile, tracks, ivSize, widevine,
+    /// clearLead}`; a KID and key that are left out are made at random. Throws
+    /// what cannot be done.
+    #[wasm_bindgen(constructor)]
+    pub fn new(inspector: &JsInspector, options: JsValue) -> JsResult<Self> {
+        let options: JsOptions = serde_wasm_bindgen::from_value(options)
+            .map_err(|e| throw(Error::misuse("bad_options", e.to_string())))?;
+        let options = options.read().map_err(throw)?;
+        let plan = Plan::new(inspector.0.movie(), &options).map_err(throw)?;
+        Ok(Self { proven: Some(Proven::new(plan)), options })
+    }
+
+    /// What will be written.
+    pub fn preview(&self) -> JsResult<JsValue> {
+        to_js(self.proven()?.recipe().preview())
+    }
+
+    /// KIDs and keys, `[{kid, key}]`, to show to the person who made them.
+    pub fn secret(&self) -> JsResult<JsValue> {
+        #[derive(Serialize)]
+        struct Secret {
+            kid: Kid,
+            key: Zeroizing<String>,
+        }
+        let keys = self.options.keys.iter();
+        let secrets: Vec<Secret> =
+            keys.map(|key| Secret { kid: key.kid, key: key.key.reveal() }).collect();
+        to_js(&secrets)
+    }
+
+    /// What a worker is made of. It has the keys in it: wipe it when it is sent.
+    pub fn brief(&self) -> JsResult<Vec<u8>> {
+        Ok(worker::brief(
+            worker::PROTECT,
+            &self.proven()?.recipe().protector().brief(&self.options),
+        ))
+    }
+
+    /// What a worker must know for this unit.
+    pub fn ticket(&self, unit: usize) -> JsResult<Vec<u8>> {
+        Ok(self.proven()?.recipe().ticket(unit).map_err(throw)?.to_bytes())
+    }
+
+    /// Whether the lengths of all units must be known before anything is written.
+    #[wasm_bindgen(getter)]
+    pub fn unmeasured(&self) -> JsResult<bool> {
+        Ok(!self.proven()?.unmeasured().is_empty())
+    }
+
+    /// Takes those lengths.
+    pub fn settle(&mut self, lengths: &[f64]) -> JsResult<()> {
+        self.proven.as_mut().ok_or_else(ended)?.settle(&whole(lengths)).map_err(throw)
+    }
+
+    /// The pieces in order, each a `Uint8Array` of bytes made already, or
+    /// `{at, length}` to copy, or `{at, length, unit}` to work on.
+    pub fn pieces(&self) -> JsResult<Vec<JsValue>> {
+        pieces(self.proven()?)
+    }
+
+    /// Takes in what a worker found when it read a unit back.
+    pub fn proved(&self, proof: &[u8]) -> JsResult<()> {
+        self.proven()?.add(Proof::from_bytes(proof).map_err(throw)?);
+        Ok(())
+    }
+
+    /// What comes last, from the lengths of all units.
+    pub fn finish(&self, lengths: &[f64]) -> JsResult<Vec<u8>> {
+        self.proven()?.finish(&whole(lengths)).map_err(throw)
+    }
+
+    /// The receipt of the file that is whole now, but for its hash. There is one
+    /// only.
+    pub fn receipt(&mut self, input: &str, from: f64, to: f64) -> JsResult<JsValue> {
+        let proven = self.proven.take().ok_or_else(ended)?;
+        to_js(&proven.receipt(input, [from as u64, to as u64]).map_err(throw)?)
+    }
+}
+
+/// Decrypts a file, as [`JsProtection`] protects it.
+#[wasm_bindgen(js_name = Decryption)]
+pub struct JsDecryption {
+    /// None once it is judged.
+    proven: Option<Proven<Decryption>>,
+    keys: Vec<(KeyFor, ContentKey)>,
+}
+
+impl JsDecryption {
+    fn proven(&self) -> JsResult<&Proven<Decryption>> {
+        self.proven.as_ref().ok_or_else(ended)
+    }
+}
+
+#[wasm_bindgen(js_class = Decryption)]
+impl JsDecryption {
+    /// With keys as a person writes them: `KEY`, `KID:KEY` or `TRACK:KEY`, with
+    /// spaces, commas or line ends between.
+    #[wasm_bindgen(constructor)]
+    pub fn new(inspector: &JsInspector, keys: String) -> JsResult<Self> {
+        let keys = Zeroizing::new(keys);
+        let words = keys.split(|c: char| c.is_whitespace() || c == ',' || c == ';');
+        let words = words.filter(|word| !word.is_empty());
+        let keys = words.map(parse_key).collect::<Result<Vec<_>>>().map_err(throw)?;
+        let decryption = Decryption::new(inspector.0.movie(), &keys).map_err(throw)?;
+        Ok(Self { proven: Some(Proven::new(decryption)), keys })
+    }
+
+    /// What the user should know.
+    pub fn warnings(&self) -> JsResult<Vec<String>> {
+        Ok(self.proven()?.recipe().warnings().to_vec())
+    }
+
+    /// What a worker is made of. It has the keys in it: wipe it when it is sent.
+    pub fn brief(&self) -> JsResult<Vec<u8>> {
+        let brief = self.proven()?.recipe().decryptor().brief(&self.keys);
+        Ok(worker::brief(worker::DECRYPT, &brief))
+    }
+
+    /// What a worker must know for a unit: nothing.
+    pub fn ticket(&self, _unit: usize) -> Vec<u8> {
+        Vec::new()
+    }
+
+    /// Whether the lengths of all units must be known before anything is written.
+    #[wasm_bindgen(getter)]
+    pub fn unmeasured(&self) -> JsResult<bool> {
+        Ok(!self.proven()?.unmeasured().is_empty())
+    }
+
+    /// Takes those lengths.
+    pub fn settle(&mut self, lengths: &[f64]) -> JsResult<()> {
+        self.proven.as_mut().ok_or_else(ended)?.settle(&whole(lengths)).map_err(throw)
+    }
+
+    /// The pieces, as those of `Protection`.
+    pub fn pieces(&self) -> JsResult<Vec<JsValue>> {
+        pieces(self.proven()?)
+    }
+
+    /// Takes in what a worker found when it read a unit back.
+    pub fn proved(&self, proof: &[u8]) -> JsResult<()> {
+        self.proven()?.add(Proof::from_bytes(proof).map_err(throw)?);
+        Ok(())
+    }
+
+    /// What comes last, from the lengths of all units.
+    pub fn finish(&self, lengths: &[f64]) -> JsResult<Vec<u8>> {
+        self.proven()?.finish(&whole(lengths)).map_err(throw)
+    }
+
+    /// Throws where the file that is whole now is not what it should be.
+    pub fn judge(&mut self) -> JsResult<()> {
+        let proven = self.proven.take().ok_or_else(ended)?;
+        proven.verdict().map(drop).map_err(throw)
+    }
+}

@@ -1,0 +1,208 @@
+//! The indexes over fragments: `sidx` before them, `mfra` behind.
+
+use super::Mp4Box;
+use crate::error::{Error, Result};
+use crate::format::bytes::{Reader, Writer};
+use crate::format::ids::BoxType;
+
+/// One reference of a [`Sidx`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SidxReference {
+    /// Whether it points to another index, not to media.
+    pub to_index: bool,
+    /// Bytes from its first byte to the next reference's; 31 bits.
+    pub size: u32,
+    /// In ticks.
+    pub duration: u32,
+    /// Stream access point bits.
+    pub sap: u32,
+}
+
+/// Segment Index (ISO/IEC 14496-12 §8.16.3).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Sidx {
+    /// 1 for 64-bit times and offsets.
+    pub version: u8,
+    /// Always 0.
+    pub flags: u32,
+    /// The track, usually.
+    pub reference_id: u32,
+    /// Ticks a second.
+    pub timescale: u32,
+    /// In ticks.
+    pub earliest_presentation_time: u64,
+    /// Bytes from the end of this box to the first reference.
+    pub first_offset: u64,
+    /// Reserved.
+    pub reserved: u16,
+    /// What lies behind, in order and without gaps.
+    pub references: Vec<SidxReference>,
+}
+
+impl Mp4Box for Sidx {
+    const KIND: BoxType = BoxType::code(b"sidx");
+
+    fn read(r: &mut Reader<'_>) -> Result<Self> {
+        let version = r.u8("version")?;
+        let flags = r.u24("flags")?;
+        let reference_id = r.u32("reference_ID")?;
+        let timescale = r.u32("timescale")?;
+        let wide = version != 0;
+        let earliest_presentation_time = r.uint("earliest_presentation_time", wide)?;
+        let first_offset = r.uint("first_offset", wide)?;
+        let reserved = r.u16("reserved")?;
+        let count = r.u16("reference_count")?;
+        let references = (0..r.rows("reference_count", count.into(), 12)?)
+            .map(|i| {
+                r.row("reference", i, |r| {
+                    let [kind, size] = r.bits([("reference_type", 1), ("referenced_size", 31)])?;
+                    let duration = r.u32("subsegment_duration")?;
+                    let from = r.at();
+                    r.bits([("starts_with_SAP", 1), ("SAP_type", 3), ("SAP_delta_time", 28)])?;
+                    let sap = r.since(from).iter().fold(0, |n, b| n << 8 | u32::from(*b));
+                    Ok(SidxReference { to_index: kind == 1, size, duration, sap })
+                })
+            })
+            .collect::<Result<_>>()?;
+        Ok(Self {
+            version,
+            flags,
+            reference_id,
+            timescale,
+            earliest_presentation_time,
+            first_offset,
+            reserved,
+            references,
+        })
+    }
+
+    fn write(&self, w: &mut Writer) {
+        let wide = self.version != 0;
+        w.u8(self.version);
+        w.u24(self.flags);
+        w.u32(self.reference_id);
+        w.u32(self.timescale);
+        w.uint(self.earliest_presentation_time, wide);
+        w.uint(self.first_offset, wide);
+        w.u16(self.reserved);
+        w.u16(self.references.len() as u16);
+        for reference in &self.references {
+            w.u32(u32::from(reference.to_index) << 31 | reference.size);
+            w.u32(reference.duration);
+            w.u32(reference.sap);
+        }
+    }
+}
+
+/// One entry of a [`Tfra`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TfraEntry {
+    /// Presentation time of the sync sample, in media ticks.
+    pub time: u64,
+    /// Absolute offset of its `moof`.
+    pub moof_offset: u64,
+    /// Which `traf`, `trun` and sample, each from 1.
+    pub numbers: [u32; 3],
+}
+
+/// Track Fragment Random Access (ISO/IEC 14496-12 §8.8.10).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Tfra {
+    /// 1 for 64-bit times and offsets.
+    pub version: u8,
+    /// Always 0.
+    pub flags: u32,
+    /// The track.
+    pub track_id: u32,
+    /// Reserved bits, then the three lengths of the numbers, two bits each.
+    pub lengths: u32,
+    /// In order of time.
+    pub entries: Vec<TfraEntry>,
+}
+
+impl Tfra {
+    fn number_lens(lengths: u32) -> [usize; 3] {
+        [4, 2, 0].map(|shift| ((lengths >> shift) & 3) as usize + 1)
+    }
+}
+
+impl Mp4Box for Tfra {
+    const KIND: BoxType = BoxType::code(b"tfra");
+
+    fn read(r: &mut Reader<'_>) -> Result<Self> {
+        let version = r.u8("version")?;
+        let flags = r.u24("flags")?;
+        let track_id = r.u32("track_ID")?;
+        let lengths = r.u32("length_sizes")?;
+        let count = r.u32("number_of_entry")?;
+        let wide = version == 1;
+        let lens = Self::number_lens(lengths);
+        let row_len = if wide { 16 } else { 8 } + lens.iter().sum::<usize>();
+        let entries = (0..r.rows("number_of_entry", count, row_len)?)
+            .map(|i| {
+                r.row("entry", i, |r| {
+                    let time = r.uint("time", wide)?;
+                    let moof_offset = r.uint("moof_offset", wide)?;
+                    let mut numbers = [0; 3];
+                    let names = ["traf_number", "trun_number", "sample_number"];
+                    for ((number, len), name) in numbers.iter_mut().zip(lens).zip(names) {
+                        *number = r.uint_of(name, len)? as u32;
+                    }
+                    Ok(TfraEntry { time, moof_offset, numbers })
+                })
+            })
+            .collect::<Result<_>>()?;
+        Ok(Self { version, flags, track_id, lengths, entries })
+    }
+
+    fn write(&self, w: &mut Writer) {
+        let wide = self.version == 1;
+        w.u8(self.version);
+        w.u24(self.flags);
+        w.u32(self.track_id);
+        w.u32(self.lengths);
+        w.u32(self.entries.len() as u32);
+        for entry in &self.entries {
+            w.uint(entry.time, wide);
+            w.uint(entry.moof_offset, wide);
+            for (number, len) in entry.numbers.iter().zip(Self::number_lens(self.lengths)) {
+                w.bytes(&number.to_be_bytes()[4 - len..]);
+            }
+        }
+    }
+}
+
+/// Movie Fragment Random Access Offset (ISO/IEC 14496-12 §8.8.11).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Mfro {
+    /// Version and flags.
+    pub version_flags: u32,
+    /// Bytes of the whole `mfra`, so that a reader finds it from the end.
+    pub size: u32,
+}
+
+impl Mfro {
+    /// Bytes of this box; it is the last of its file.
+    pub const LEN: u64 = 16;
+
+    /// Reads the size of `mfra` from the last bytes of a file.
+    pub fn from_tail(tail: &[u8]) -> Result<Self> {
+        let body = tail
+            .strip_prefix(b"\0\0\0\x10mfro")
+            .ok_or_else(|| Error::malformed("no_mfro", "The file does not end in an mfro box."))?;
+        Self::read(&mut Reader::new(body, 0))
+    }
+}
+
+impl Mp4Box for Mfro {
+    const KIND: BoxType = BoxType::code(b"mfro");
+
+    fn read(r: &mut Reader<'_>) -> Result<Self> {
+        Ok(Self { version_flags: r.u32("version_flags")?, size: r.u32("size")? })
+    }
+
+    fn write(&self, w: &mut Writer) {
+        w.u32(self.version_flags);
+        w.u32(self.size);
+    }
+}

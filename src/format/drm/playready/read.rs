@@ -1,0 +1,299 @@
+//! Reading PlayReady Objects and WRMHEADERs.
+
+use super::check::check;
+use super::write::OBJECT_LIMIT;
+use crate::error::Error;
+use crate::format::bytes::limits;
+use crate::format::ids::Kid;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use quick_xml::Reader;
+use quick_xml::escape::{resolve_predefined_entity, unescape};
+use quick_xml::events::{BytesStart, Event};
+use serde::Serialize;
+
+/// A record of a PlayReady Object.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Record<'a> {
+    /// 1 header, 3 embedded licence store.
+    pub kind: u16,
+    /// Its bytes.
+    pub value: &'a [u8],
+}
+
+/// Takes a PlayReady Object apart. All its numbers are little-endian.
+pub fn read_object<'a>(data: &'a [u8], problems: &mut Vec<Error>) -> Vec<Record<'a>> {
+    let mut problem = |code, message: String| problems.push(Error::malformed(code, message));
+    let Some((head, mut rest)) = data.split_at_checked(6) else {
+        problem(
+            "pro_too_short",
+            format!(
+                "The PlayReady Object has {} bytes; it needs 6 for its own length and count.",
+                data.len()
+            ),
+        );
+        return Vec::new();
+    };
+    let length = u32::from_le_bytes([head[0], head[1], head[2], head[3]]);
+    let count = u16::from_le_bytes([head[4], head[5]]);
+    if length as usize != data.len() {
+        problem(
+            "pro_length",
+            format!(
+                "The PlayReady Object says it is {length} bytes long, but it has {}. Clients refuse it.",
+                data.len()
+            ),
+        );
+    }
+    if data.len() > OBJECT_LIMIT {
+        problem(
+            "pro_too_large",
+            format!(
+                "The PlayReady Object is {} bytes long; clients refuse more than {OBJECT_LIMIT}.",
+                data.len()
+            ),
+        );
+    }
+    if count == 0 {
+        problem("pro_no_records", "The PlayReady Object has no records.".into());
+    }
+    let mut records = Vec::new();
+    for number in 1..=count {
+        let Some((head, after)) = rest.split_at_checked(4) else {
+            problem(
+                "pro_records",
+                format!(
+                    "The PlayReady Object says it has {count} records, but ends before record {number}."
+                ),
+            );
+            return records;
+        };
+        let kind = u16::from_le_bytes([head[0], head[1]]);
+        let len = usize::from(u16::from_le_bytes([head[2], head[3]]));
+        if len > after.len() {
+            problem(
+                "pro_record_length",
+                format!(
+                    "Record {number} of the PlayReady Object says {len} bytes, but {} are left.",
+                    after.len()
+                ),
+            );
+        }
+        let (value, after) = after.split_at(len.min(after.len()));
+        records.push(Record { kind, value });
+        rest = after;
+    }
+    if !rest.is_empty() {
+        problem(
+            "pro_left_over",
+            format!(
+                "{} bytes are left over after the last record of the PlayReady Object.",
+                rest.len()
+            ),
+        );
+    }
+    records
+}
+
+/// A key as a WRMHEADER names it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct HeaderKey {
+    /// In the order of `tenc`; none where the text is not 16 bytes of base64.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub kid: Option<Kid>,
+    /// As it is written: base64 of the GUID byte order.
+    pub guid_base64: String,
+    /// AESCTR, AESCBC or COCKTAIL.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub algid: Option<String>,
+    /// base64; proves the key that belongs to the KID.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub checksum: Option<String>,
+}
+
+/// A WRMHEADER, as it was found.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Header {
+    /// Such as `4.0.0.0`.
+    pub version: String,
+    /// The keys, in the order of `tenc`.
+    pub kids: Vec<Kid>,
+    /// The keys, with all that the header says of them.
+    pub keys: Vec<HeaderKey>,
+    /// Where licences are asked for.
+    pub la_url: Option<String>,
+    /// A page for people.
+    pub lui_url: Option<String>,
+    /// The domain service, base64.
+    pub ds_id: Option<String>,
+    /// The packager's own XML, as it stands.
+    pub custom_attributes: Option<String>,
+    /// ONDEMAND where the client asks before it has a KID.
+    pub decryptor_setup: Option<String>,
+    /// The whole XML.
+    pub xml: String,
+}
+
+/// Reads a WRMHEADER record. Entities are not expanded, namespaces not
+/// resolved: packagers put undeclared ones into CUSTOMATTRIBUTES.
+pub fn read_header(value: &[u8], problems: &mut Vec<Error>) -> Header {
+    let mut problem = |code, message: String| problems.push(Error::malformed(code, message));
+    if value.len() % 2 == 1 {
+        problem(
+            "wrm_odd_length",
+            "The WRMHEADER has an odd number of bytes, so it is not UTF-16.".into(),
+        );
+    }
+    let units: Vec<u16> =
+        value.chunks_exact(2).map(|pair| u16::from_le_bytes([pair[0], pair[1]])).collect();
+    let xml = String::from_utf16(&units).unwrap_or_else(|_| {
+        problem(
+            "wrm_not_utf16",
+            "The WRMHEADER is not valid UTF-16LE; unreadable characters are shown as \u{fffd}."
+                .into(),
+        );
+        String::from_utf16_lossy(&units)
+    });
+    if xml.starts_with('\u{feff}') {
+        problem(
+            "wrm_bom",
+            "The WRMHEADER begins with a byte order mark, which PlayReady does not allow.".into(),
+        );
+    }
+    let mut header = Header { xml, ..Header::default() };
+    let text = header.xml.trim_start_matches('\u{feff}').to_owned();
+    match read_xml(&text, &mut header) {
+        Ok(()) => check(&text, problems),
+        Err(message) => problem("wrm_xml", message),
+    }
+    let mut problem = |code, message: String| problems.push(Error::malformed(code, message));
+    if header.version.is_empty() {
+        problem(
+            "wrm_no_version",
+            "No WRMHEADER element with a version was found in the PlayReady header.".into(),
+        );
+    }
+    header.kids = header.keys.iter().filter_map(|key| key.kid).collect();
+    for key in header.keys.iter().filter(|k| k.kid.is_none() && !k.guid_base64.is_empty()) {
+        problem(
+            "wrm_bad_kid",
+            format!("The KID \"{}\" in the WRMHEADER is not 16 bytes of base64.", key.guid_base64),
+        );
+    }
+    header
+}
+
+fn read_xml(text: &str, header: &mut Header) -> std::result::Result<(), String> {
+    let mut reader = Reader::from_str(text);
+    let mut path: Vec<String> = Vec::new();
+    let mut content = String::new();
+    let mut custom_from = None;
+    for _ in 0..limits::XML_EVENTS {
+        let before = reader.buffer_position() as usize;
+        let event = reader
+            .read_event()
+            .map_err(|e| format!("The WRMHEADER is not well-formed XML: {e}."))?;
+        match event {
+            Event::Start(tag) => {
+                path.push(tag.local_name().into_inner().to_owned());
+                content.clear();
+                open(&path, &tag, header);
+                if path.ends_with(&["CUSTOMATTRIBUTES".into()]) && custom_from.is_none() {
+                    custom_from = Some((path.len(), reader.buffer_position() as usize));
+                }
+            }
+            Event::Empty(tag) => {
+                path.push(tag.local_name().into_inner().to_owned());
+                open(&path, &tag, header);
+                path.pop();
+            }
+            Event::End(_) => {
+                if let Some((_, from)) = custom_from.filter(|(depth, _)| *depth == path.len()) {
+                    header.custom_attributes = text.get(from..before).map(str::to_owned);
+                    custom_from = None;
+                } else {
+                    close(&path, std::mem::take(&mut content), header);
+                }
+                path.pop();
+            }
+            Event::Text(part) => content.push_str(&part),
+            Event::CData(part) => content.push_str(&part),
+            Event::GeneralRef(name) => match name.resolve_char_ref() {
+                Ok(Some(c)) => content.push(c),
+                _ => match resolve_predefined_entity(&name) {
+                    Some(known) => content.push_str(known),
+                    None => content.push_str(&format!("&{};", &*name)),
+                },
+            },
+            Event::DocType(_) => {
+                return Err("The WRMHEADER declares a document type, which PlayReady does not \
+                            allow; its entities are not expanded."
+                    .into());
+            }
+            Event::Eof if path.is_empty() => return Ok(()),
+            Event::Eof => return Err(format!("The WRMHEADER ends inside <{}>.", path.join("/"))),
+            Event::Comment(_) | Event::Decl(_) | Event::PI(_) => {}
+        }
+    }
+    Err(format!(
+        "The WRMHEADER has more than {} XML parts; the rest is not read.",
+        limits::XML_EVENTS
+    ))
+}
+
+fn attribute(tag: &BytesStart<'_>, name: &str) -> Option<String> {
+    let attribute = tag
+        .attributes()
+        .with_checks(false)
+        .filter_map(|a| a.ok())
+        .find(|a| a.key.local_name().into_inner() == name)?;
+    let raw = &*attribute.value;
+    Some(unescape(raw).map_or_else(|_| raw.to_owned(), |text| text.into_owned()))
+}
+
+fn header_key(guid_base64: String) -> HeaderKey {
+    let bytes = STANDARD.decode(guid_base64.trim()).ok().and_then(|b| <[u8; 16]>::try_from(b).ok());
+    HeaderKey { kid: bytes.map(Kid::from_guid_bytes), guid_base64, ..HeaderKey::default() }
+}
+
+fn open(path: &[String], tag: &BytesStart<'_>, header: &mut Header) {
+    let path: Vec<&str> = path.iter().map(String::as_str).collect();
+    match path[..] {
+        ["WRMHEADER"] => header.version = attribute(tag, "version").unwrap_or_default(),
+        // 4.1 has one KID here, 4.2 and later a list in KIDS.
+        ["WRMHEADER", "DATA", "PROTECTINFO", "KID"]
+        | ["WRMHEADER", "DATA", "PROTECTINFO", "KIDS", "KID"] => header.keys.push(HeaderKey {
+            algid: attribute(tag, "ALGID"),
+            checksum: attribute(tag, "CHECKSUM"),
+            ..header_key(attribute(tag, "VALUE").unwrap_or_default())
+        }),
+        _ => {}
+    }
+}
+
+fn close(path: &[String], content: String, header: &mut Header) {
+    let path: Vec<&str> = path.iter().map(String::as_str).collect();
+    let ["WRMHEADER", "DATA", inner @ ..] = &path[..] else { return };
+    match inner {
+        // 4.0 has one key, spread over three elements, in any order.
+        ["KID"] => {
+            let key = header_key(content);
+            let first = first_key(header);
+            (first.kid, first.guid_base64) = (key.kid, key.guid_base64);
+        }
+        ["CHECKSUM"] => first_key(header).checksum = Some(content),
+        ["PROTECTINFO", "ALGID"] => first_key(header).algid = Some(content),
+        ["LA_URL"] => header.la_url = Some(content),
+        ["LUI_URL"] => header.lui_url = Some(content),
+        ["DS_ID"] => header.ds_id = Some(content),
+        ["DECRYPTORSETUP"] => header.decryptor_setup = Some(content),
+        _ => {}
+    }
+}
+
+fn first_key(header: &mut Header) -> &mut HeaderKey {
+    if header.keys.is_empty() {
+        header.keys.push(HeaderKey::default());
+    }
+    &mut header.keys[0]
+}

@@ -1,0 +1,506 @@
+//! What pasted text or bytes are: wrappings taken off until a header is found.
+
+use super::{Decoded, KidForms, data, object, pssh, wrmheader};
+use crate::checks::CheckId;
+use crate::error::{Error, Result};
+use crate::format::boxes::protection::{PIFF_PSSH, Pssh};
+use crate::format::boxes::tree::Node;
+use crate::format::boxes::{BoxHeader, Mp4Box as _};
+use crate::format::bytes::limits;
+use crate::format::cipher::hex;
+use crate::format::drm::{self, PLAYREADY, widevine};
+use crate::format::ids::{SystemId, Uuid};
+use crate::format::xml::Element;
+use crate::model::Finding;
+use crate::model::manifest::{ContentProtection, Hls, decode_text};
+use base64::Engine as _;
+use base64::engine::DecodePaddingMode;
+use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig};
+
+/// Recognises pasted text, or the bytes of a file that is not media.
+pub fn recognise(input: &[u8]) -> Result<Decoded> {
+    if input.len() > limits::TEXT {
+        return Err(Error::limit("text_too_long", "This is too long for a protection header."));
+    }
+    if let Ok(decoded) = bytes(input) {
+        return Ok(decoded);
+    }
+    let text = decode_text(input);
+    self::text(text.trim().trim_matches(['"', '\'']).trim(), 0)
+}
+
+/// How many wrappings of text in text are taken off.
+const LAYERS: usize = 4;
+
+fn text(text: &str, depth: usize) -> Result<Decoded> {
+    let unknown = || {
+        Error::misuse(
+            "not_recognised",
+            "This is not a protection header that is known here. Paste a pssh box, a PlayReady \
+             Object or its XML, a KID, or the part of a manifest they stand in; as base64, hex or \
+             text.",
+        )
+    };
+    if text.is_empty() || depth > LAYERS {
+        return Err(unknown());
+    }
+    if text.starts_with('<') {
+        return xml(text, depth);
+    }
+    if text.contains("#EXT-X-KEY:") || text.contains("#EXT-X-SESSION-KEY:") {
+        return Ok(hls(text, depth));
+    }
+    if let Some(rest) = text.strip_prefix("data:") {
+        let (kind, body) = rest.split_once(',').ok_or_else(unknown)?;
+        let inner = self::text(body.trim(), depth + 1)?;
+        return Ok(Decoded::new("data_url", format!("data: URL ({kind})")).with(inner));
+    }
+    if text.starts_with("&lt;") {
+        let plain = quick_xml::escape::unescape(text).map_err(|_| unknown())?;
+        return self::text(&plain, depth + 1);
+    }
+    if text.starts_with(['{', '[']) && text.contains('"') {
+        let inner = || text.split('"').skip(1).step_by(2).find(|s| s.len() > 40);
+        let found = json(text).or_else(|| self::text(inner()?, depth + 1).ok());
+        return found.ok_or_else(unknown);
+    }
+    // A name in front, as a log has it.
+    if let Some((name, rest)) = text.split_once([':', '='])
+        && depth == 0
+        && name.len() < 20
+        && name.chars().all(|c| c.is_ascii_alphanumeric() || "-_ ".contains(c))
+        && from_hex(text).is_none()
+        && let Ok(found) = self::text(rest.trim().trim_matches('"'), depth + 1)
+    {
+        return Ok(found);
+    }
+    if let Ok(id) = Uuid::parse(text) {
+        return Ok(identifier(id));
+    }
+    if let Some(found) = from_hex(text) {
+        return Ok(wrapped("hex", &found, depth));
+    }
+    if let Some(found) = from_base64(text) {
+        return Ok(wrapped("base64", &found, depth));
+    }
+    Err(unknown())
+}
+
+fn wrapped(how: &str, found: &[u8], depth: usize) -> Decoded {
+    let mut inner = bytes(found)
+        .or_else(|_| {
+            // Text in base64 in base64, as some servers send it.
+            let inner = std::str::from_utf8(found).map_err(|_| ()).and_then(|t| {
+                if t.trim().len() < 16 {
+                    Err(())
+                } else {
+                    self::text(t.trim(), depth + 1).map_err(|_| ())
+                }
+            })?;
+            let mut outer = Decoded::new("text", "Text in base64 or hex, in base64 or hex again");
+            outer.find(CheckId::HeaderMixedUp, "This is encoded twice; once is what tools expect.");
+            Ok::<_, ()>(outer.with(inner))
+        })
+        .unwrap_or_else(|()| {
+            Decoded::new("bytes", format!("{} bytes, not a header that is known here", found.len()))
+                .fact("Hex", hex(&found[..found.len().min(256)]))
+        });
+    inner.title = format!("{} (from {how})", inner.title);
+    inner
+}
+
+/// Recognises bytes.
+pub(super) fn bytes(found: &[u8]) -> Result<Decoded> {
+    let unknown = || Error::misuse("not_recognised", "These bytes are not a known header.");
+    if is_box(found) {
+        return boxes(found);
+    }
+    if is_object(found) {
+        return Ok(object(found));
+    }
+    if is_utf16_xml(found) {
+        return Ok(wrmheader(found));
+    }
+    if let Ok(id) = <[u8; 16]>::try_from(found)
+        && found.iter().any(|b| !(0x20..0x7f).contains(b))
+    {
+        return Ok(identifier(Uuid(id)));
+    }
+    if let Some(decoded) = widevine::read(found).ok().filter(|m| !m.kids.is_empty()) {
+        let mut outer = Decoded::new("widevine", "Widevine data without its pssh box").bytes(found);
+        for field in decoded.fields {
+            let name = field.name.map_or(format!("field {}", field.number), str::to_owned);
+            outer = outer.fact(&name, field.value);
+        }
+        outer.kids = decoded.kids.into_iter().map(KidForms::of).collect();
+        return Ok(outer);
+    }
+    Err(unknown())
+}
+
+/// One box after the other, each a `pssh` in either envelope.
+fn boxes(mut found: &[u8]) -> Result<Decoded> {
+    let mut decoded = Vec::new();
+    let mut at = 0;
+    while found.len() >= 8 {
+        let header = BoxHeader::read(found, at, found.len() as u64)?;
+        let size = usize::try_from(header.size).unwrap_or(usize::MAX).min(found.len());
+        let (one, rest) = found.split_at(size);
+        let mut problems = Vec::new();
+        match Node::read(one, at, &mut problems)
+            .and_then(|node| Ok((Pssh::parse(&node)?, node.kind)))
+        {
+            Ok((header, kind)) => decoded.push(pssh(&header, kind).bytes(one)),
+            Err(e) => {
+                let mut broken = Decoded::new("pssh", "pssh box that cannot be read").bytes(one);
+                let size =
+                    matches!(e.code, "box_too_short" | "bytes_left_over" | "box_past_parent");
+                let code = if size { "pssh_data_size" } else { e.code };
+                broken.findings.push(Finding::from(Error { code, ..e }));
+                decoded.push(broken);
+            }
+        }
+        (found, at) = (rest, at + size as u64);
+    }
+    if let (false, Some(last)) = (found.is_empty(), decoded.last_mut()) {
+        let message = format!("{} bytes are left over behind the box.", found.len());
+        last.find(CheckId::PsshDataSize, message);
+    }
+    Ok(match decoded.len() {
+        1 => decoded.remove(0),
+        n => Decoded { inner: decoded, ..Decoded::new("pssh_list", format!("{n} pssh boxes")) },
+    })
+}
+
+fn identifier(id: Uuid) -> Decoded {
+    if let Some(name) = drm::name(id) {
+        return Decoded::new("system_id", format!("SystemID of {name}"))
+            .fact("SystemID", id.to_string());
+    }
+    let mut decoded = Decoded::new("kid", "16 bytes: a KID (or a key), in both byte orders");
+    decoded.kids = vec![KidForms::of(id)];
+    decoded
+}
+
+fn xml(text: &str, depth: usize) -> Result<Decoded> {
+    let units: Vec<u8> = text.encode_utf16().flat_map(u16::to_le_bytes).collect();
+    if text.contains("<WRMHEADER") {
+        return Ok(wrmheader(&units));
+    }
+    let root = Element::parse(text)?;
+    let mut decoded = Decoded::new("manifest", format!("<{}>", root.name));
+    if root.name.is_empty() {
+        decoded.title = "Part of a manifest".into();
+    }
+    root.walk(&mut |element| match element.name.to_ascii_lowercase().as_str() {
+        "protectionheader" => {
+            let system = element.attribute("SystemID").and_then(|id| Uuid::parse(id).ok());
+            decoded.inner.push(protection_header(system, &element.text, depth));
+        }
+        "contentprotection" => {
+            decoded.inner.push(content_protection(&ContentProtection::read(element), depth));
+        }
+        _ => {}
+    });
+    // On their own, outside a ContentProtection.
+    for element in std::iter::once(&root).chain(&root.children) {
+        let outside = root.name.is_empty() || std::ptr::eq(element, &root);
+        if outside && ["pssh", "pro"].contains(&element.name.as_str()) {
+            decoded.inner.push(carried(&element.name, &element.text, depth));
+        }
+    }
+    match decoded.inner.is_empty() {
+        false => Ok(decoded),
+        true => Err(Error::misuse(
+            "no_protection",
+            format!("The XML <{}> has no protection header in it.", root.name),
+        )),
+    }
+}
+
+/// What a Smooth client manifest's ProtectionHeader holds: a bare object.
+pub fn protection_header(system: Option<SystemId>, text: &str, depth: usize) -> Decoded {
+    let name = system.and_then(drm::name).unwrap_or("unknown system");
+    let mut decoded = Decoded::new("protection_header", format!("ProtectionHeader for {name}"));
+    decoded.system_id = system;
+    let Some(found) = from_base64(text) else {
+        decoded.find(CheckId::HeaderMixedUp, "Its content is not base64.");
+        return decoded;
+    };
+    if system == Some(PLAYREADY) || system.is_none() {
+        if is_box(&found) {
+            decoded.find(
+                CheckId::HeaderMixedUp,
+                "It holds a whole pssh box; a bare PlayReady Object belongs here.",
+            );
+        }
+        let inner = wrapped("base64", &found, depth);
+        let mut store = false;
+        inner.walk(&mut |part| store |= part.kind == "licence_store");
+        if store {
+            decoded.find(CheckId::ElsInManifest, "It carries an embedded licence store.");
+        }
+        return decoded.with(inner);
+    }
+    match system.and_then(|system| data(system, &found, &mut decoded)) {
+        Some(inner) => decoded.with(inner),
+        None => decoded,
+    }
+}
+
+/// A ContentProtection of DASH, with what is in it.
+pub fn content_protection(found: &ContentProtection, depth: usize) -> Decoded {
+    let name = match (found.system.and_then(drm::name), found.scheme.as_str()) {
+        (Some(name), _) => name.to_owned(),
+        (None, "urn:mpeg:dash:mp4protection:2011") => "the scheme itself".to_owned(),
+        (None, scheme) => scheme.to_owned(),
+    };
+    let mut decoded = Decoded::new("content_protection", format!("ContentProtection for {name}"));
+    decoded.system_id = found.system;
+    if let Some(value) = &found.value {
+        decoded = decoded.fact("value", value.clone());
+    }
+    decoded.kids = found.default_kid.into_iter().map(KidForms::of).collect();
+    for (name, text) in [("pssh", &found.pssh), ("pro", &found.pro)] {
+        if let Some(text) = text {
+            decoded.inner.push(carried(name, text, depth));
+        }
+    }
+    decoded
+}
+
+/// The content of cenc:pssh or mspr:pro.
+fn carried(name: &str, text: &str, depth: usize) -> Decoded {
+    let (title, is_box_here) = match name {
+        "pssh" => ("cenc:pssh", true),
+        _ => ("mspr:pro", false),
+    };
+    let mut decoded = Decoded::new(if is_box_here { "cenc_pssh" } else { "mspr_pro" }, title);
+    let Some(found) = from_base64(text) else {
+        decoded.find(CheckId::HeaderMixedUp, format!("The content of {title} is not base64."));
+        return decoded;
+    };
+    if is_box_here && !is_box(&found) {
+        decoded.find(
+            CheckId::HeaderMixedUp,
+            "cenc:pssh holds no pssh box; the whole box belongs here.",
+        );
+    }
+    if !is_box_here && is_box(&found) {
+        decoded.find(
+            CheckId::HeaderMixedUp,
+            "mspr:pro holds a whole pssh box; the bare object belongs here.",
+        );
+    } else if !is_box_here && is_utf16_xml(&found) {
+        decoded.find(
+            CheckId::HeaderMixedUp,
+            "mspr:pro holds bare XML; a PlayReady Object around it is missing.",
+        );
+    }
+    decoded.with(wrapped("base64", &found, depth))
+}
+
+fn hls(text: &str, depth: usize) -> Decoded {
+    let mut decoded = Decoded::new("manifest", "HLS keys");
+    for key in Hls::read(text).keys {
+        let tag = if key.session { "EXT-X-SESSION-KEY" } else { "EXT-X-KEY" };
+        let mut one = Decoded::new("hls_key", format!("{tag} for {}", key.format))
+            .fact("METHOD", key.method.clone());
+        if let Some(id) = &key.key_id {
+            one = one.fact("KEYID", id.clone());
+        }
+        match self::text(&key.uri, depth + 1) {
+            Ok(inner) => {
+                let mut whole = false;
+                inner.walk(&mut |part| whole |= part.kind == "pssh");
+                if whole && key.format == "com.microsoft.playready" {
+                    one.find(
+                        CheckId::HeaderMixedUp,
+                        "The URI holds a pssh box; the bare object belongs here.",
+                    );
+                }
+                one = one.with(inner);
+            }
+            Err(_) => one = one.fact("URI", key.uri.clone()),
+        }
+        decoded.inner.push(one);
+    }
+    decoded
+}
+
+/// Key identifiers of EME's JSON: `{"kids":[…]}`, or a licence, whose keys are
+/// not shown.
+fn json(text: &str) -> Option<Decoded> {
+    let mut decoded = Decoded::new("keyids", "Key IDs as JSON");
+    let mut strings = text.split('"').skip(1).step_by(2).peekable();
+    let mut licence = false;
+    while let Some(string) = strings.next() {
+        licence |= string == "k";
+        if string == "k" {
+            strings.next();
+            continue;
+        }
+        let bytes = from_base64(string).and_then(|b| <[u8; 16]>::try_from(b).ok());
+        decoded.kids.extend(bytes.map(|bytes| KidForms::of(Uuid(bytes))));
+    }
+    if licence {
+        decoded.title = "A licence as JSON; its keys are not shown".into();
+    }
+    (!decoded.kids.is_empty()).then_some(decoded)
+}
+
+/// Whether these bytes begin with a `pssh` box, in either envelope.
+pub(super) fn is_box(found: &[u8]) -> bool {
+    let Ok(header) = BoxHeader::read(found, 0, found.len() as u64) else { return false };
+    [Pssh::KIND, PIFF_PSSH].contains(&header.kind)
+}
+
+/// Whether these bytes are a PlayReady Object: their length and a first record.
+fn is_object(found: &[u8]) -> bool {
+    let [a, b, c, d, e, f, g, h, ..] = *found else { return false };
+    let length = u32::from_le_bytes([a, b, c, d]) as usize;
+    let count = u16::from_le_bytes([e, f]);
+    let kind = u16::from_le_bytes([g, h]);
+    // One that lies about its length is still one if it goes on like one.
+    let xml = found.get(10..14) == Some(b"<\0W\0");
+    (length == found.len() && (1..16).contains(&count) && (1..=3).contains(&kind)) || xml
+}
+
+pub(super) fn is_utf16_xml(found: &[u8]) -> bool {
+    let bare = found.strip_prefix(b"\xff\xfe").unwrap_or(found);
+    bare.starts_with(b"<\0W\0R\0M\0H\0")
+}
+
+fn from_hex(text: &str) -> Option<Vec<u8>> {
+    // One 0x in front, or one in front of every byte.
+    let bare = text.replace("0x", " ").replace("0X", " ").replace("\\x", " ");
+    let digits: Vec<u8> = bare
+        .chars()
+        .filter(|c| !c.is_whitespace() && !matches!(c, '-' | ':' | ','))
+        .map(|c| c.to_digit(16).map(|d| d as u8))
+        .collect::<Option<_>>()?;
+    (digits.len() >= 8 && digits.len().is_multiple_of(2))
+        .then(|| digits.chunks(2).map(|pair| pair[0] << 4 | pair[1]).collect())
+}
+
+/// base64 of either alphabet, with or without padding, with white space.
+pub(crate) fn from_base64(text: &str) -> Option<Vec<u8>> {
+    let lenient = GeneralPurposeConfig::new()
+        .with_decode_padding_mode(DecodePaddingMode::Indifferent)
+        .with_decode_allow_trailing_bits(true);
+    let engine = GeneralPurpose::new(&base64::alphabet::STANDARD, lenient);
+    let bare: String = text
+        .chars()
+        .filter(|c| !c.is_whitespace())
+        .map(|c| match c {
+            '-' => '+',
+            '_' => '/',
+            c => c,
+        })
+        .collect();
+    engine.decode(bare).ok().filter(|bytes| bytes.len() >= 4)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::format::drm::playready::{self, NewHeader, NewKey};
+    use crate::format::ids::Kid;
+    use base64::engine::general_purpose::STANDARD;
+
+    const KID: Kid = Kid::of(0x09e367028f33436ca5dd60ffe6671e70);
+
+    fn header() -> NewHeader {
+        NewHeader { keys: vec![NewKey { kid: KID, checksum: None }], ..NewHeader::default() }
+    }
+
+    fn kids(decoded: &Decoded) -> Vec<Kid> {
+        let mut kids = Vec::new();
+        decoded.walk(&mut |part| kids.extend(part.kids.iter().map(|forms| forms.kid)));
+        kids
+    }
+
+    fn ids(decoded: &Decoded) -> Vec<&'static str> {
+        decoded.all_findings().iter().map(|finding| finding.check.id.name()).collect()
+    }
+
+    #[test]
+    fn the_same_header_in_every_wrapping() {
+        let object = header().object().unwrap();
+        let boxed = playready::pssh(object.clone()).to_node().to_bytes();
+        let b64 = |bytes: &[u8]| STANDARD.encode(bytes);
+        for text in [
+            header().xml().unwrap(),
+            b64(&object),
+            hex(&object),
+            b64(&boxed),
+            hex(&boxed).to_uppercase(),
+            format!("\"{}\"\n", b64(&boxed)),
+            format!("data:text/plain;charset=UTF-16;base64,{}", b64(&object)),
+            format!(
+                "<ProtectionHeader SystemID=\"{PLAYREADY}\">\n{}\n</ProtectionHeader>",
+                b64(&object)
+            ),
+            format!(
+                "<ContentProtection schemeIdUri=\"urn:uuid:{PLAYREADY}\"><cenc:pssh>{}</cenc:pssh>\
+                 <mspr:pro>{}</mspr:pro></ContentProtection>",
+                b64(&boxed),
+                b64(&object)
+            ),
+            format!(
+                "#EXT-X-KEY:METHOD=SAMPLE-AES-CTR,URI=\"data:text/plain;base64,{}\",KEYFORMAT=\"com.microsoft.playready\"",
+                b64(&object)
+            ),
+        ] {
+            let decoded = recognise(text.as_bytes()).unwrap_or_else(|e| panic!("{e}: {text}"));
+            assert!(kids(&decoded).contains(&KID), "{text}");
+            assert_eq!(ids(&decoded), Vec::<&str>::new(), "{text}");
+        }
+        for bytes in [&object[..], &boxed] {
+            assert!(kids(&recognise(bytes).unwrap()).contains(&KID));
+        }
+    }
+
+    #[test]
+    fn double_wrapping_and_mix_ups_are_told() {
+        let object = header().object().unwrap();
+        let once = playready::pssh(object.clone()).to_node().to_bytes();
+        let twice = playready::pssh(once.clone()).to_node().to_bytes();
+        let b64 = |bytes: &[u8]| STANDARD.encode(bytes);
+        let bare = header().xml().unwrap().encode_utf16().flat_map(u16::to_le_bytes).collect();
+        for text in [
+            b64(&twice),
+            b64(b64(&once).as_bytes()),
+            b64(&playready::pssh(bare).to_node().to_bytes()),
+            format!("<ProtectionHeader SystemID=\"{PLAYREADY}\">{}</ProtectionHeader>", b64(&once)),
+            format!("<mspr:pro>{}</mspr:pro>", b64(&once)),
+            format!("<cenc:pssh>{}</cenc:pssh>", b64(&object)),
+        ] {
+            let decoded = recognise(text.as_bytes()).unwrap();
+            assert!(ids(&decoded).contains(&"header_mixed_up"), "{text}: {decoded:?}");
+            assert!(kids(&decoded).contains(&KID), "{text}");
+        }
+    }
+
+    #[test]
+    fn identifiers_in_both_orders() {
+        for text in [
+            "09e36702-8f33-436c-a5dd-60ffe6671e70",
+            "{09E36702-8F33-436C-A5DD-60FFE6671E70}",
+            "09e367028f33436ca5dd60ffe6671e70",
+            "CeNnAo8zQ2yl3WD/5mcecA==",
+            "CeNnAo8zQ2yl3WD_5mcecA",
+            "{\"kids\":[\"CeNnAo8zQ2yl3WD_5mcecA\"]}",
+        ] {
+            let decoded = recognise(text.as_bytes()).unwrap();
+            assert_eq!(decoded.kids[0].guid_base64, "AmfjCTOPbEOl3WD/5mcecA==", "{text}");
+        }
+        for text in ["", "hello", "<a>", "<a></a>", "https://example.com/"] {
+            assert!(recognise(text.as_bytes()).is_err(), "{text}");
+        }
+        let licence = recognise(
+            b"{\"keys\":[{\"kty\":\"oct\",\"kid\":\"CeNnAo8zQ2yl3WD_5mcecA\",\"k\":\"tCyjFy7k5pv1GEilnbnNEw\"}]}",
+        );
+        assert_eq!(licence.unwrap().kids.len(), 1);
+    }
+}

@@ -1,0 +1,463 @@
+//! The inspection as hosts show it: the verdict, then the facts. This is the
+//! value the page gets, and `ismvault inspect --json` prints. `docs/inspection.md`
+//! describes it.
+
+mod csv;
+mod html;
+mod playable;
+mod timeline;
+
+pub use csv::csv;
+pub use html::html;
+pub use playable::Playable;
+pub use timeline::{Point, Timeline, timelines};
+
+use crate::checks::Severity;
+use crate::format::boxes::protection::{PIFF_PSSH, Pssh};
+use crate::format::cipher::hex;
+use crate::format::drm;
+use crate::format::drm::playready::Header;
+use crate::format::ids::{FourCc, Kid, SystemId};
+use crate::look::decode::Decoded;
+use crate::model::{Finding, Movie, Protection, ProtectionHeader, Track, TrackKind, bitrate};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use serde::Serialize;
+
+/// Everything known of a file. Times in seconds; in ticks as decimal text,
+/// because JavaScript's numbers end at 2^53. Rates in bits a second.
+#[derive(Clone, Debug, Serialize)]
+pub struct Inspection {
+    /// Version of this form.
+    pub schema: u32,
+    /// The answer, in words.
+    pub verdict: String,
+    /// Whether the file can be protected as it is; if not, why.
+    pub protectable: Protectable,
+    /// Bytes of the file.
+    pub size: u64,
+    /// What `ftyp` lists, the major brand first.
+    pub brands: Vec<FourCc>,
+    /// Of `ftyp`.
+    pub major_brand: Option<FourCc>,
+    /// Of `ftyp`.
+    pub minor_version: Option<u32>,
+    /// Whether the file has or announces fragments.
+    pub fragmented: bool,
+    /// Of the longest track.
+    pub duration_seconds: Option<f64>,
+    /// Of all tracks together.
+    pub bitrate: Option<u64>,
+    /// `moof` boxes.
+    pub fragments: usize,
+    /// In file order.
+    pub tracks: Vec<TrackSummary>,
+    /// In file order.
+    pub systems: Vec<SystemSummary>,
+    /// The gravest first.
+    pub findings: Vec<Finding>,
+}
+
+/// Whether a file can be protected.
+#[derive(Clone, Debug, Serialize)]
+pub struct Protectable {
+    /// It can.
+    pub yes: bool,
+    /// Why not, and what to do.
+    pub reason: Option<String>,
+    /// The same as a stable code.
+    pub code: Option<&'static str>,
+}
+
+/// One track.
+#[derive(Clone, Debug, Serialize)]
+pub struct TrackSummary {
+    /// Its number.
+    pub id: u32,
+    /// What it is.
+    pub kind: TrackKind,
+    /// RFC 6381.
+    pub codec: Option<String>,
+    /// The sample entry's code before protection.
+    pub format: Option<FourCc>,
+    /// ISO 639-2/T.
+    pub language: String,
+    /// Ticks a second.
+    pub timescale: u32,
+    /// From its samples.
+    pub duration_seconds: Option<f64>,
+    /// From its samples, in decimal.
+    pub duration_ticks: String,
+    /// Pixels.
+    pub width: Option<u16>,
+    /// Pixels.
+    pub height: Option<u16>,
+    /// Pictures a second, on average.
+    pub frame_rate: Option<f64>,
+    /// Channels.
+    pub channels: Option<u32>,
+    /// Samples a second.
+    pub sample_rate: Option<u32>,
+    /// Fragments with samples of it.
+    pub fragments: u32,
+    /// Samples.
+    pub samples: u64,
+    /// Bytes of them.
+    pub bytes: u64,
+    /// Bits a second.
+    pub bitrate: Bitrates,
+    /// How it is protected; null where it is clear.
+    pub protection: Option<ProtectionSummary>,
+    /// All of its schemes, where a sample entry has several `sinf`.
+    pub schemes: Vec<ProtectionSummary>,
+    /// Whether it can be protected, as far as its codec goes.
+    pub has_rule: bool,
+}
+
+/// Bits a second.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub struct Bitrates {
+    /// What `esds` or `btrt` says.
+    pub declared: Option<u32>,
+    /// Bytes of samples over their time.
+    pub measured: Option<u64>,
+    /// The same of the fragment with the most.
+    pub peak: Option<u64>,
+}
+
+/// How a track is protected.
+#[derive(Clone, Debug, Serialize)]
+pub struct ProtectionSummary {
+    /// `piff`, `cenc` and the like.
+    pub scheme: Option<FourCc>,
+    /// Such as 0x00010001.
+    pub scheme_version: String,
+    /// Its name, and PIFF's number for it.
+    pub algorithm: &'static str,
+    /// 0 clear, 1 AES-CTR, 2 AES-CBC.
+    pub algorithm_id: u32,
+    /// Bytes of IV a sample.
+    pub iv_size: u8,
+    /// Of every sample, in hex, where there is one.
+    pub constant_iv: Option<String>,
+    /// In the order of `tenc`.
+    pub kid: Option<Kid>,
+    /// In the order a PlayReady header and licence have it.
+    pub kid_guid: Option<Kid>,
+    /// Which boxes say so: `tenc`, `uuid` for PIFF's, or `tenc and uuid`.
+    pub tenc: &'static str,
+}
+
+/// A protection header.
+#[derive(Clone, Debug, Serialize)]
+pub struct SystemSummary {
+    /// SystemID.
+    pub system_id: SystemId,
+    /// Its name.
+    pub name: &'static str,
+    /// `pssh`, or `uuid` for PIFF's.
+    #[serde(rename = "box")]
+    pub envelope: &'static str,
+    /// Of the box.
+    pub version: u8,
+    /// Where the box is.
+    pub at: u64,
+    /// The keys it lists.
+    pub kids: Vec<Kid>,
+    /// Bytes of its data.
+    pub data_size: usize,
+    /// Its data; for PlayReady the PlayReady Object.
+    pub data_base64: String,
+    /// Whether it is in a fragment, as where keys rotate.
+    pub in_fragment: bool,
+    /// PlayReady's header.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub header: Option<HeaderSummary>,
+    /// All that is in it.
+    pub decoded: Decoded,
+}
+
+/// A WRMHEADER, each KID in both byte orders.
+#[derive(Clone, Debug, Serialize)]
+pub struct HeaderSummary {
+    /// As it was found.
+    #[serde(flatten)]
+    pub header: Header,
+    /// The KIDs in GUID byte order.
+    pub kids_guid: Vec<Kid>,
+}
+
+impl Inspection {
+    /// Of a file, read whole or in part.
+    pub fn new(movie: &Movie) -> Self {
+        let tracks: Vec<TrackSummary> = movie.tracks.iter().map(track).collect();
+        let duration_seconds =
+            tracks.iter().filter_map(|t| t.duration_seconds).max_by(f64::total_cmp);
+        let bytes = movie.tracks.iter().fold(0_u64, |sum, t| sum.saturating_add(t.totals.bytes));
+        let bitrate =
+            duration_seconds.filter(|s| *s > 0.0).map(|s| (bytes as f64 * 8.0 / s) as u64);
+        let ftyp = movie.ftyp.as_ref();
+        let brands = movie.brands();
+        let mut findings = movie.findings.clone();
+        crate::collections::sort_by_key(&mut findings, Finding::severity);
+        let refusal = crate::make::protect::refusal(movie);
+        let mut inspection = Self {
+            schema: 2,
+            verdict: String::new(),
+            protectable: Protectable {
+                yes: refusal.is_none(),
+                code: refusal.as_ref().map(|error| error.code),
+                reason: refusal.map(|error| error.to_string()),
+            },
+            size: movie.size,
+            brands,
+            major_brand: ftyp.map(|f| f.major),
+            minor_version: ftyp.map(|f| f.minor),
+            fragmented: movie.fragmented || !movie.fragments.is_empty(),
+            duration_seconds,
+            bitrate: bitrate.map(exact),
+            fragments: movie.fragments.len(),
+            tracks,
+            systems: movie.systems.iter().map(system).collect(),
+            findings,
+        };
+        inspection.verdict = inspection.words(movie);
+        inspection
+    }
+
+    /// The answer in words.
+    fn words(&self, movie: &Movie) -> String {
+        if let Some(damage) = &movie.damage {
+            if movie.tracks.is_empty() && movie.fragments.is_empty() {
+                return damage.message.clone();
+            }
+            return format!("Damaged: {}", damage.message);
+        }
+        let smooth = movie.is_smooth();
+        let form = match (self.fragmented, smooth) {
+            (true, true) => "Smooth Streaming file",
+            (true, false) => "fragmented MP4",
+            (false, _) => "progressive MP4",
+        };
+        let facts = format!("{}{}", self.track_words(), self.extent());
+        let protected = self.tracks.iter().find(|track| track.protection.is_some());
+        let mut words = match protected.and_then(|track| track.protection.as_ref()) {
+            None => format!("Clear {form}, {facts}. "),
+            Some(protection) => format!(
+                "Protected: {}, {}, {}. {} A {form}, {facts}. ",
+                self.system_words(),
+                scheme_words(protection, self.has_piff_boxes(movie)),
+                protection.algorithm,
+                self.kid_words(),
+            ),
+        };
+        if self.fragmented && movie.fragments.is_empty() {
+            words = format!("A header without media. {words}");
+        }
+        let of = |severity| self.findings.iter().filter(|f| f.severity() == severity).count();
+        let counts: Vec<String> = [(Severity::Error, "error"), (Severity::Warning, "warning")]
+            .into_iter()
+            .map(|(severity, word)| (of(severity), word))
+            .filter(|(count, _)| *count > 0)
+            .map(|(count, word)| format!("{count} {word}{}", if count == 1 { "" } else { "s" }))
+            .collect();
+        if !counts.is_empty() {
+            words += &format!("{}. ", counts.join(", "));
+        }
+        if self.protectable.yes {
+            words += "Ready to protect.";
+        }
+        words.trim_end().to_owned()
+    }
+
+    fn track_words(&self) -> String {
+        let kinds = [TrackKind::Video, TrackKind::Audio, TrackKind::Text, TrackKind::Other];
+        let counts: Vec<(usize, &str)> = kinds
+            .into_iter()
+            .map(|kind| (self.tracks.iter().filter(|t| t.kind == kind).count(), kind.word()))
+            .filter(|(count, _)| *count > 0)
+            .collect();
+        let total: usize = counts.iter().map(|(count, _)| count).sum();
+        let list: Vec<String> = counts.iter().map(|(n, word)| format!("{n} {word}")).collect();
+        match &list[..] {
+            [] => "no tracks".to_owned(),
+            [one] => format!("{one} track{}", if total == 1 { "" } else { "s" }),
+            [first @ .., last] => {
+                let plural = if counts.last().is_some_and(|(n, _)| *n > 1) { "s" } else { "" };
+                format!("{} and {last} track{plural}", first.join(", "))
+            }
+        }
+    }
+
+    fn extent(&self) -> String {
+        let time = self.duration_seconds.map(|s| format!(", {}", timecode(s)));
+        let rate = self.bitrate.map(|rate| format!(", {}", kbits(rate)));
+        time.unwrap_or_default() + &rate.unwrap_or_default()
+    }
+
+    /// Whether PIFF's `tenc` stands in a sample entry, as beside ISO's in `dual`.
+    fn has_piff_boxes(&self, movie: &Movie) -> bool {
+        movie.tracks.iter().filter_map(Track::protection).any(|p| p.has_piff_tenc)
+    }
+
+    fn system_words(&self) -> String {
+        let mut names: Vec<&str> = self.systems.iter().map(|s| s.name).collect();
+        names.dedup();
+        if names.is_empty() { "no DRM header".to_owned() } else { names.join(" and ") }
+    }
+
+    fn kid_words(&self) -> String {
+        let protected: Vec<&TrackSummary> =
+            self.tracks.iter().filter(|t| t.protection.is_some()).collect();
+        let mut kids: Vec<Kid> =
+            protected.iter().filter_map(|t| t.protection.as_ref()?.kid).collect();
+        crate::collections::sort(&mut kids);
+        kids.dedup();
+        let clear = match self.tracks.len() - protected.len() {
+            0 => String::new(),
+            1 => ", 1 track clear".to_owned(),
+            n => format!(", {n} tracks clear"),
+        };
+        match (kids.len(), protected.len()) {
+            (0, _) => format!("No KID{clear}."),
+            (1, 1) => format!("One KID{clear}."),
+            (1, 2) if self.tracks.len() == 2 => "One KID on both tracks.".to_owned(),
+            (1, n) => format!("One KID on {n} tracks{clear}."),
+            (n, _) => format!("{n} KIDs{clear}."),
+        }
+    }
+}
+
+fn scheme_words(protection: &ProtectionSummary, piff_boxes: bool) -> String {
+    match (protection.scheme, protection.scheme_version.as_str()) {
+        (Some(scheme), _) if piff_boxes && &scheme.0 != b"piff" => {
+            format!("scheme {scheme} with PIFF boxes beside it")
+        }
+        (Some(FourCc(code)), "0x00010001") if &code == b"piff" => "PIFF 1.1".to_owned(),
+        (Some(FourCc(code)), _) if &code == b"piff" => "PIFF 1.0".to_owned(),
+        (Some(scheme), _) => format!("scheme {scheme}"),
+        (None, _) => "unknown scheme".to_owned(),
+    }
+}
+
+fn track(track: &Track) -> TrackSummary {
+    let codec = track.codec();
+    let totals = track.totals;
+    let duration_seconds = track.seconds(totals.duration).filter(|_| totals.samples > 0);
+    let positive = duration_seconds.filter(|s| *s > 0.0);
+    let measured = bitrate(totals.bytes, totals.duration, track.timescale);
+    let video = track.kind == TrackKind::Video;
+    let protected = track.entries.iter().find(|entry| !entry.protection.is_empty());
+    let schemes: Vec<ProtectionSummary> =
+        protected.into_iter().flat_map(|entry| &entry.protection).map(protection).collect();
+    TrackSummary {
+        id: track.id,
+        kind: track.kind,
+        codec: codec.map(|c| c.string.clone()),
+        format: track.entries.first().map(|e| e.format),
+        language: track.language.clone(),
+        timescale: track.timescale,
+        duration_seconds,
+        duration_ticks: totals.duration.to_string(),
+        width: codec.and_then(|c| c.dimensions).map(|(width, _)| width),
+        height: codec.and_then(|c| c.dimensions).map(|(_, height)| height),
+        frame_rate: positive.filter(|_| video).map(|s| totals.samples as f64 / s),
+        channels: codec.and_then(|c| c.channels),
+        sample_rate: codec.and_then(|c| c.sample_rate),
+        fragments: totals.fragments,
+        samples: exact(totals.samples),
+        bytes: exact(totals.bytes),
+        bitrate: Bitrates {
+            declared: codec.and_then(|c| c.declared_bitrate),
+            measured: measured.map(exact),
+            peak: totals.peak_bitrate.map(exact),
+        },
+        protection: schemes.first().cloned(),
+        schemes,
+        has_rule: codec.is_some_and(|c| c.rule.is_some()),
+    }
+}
+
+fn protection(protection: &Protection) -> ProtectionSummary {
+    let scheme = protection.scheme.map(|s| s.0);
+    ProtectionSummary {
+        scheme: protection.scheme,
+        scheme_version: format!("0x{:08x}", protection.scheme_version),
+        algorithm: match (scheme.as_ref(), protection.algorithm_id) {
+            (_, 0) => "not encrypted",
+            (Some(b"cbcs" | b"cbc1"), _) | (Some(b"piff"), 2) => "AES-CBC",
+            _ => "AES-CTR",
+        },
+        algorithm_id: protection.algorithm_id,
+        iv_size: protection.iv_size,
+        constant_iv: Some(hex(&protection.constant_iv)).filter(|iv| !iv.is_empty()),
+        kid: protection.kid,
+        kid_guid: protection.kid.map(Kid::swapped),
+        tenc: match (protection.piff_tenc, protection.has_piff_tenc) {
+            (true, _) => "uuid",
+            (false, true) => "tenc and uuid",
+            (false, false) => "tenc",
+        },
+    }
+}
+
+fn system(system: &ProtectionHeader) -> SystemSummary {
+    SystemSummary {
+        system_id: system.system_id,
+        name: drm::name(system.system_id).unwrap_or("Unknown system"),
+        envelope: if system.envelope == PIFF_PSSH { "uuid" } else { "pssh" },
+        version: system.version,
+        at: system.at,
+        kids: system.kids.clone(),
+        data_size: system.data.len(),
+        data_base64: STANDARD.encode(&system.data),
+        in_fragment: system.in_fragment,
+        decoded: crate::look::decode::pssh(
+            &Pssh {
+                version: system.version,
+                flags: 0,
+                system_id: system.system_id,
+                kids: system.listed.clone(),
+                data: system.data.clone(),
+            },
+            system.envelope,
+        ),
+        header: system.playready.clone().map(|header| HeaderSummary {
+            kids_guid: header.kids.iter().map(|kid| kid.swapped()).collect(),
+            header,
+        }),
+    }
+}
+
+/// A number JavaScript can hold exactly. Only a file that lies gets past it.
+fn exact(n: u64) -> u64 {
+    n.min(1 << 53)
+}
+
+/// Seconds as `hh:mm:ss.mmm`.
+pub fn timecode(seconds: f64) -> String {
+    let ms = (seconds * 1000.0).round() as u64;
+    format!("{:02}:{:02}:{:02}.{:03}", ms / 3_600_000, ms / 60_000 % 60, ms / 1000 % 60, ms % 1000)
+}
+
+/// Bits a second as engineers say it, kept on one line.
+pub fn kbits(rate: u64) -> String {
+    if rate < 10_000_000 {
+        format!("{}\u{a0}kbit/s", (rate + 500) / 1000)
+    } else {
+        format!("{:.1}\u{a0}Mbit/s", rate as f64 / 1e6)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn units() {
+        assert_eq!(timecode(8.021333), "00:00:08.021");
+        assert_eq!(timecode(3661.0), "01:01:01.000");
+        assert_eq!(kbits(267_154), "267\u{a0}kbit/s");
+        assert_eq!(kbits(12_345_678), "12.3\u{a0}Mbit/s");
+    }
+}

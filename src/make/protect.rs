@@ -1,0 +1,315 @@
+//! Protecting a file with PlayReady: options, profiles, and the plan.
+//!
+//! All decisions are made when the [`Plan`] is, and all refusals that the headers
+//! call for; the user sees them before a byte is written. (Only what is wrong
+//! inside the media, such as a NAL unit longer than its sample, comes to light
+//! later.) Then the plan is a [`crate::Recipe`], and nothing
+//! changes any more: every sample has its IV already, so fragments can be
+//! protected in any order.
+
+mod headers;
+pub mod keyfile;
+mod plan;
+pub mod receipt;
+mod sentences;
+pub mod subsample;
+mod unit;
+
+pub use crate::make::profile::{PROFILES, Profile};
+pub use plan::{Plan, Preview, PreviewKey};
+pub use unit::{Protector, Ticket};
+
+use crate::collections::Set;
+use crate::error::{Error, Result};
+use crate::format::cipher::ContentKey;
+use crate::format::drm::playready::HeaderVersion;
+use crate::format::ids::Kid;
+use crate::make::rewrite::{check_fragments, check_intact};
+use crate::model::{Movie, Track, TrackKind};
+
+/// How to protect a file.
+pub struct Options {
+    /// The keys, each with the tracks it is for.
+    pub keys: Vec<TrackKey>,
+    /// What IVs begin with; from the host's randomness, new for every file.
+    pub random: [u8; 16],
+    /// Bytes of an IV: 8, or 16, which PlayReady before 4.0 cannot read.
+    pub iv_size: u8,
+    /// Which boxes are written.
+    pub profile: &'static Profile,
+    /// Of the PlayReady header; none for the oldest that can say it.
+    pub header_version: Option<HeaderVersion>,
+    /// Where licences are asked for.
+    pub la_url: Option<String>,
+    /// A page for people.
+    pub lui_url: Option<String>,
+    /// XML of the packager's own.
+    pub custom_attributes: Option<String>,
+    /// Whether a Widevine header is written beside PlayReady's.
+    pub widevine: bool,
+    /// How many fragments of each track stay clear at the start.
+    pub clear_lead: u32,
+    /// Which tracks; none for all video and audio.
+    pub tracks: Option<Vec<u32>>,
+}
+
+/// A key, and the tracks it is for.
+pub struct TrackKey {
+    /// Which tracks.
+    pub target: Target,
+    /// Names the key.
+    pub kid: Kid,
+    /// The key.
+    pub key: ContentKey,
+}
+
+/// Which tracks a key is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Target {
+    /// Every track that has none of its own.
+    All,
+    /// The track with this number.
+    Track(u32),
+    /// Audio.
+    Audio,
+    /// Video that is in no class below.
+    Video,
+    /// Video of up to 576 lines.
+    Sd,
+    /// Video of up to 1080 lines.
+    Hd,
+    /// Video of more lines.
+    Uhd,
+}
+
+impl Target {
+    /// `all`, a track's number, `audio`, `video`, `sd`, `hd` or `uhd`.
+    pub fn parse(text: &str) -> Result<Self> {
+        Ok(match text.trim().to_ascii_lowercase().as_str() {
+            "" | "all" | "*" => Self::All,
+            "audio" => Self::Audio,
+            "video" => Self::Video,
+            "sd" => Self::Sd,
+            "hd" => Self::Hd,
+            "uhd" | "uhd1" | "uhd2" => Self::Uhd,
+            number => Self::Track(number.parse().map_err(|_| {
+                Error::misuse(
+                    "bad_target",
+                    format!(
+                        "\"{text}\" names no tracks. Give a track's number, or all, audio, video, \
+                         sd, hd or uhd."
+                    ),
+                )
+            })?),
+        })
+    }
+
+    /// How well it fits a track, the best highest; none if it does not.
+    fn fit(self, track: &Track) -> Option<u8> {
+        let lines = track.codec().and_then(|codec| codec.dimensions).map_or(0, |(_, h)| h);
+        let class = match (track.kind, lines) {
+            (TrackKind::Audio, _) => Self::Audio,
+            (TrackKind::Video, 0..=576) => Self::Sd,
+            (TrackKind::Video, 577..=1080) => Self::Hd,
+            (TrackKind::Video, _) => Self::Uhd,
+            _ => Self::All,
+        };
+        match self {
+            Self::Track(id) if id == track.id => Some(3),
+            own if own == class => Some(2),
+            Self::Video if track.kind == TrackKind::Video => Some(1),
+            Self::All => Some(0),
+            _ => None,
+        }
+    }
+}
+
+impl Options {
+    /// The key of a track: the one that was given for it most closely.
+    fn key_of(&self, track: &Track) -> Result<&TrackKey> {
+        let fits = |key: &&TrackKey| key.target.fit(track);
+        let closest = self.keys.iter().filter_map(|key| fits(&key)).max();
+        let mut best = self.keys.iter().filter(|key| closest.is_some() && fits(key) == closest);
+        let (first, second) = (best.next(), best.next());
+        let another = |first: &&TrackKey| second.filter(|second| second.kid != first.kid);
+        if let Some((first, second)) = first.and_then(|f| another(&f).map(|second| (f, second))) {
+            let sentence = format!(
+                "Track {} ({}) has two keys, of the KIDs {} and {}. Say which tracks each is for.",
+                track.id,
+                track.kind.word(),
+                first.kid,
+                second.kid
+            );
+            return Err(Error::misuse("two_keys_for_track", sentence));
+        }
+        first.ok_or_else(|| {
+            Error::misuse(
+                "no_key_for_track",
+                format!(
+                    "No key was given for track {} ({}). Give one, or leave the track out.",
+                    track.id,
+                    track.kind.word()
+                ),
+            )
+        })
+    }
+
+    /// Refuses what cannot be right, whatever the file.
+    fn check(&self) -> Result<()> {
+        if self.keys.is_empty() {
+            return Err(Error::misuse("no_key", "No key was given."));
+        }
+        for (i, key) in self.keys.iter().enumerate() {
+            key.check()?;
+            for other in &self.keys[..i] {
+                let same = *other.key.reveal() == *key.key.reveal();
+                if other.kid == key.kid && !same {
+                    let sentence = format!("The KID {} is given with two keys.", key.kid);
+                    return Err(Error::misuse("kid_twice", sentence));
+                }
+                if other.kid != key.kid && same {
+                    let sentence = format!(
+                        "The KIDs {} and {} have the same key; who has one licence has both. Use \
+                         two keys, or one KID.",
+                        other.kid, key.kid
+                    );
+                    return Err(Error::misuse("key_twice", sentence));
+                }
+            }
+        }
+        if !matches!(self.iv_size, 8 | 16) {
+            let sentence =
+                format!("IVs of {} bytes are not defined; choose 8 or 16.", self.iv_size);
+            return Err(Error::misuse("bad_iv_size", sentence));
+        }
+        Ok(())
+    }
+}
+
+impl TrackKey {
+    fn check(&self) -> Result<()> {
+        if self.kid == Kid::of(0) {
+            return Err(Error::misuse(
+                "zero_kid",
+                "The KID is all zeros, which names no key. Choose another.",
+            ));
+        }
+        if *self.key.reveal() == crate::format::cipher::hex(&self.kid.0) {
+            return Err(Error::misuse(
+                "kid_as_key",
+                "The key is the same as the KID. The KID is public; paste the content key.",
+            ));
+        }
+        if self.key.is_zero() {
+            return Err(Error::misuse("zero_key", "The key is all zero. Give a real one."));
+        }
+        Ok(())
+    }
+}
+
+/// Why a file cannot be protected, whatever the options; none if it can.
+pub fn refusal(movie: &Movie) -> Option<Error> {
+    selected(movie, None).err()
+}
+
+/// Whether it is known which bytes of a track's samples may be protected.
+pub(crate) fn has_rule(track: &Track) -> bool {
+    !track.entries.is_empty() && track.entries.iter().all(|entry| entry.codec.rule.is_some())
+}
+
+/// The tracks to protect: those asked for, or all video and audio. Text stays
+/// clear, as everywhere in Smooth Streaming.
+fn selected<'m>(movie: &'m Movie, wanted: Option<&[u32]>) -> Result<Vec<&'m Track>> {
+    check_intact(movie, "protected")?;
+    if let Some(track) = movie.tracks.iter().find(|track| track.protection().is_some()) {
+        let scheme = track.protection().and_then(|p| p.scheme).map(|s| format!(" (scheme {s})"));
+        return Err(Error::misuse(
+            "already_protected",
+            format!(
+                "Track {} is already protected{}. Decrypt the file with its key first: \
+                 ismvault decrypt IN -o OUT --key KEY.",
+                track.id,
+                scheme.unwrap_or_default()
+            ),
+        ));
+    }
+    if movie.moov.is_some() && !movie.fragmented && movie.fragments.is_empty() {
+        return Err(Error::unsupported(
+            "progressive",
+            "This is a progressive MP4; only fragmented files can be protected. Fragment it first: \
+             ismvault fragment IN.mp4 -o OUT.ismv.",
+        ));
+    }
+    check_fragments(movie)?;
+    if movie.fragments.is_empty() {
+        return Err(Error::unsupported(
+            "no_fragments",
+            "The file has no fragments, so there is nothing to protect. Open the whole .ismv, not \
+             only its initialization segment.",
+        ));
+    }
+    let tracks = match wanted {
+        Some(ids) => Set::from_iter(ids)
+            .into_iter()
+            .map(|id| {
+                movie.track(*id).ok_or_else(|| {
+                    let have: Vec<String> = movie.tracks.iter().map(|t| t.id.to_string()).collect();
+                    let have = have.join(", ");
+                    Error::misuse(
+                        "no_such_track",
+                        format!("There is no track {id}; the file has {have}."),
+                    )
+                })
+            })
+            .collect::<Result<Vec<_>>>()?,
+        None => movie
+            .tracks
+            .iter()
+            .filter(|t| matches!(t.kind, TrackKind::Video | TrackKind::Audio))
+            .filter(|t| t.totals.samples > 0)
+            // What is not known here stays clear, and the preview says so.
+            .filter(|t| has_rule(t) || !movie.tracks.iter().any(has_rule))
+            .collect(),
+    };
+    if tracks.is_empty() {
+        return Err(Error::unsupported(
+            "nothing_to_protect",
+            "The file has no video or audio track with samples, so there is nothing to protect.",
+        ));
+    }
+    for track in &tracks {
+        if track.timescale == 0 {
+            return Err(Error::malformed(
+                "timescale_zero",
+                format!(
+                    "Track {} has the timescale 0, so its times mean nothing. Write the file anew \
+                     with its packager, or leave the track out.",
+                    track.id
+                ),
+            ));
+        }
+        if !matches!(track.kind, TrackKind::Video | TrackKind::Audio) {
+            return Err(Error::unsupported(
+                "text_stays_clear",
+                format!(
+                    "Track {} is {}, which Smooth Streaming clients read only when it is clear. \
+                     Leave it out.",
+                    track.id,
+                    track.kind.word()
+                ),
+            ));
+        }
+        if !has_rule(track) {
+            let codec = track.codec().map_or("unknown", |codec| &codec.string);
+            return Err(Error::unsupported(
+                "no_rule",
+                format!(
+                    "Track {} has the codec {codec}, for which it is not known here which bytes \
+                     may be protected. Leave it clear by choosing the other tracks.",
+                    track.id
+                ),
+            ));
+        }
+    }
+    Ok(tracks)
+}

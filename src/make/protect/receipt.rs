@@ -1,0 +1,93 @@
+//! The receipt: what is known of a protected file, once all of it was read back
+//! from the bytes that went out; see [`crate::make::proof`].
+
+use super::{Plan, PreviewKey};
+use crate::error::Result;
+use crate::format::cipher::hex;
+use crate::make::proof::{Proven, failed};
+use serde::Serialize;
+use sha2::{Digest as _, Sha256};
+
+/// SHA-256 of a file, taken in from its start.
+#[derive(Default)]
+pub struct FileHash(Sha256);
+
+impl FileHash {
+    /// The next bytes.
+    pub fn update(&mut self, bytes: &[u8]) {
+        self.0.update(bytes);
+    }
+
+    /// In hex.
+    pub fn finish(self) -> String {
+        hex(&self.0.finalize())
+    }
+}
+
+/// What is known of a finished file.
+#[derive(Clone, Debug, Serialize)]
+pub struct Receipt {
+    /// What made it.
+    pub made_by: String,
+    /// Name of the input, where it has one.
+    pub input: String,
+    /// Bytes of the input.
+    pub input_size: u64,
+    /// Bytes of the output.
+    pub output_size: u64,
+    /// SHA-256 of the output, in hex: see [`FileHash`].
+    pub sha256: String,
+    /// Samples that were decrypted again from the output and are those of the input.
+    pub samples_compared: u64,
+    /// Those of them that were encrypted.
+    pub samples_encrypted: u64,
+    /// Whether no counter is used twice with a key; `false` is never written.
+    pub ivs_unique: bool,
+    /// `piff`, `cenc` or `cbcs`.
+    pub scheme: String,
+    /// The profile.
+    pub profile: &'static str,
+    /// The keys, by what is public of them.
+    pub keys: Vec<PreviewKey>,
+    /// The plan in sentences.
+    pub options: Vec<String>,
+}
+
+impl Proven<Plan> {
+    /// The receipt of a file that is whole, from the sizes of input and output.
+    /// Its hash is still empty.
+    ///
+    /// # Errors
+    /// If the file is not what it should be: a counter was used twice, samples
+    /// are missing, or its boxes have a fault that those of the input have not.
+    pub fn receipt(self, input: &str, sizes: [u64; 2]) -> Result<Receipt> {
+        let (plan, mut proof) = self.verdict()?;
+        let preview = plan.preview();
+        if proof.encrypted != preview.samples {
+            return Err(failed(0, "another number of samples is encrypted than was planned"));
+        }
+        let constant = plan.profile().cbc;
+        crate::collections::sort_by_key(&mut proof.counters, |(kid, from, _)| (kid.0, *from));
+        let twice = proof.counters.windows(2).any(|pair| {
+            let ((a, _, end), (b, from, _)) = (pair[0], pair[1]);
+            a == b && from < end
+        });
+        if twice && !constant {
+            return Err(failed(0, "an IV is used twice"));
+        }
+        Ok(Receipt {
+            made_by: format!("ismvault {}", env!("CARGO_PKG_VERSION")),
+            input: input.to_owned(),
+            input_size: sizes[0],
+            output_size: sizes[1],
+            sha256: String::new(),
+            samples_compared: proof.samples,
+            samples_encrypted: proof.encrypted,
+            ivs_unique: !constant,
+            scheme: String::from_utf8_lossy(&plan.profile().scheme).into_owned(),
+            profile: plan.profile().name,
+            keys: preview.keys.clone(),
+            options: preview.sentences.clone(),
+        })
+    }
+}
