@@ -19,6 +19,7 @@ pub mod checks;
 pub(crate) mod collections;
 pub mod error;
 pub mod format;
+pub mod jobs;
 pub mod look;
 pub mod make;
 pub mod model;

@@ -23,6 +23,7 @@ const LAYERS: &[&[&str]] = &[
     &["make::mux"],
     &["make::assemble"],
     &["make::protect", "make::decrypt", "make::header_editor", "make::manifests"],
+    &["jobs"],
     &["look::report"],
     &["look::diff"],
 ];

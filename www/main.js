@@ -3,6 +3,7 @@
 import { choose as chooseSink } from './sinks.js';
 import { Core, Refusal } from './rpc.js';
 import { download, h, say } from './dom.js';
+import { isManifest, isMedia, know } from './names.js';
 import { tracks } from './panels/tracks.js';
 import { protection } from './panels/protection.js';
 import { findings } from './panels/findings.js';
@@ -28,13 +29,12 @@ const PANELS = { made, tracks, protection, findings, protect, boxes, samples, ke
 const VIEWS = ['overview', 'boxes', 'samples', 'key', 'header', 'make', 'play', 'compare', 'paste', 'batch'];
 /** Those that need no file. */
 const FREE = ['paste', 'batch'];
-const MANIFEST = /\.(ismc?|mpd|m3u8)$/i;
-const MEDIA = /\.(ism[vat]|mp4|m4[sva]|cmf[vat]|mov|uv[uva])$/i;
 /** A file of another kind that may be a header. */
 const SMALL = 1 << 20;
 
 const $ = (id) => document.getElementById(id);
 const core = new Core();
+const hello = core.call('hello');
 
 const state = {
   /**
@@ -52,7 +52,7 @@ const state = {
   /** What is wrong between files opened together. */
   set: null,
   /** From the core. */
-  profiles: [],
+  tables: null,
 };
 let nextKey = 1;
 /** Where the boxes are to go once they are shown. */
@@ -101,7 +101,7 @@ const actions = {
     const content = result.blob ?? result.file ?? result.written;
     const file = new File([content], result.saved ?? name, { type: 'video/mp4' });
     const entry = newEntry(file, result.saved ?? name);
-    Object.assign(entry, { made: { of, notes: result.notes, saved: result.saved }, output: result.output });
+    Object.assign(entry, { made: { of, notes: result.notes, saved: result.saved, compared: result.compared }, output: result.output });
     state.files.push(entry);
     if (state.view !== 'overview') go('overview');
     set({ current: entry.key });
@@ -236,7 +236,7 @@ function hashed(receipt, file) {
   return hash;
 }
 
-const newEntry = (file, name) => ({ key: nextKey++, file, name, kind: MANIFEST.test(name) ? 'manifest' : 'media', inspection: null, reading: null, refusal: null, run: null, made: null, fragments: null });
+const newEntry = (file, name) => ({ key: nextKey++, file, name, kind: isManifest(name) ? 'manifest' : 'media', inspection: null, reading: null, refusal: null, run: null, made: null, fragments: null });
 
 /** Whether a file is a fragment by itself, as its manifest names it. */
 async function isFragment(file) {
@@ -246,14 +246,15 @@ async function isFragment(file) {
 
 /** Opens files: media and manifests side by side; a lone small one of another kind may be a header. */
 async function openFiles(list) {
+  await hello.catch(() => {}); // what names say comes with it; a failure is told below
   // With a client manifest, fragments are its, not files of their own.
   let fragments = [];
   if (list.length > 1 && list.some((file) => /\.ismc$/i.test(file.name))) {
-    const are = await Promise.all(list.map((file) => !MANIFEST.test(file.name) && isFragment(file)));
+    const are = await Promise.all(list.map((file) => !isManifest(file.name) && isFragment(file)));
     fragments = list.filter((_, i) => are[i]);
     list = list.filter((_, i) => !are[i]);
   }
-  const known = list.filter((file) => MEDIA.test(file.name) || MANIFEST.test(file.name));
+  const known = list.filter((file) => isMedia(file.name) || isManifest(file.name));
   const [only] = list;
   if (list.length === 1 && !known.length && only.size <= SMALL && !/\.ism/i.test(only.name) && !(await looksLikeMedia(only))) {
     const bytes = new Uint8Array(await only.arrayBuffer());
@@ -585,11 +586,12 @@ for (const id of ['picker', 'folder']) {
 
 state.view = inAddress();
 
-core.call('hello').then(
-  ({ version, profiles }) => {
+hello.then(
+  ({ version, tables }) => {
+    know(tables);
     $('version').textContent = `ISMVault ${version}`;
     document.documentElement.dataset.ready = '';
-    set({ profiles });
+    set({ tables });
   },
   (refusal) => {
     $('start').querySelector('p').textContent = refusal.message;

@@ -4,7 +4,7 @@
 onmessage = ({ data }) => receive(data);
 
 import init, {
-  assemble, Decryption, Doctor, FileHash, FileSet, fragment, HeaderChange, Inspector, isFragment, Mux, Protection, Publication, profiles, recognise, sources, version, workshop,
+  assemble, Decryption, Doctor, FileHash, FileSet, fragment, HeaderChange, Inspector, isFragment, Mux, Protection, Publication, recognise, sources, tables, version, workshop,
 } from './pkg/ismvault.js';
 import { Cancelled, plain } from './errors.js';
 import { Pool, batches, howMany } from './pool.js';
@@ -147,10 +147,10 @@ function of(key) {
 }
 
 const JOBS = {
-  /** Versions and profiles, once. */
+  /** What the page must know of the core, once. */
   async hello() {
     sinks.sweep();
-    return { version: version(), profiles: profiles() };
+    return { version: version(), tables: tables() };
   },
 
   /** Looks at a file, and keeps it open. */
@@ -231,7 +231,7 @@ const JOBS = {
   async reheader({ key, options }, update, signal) {
     const change = new HeaderChange(of(key).inspector, options);
     try {
-      return (await realise(change, of(key).file, signal, update)).blob;
+      return await realise(change, of(key).file, signal, update);
     } finally {
       change.free();
     }
@@ -240,8 +240,8 @@ const JOBS = {
   /** A progressive MP4 as a fragmented one. */
   fragment({ key }) {
     const pieces = fragment(of(key).inspector);
-    const notes = pieces.pop();
-    return { blob: stitched(of(key).file, pieces), notes };
+    const told = pieces.pop();
+    return { blob: stitched(of(key).file, pieces), ...told };
   },
 
   /** The files that a server manifest names. */
@@ -259,7 +259,7 @@ const JOBS = {
   },
 
   /** One file of several, or one anew: `inputs` are {key, name, tracks}. */
-  async mux({ inputs, manifests = [], options = { fold: 'all' } }, update, signal) {
+  async mux({ inputs, manifests = [], options = { fold: true } }, update, signal) {
     const mux = new Mux();
     try {
       for (const { key, name, tracks } of inputs) mux.add(name, of(key).inspector, tracks && Uint32Array.from(tracks));
@@ -296,46 +296,30 @@ const JOBS = {
    * `media`, each of {name, …}.
    */
   async publish({ inputs, format, title }, update, signal) {
-    const publication = new Publication();
+    const publication = new Publication({ format, title });
     const media = [];
     try {
-      const fold = format === 'ism' ? 'all' : 'pauses';
-      const earliest = Math.min(0, ...inputs.map(({ key }) => Mux.earliest(of(key).inspector)));
-      const skip = Math.max(0, ...inputs.map(({ key }) => Mux.longestSkip(of(key).inspector)));
-      for (const { key, name } of inputs) {
-        const { file, inspector } = of(key);
-        const stem = name.replace(/\.[^.]+$/, '');
-        const { tracks } = inspector.inspection();
-        if (format === 'ism') {
-          const smooth = `${stem}.${tracks.some(({ kind }) => kind === 'video') ? 'ismv' : 'isma'}`;
-          if (!Mux.isToBeFolded(inspector, skip)) {
-            publication.add(smooth, name, inspector);
-            media.push({ name: smooth, blob: file });
-            continue;
-          }
-          const { blob } = await JOBS.mux({ inputs: [{ key, name }], options: { earliest, fold, skip } }, update, signal);
-          const own = await inspected(blob, signal);
-          publication.add(smooth, name, own);
-          own.free();
-          media.push({ name: smooth, blob });
+      for (const { key, name } of inputs) publication.input(name, of(key).inspector);
+      for (const [number, { input, name, whole }] of publication.parts().entries()) {
+        const { file, inspector } = of(inputs[input].key);
+        if (whole) {
+          publication.made(inspector);
+          media.push({ name, blob: file });
           continue;
         }
-        for (const track of tracks.filter(({ samples }) => samples > 0)) {
-          const piff = track.protection?.scheme === 'piff';
-          const options = { profile: piff ? 'dual' : undefined, sidx: true, earliest, fold };
-          const { blob } = await JOBS.mux({ inputs: [{ key, name, tracks: [track.id] }], options }, update, signal);
+        const mux = publication.mux(number);
+        try {
+          const { blob } = await realise(mux, file, signal, update);
           const own = await inspected(blob, signal);
-          const ownName = `${stem}_${track.kind}${track.id}.mp4`;
-          publication.add(ownName, name, own);
+          publication.made(own);
           own.free();
-          media.push({ name: ownName, blob });
+          media.push({ name, blob });
+        } finally {
+          mux.free();
         }
       }
-      const [named, ...rest] = publication.write(format, title);
-      const texts = [];
-      for (let i = 0; i < rest.length; i += 2) texts.push({ name: rest[i], text: rest[i + 1] });
-      const kept = named.split('\n');
-      return { texts, media: media.filter(({ name }) => kept.includes(name)), notes: publication.notes(format) };
+      const { texts, media: named, notes } = publication.write();
+      return { texts, media: media.filter(({ name }) => named.includes(name)), notes };
     } finally {
       publication.free();
     }
@@ -507,7 +491,8 @@ async function realise(mux, file, signal, update = () => {}) {
     update({ done: mux.progress, total: 1 });
   }
   const notes = mux.notes();
-  return { blob: stitched(file, mux.pieces()), notes };
+  const blob = stitched(file, mux.pieces());
+  return { blob, notes, compared: mux.compared };
 }
 
 /** A sink for a few seconds of media. The bytes are used again, so a blob takes them. */

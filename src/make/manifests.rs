@@ -31,7 +31,7 @@ pub struct Rendition<'a> {
 }
 
 /// A manifest, and what it is to be called.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
 pub struct Written {
     /// The file's name.
     pub name: String,

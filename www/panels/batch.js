@@ -2,11 +2,11 @@
 // the other, with a journal in the output folder so that a closed tab goes on.
 
 import { bytes, download, h, plural, refused, say, wait } from '../dom.js';
+import { fieldOf, valuesOf } from '../fields.js';
+import { isMedia, stem } from '../names.js';
 
-const MEDIA = /\.(ismv|isma|mp4|m4v|cmfv|cmfa)$/i;
 const JOURNAL = 'ismvault-journal.json';
 const KEYS = 'ismvault-keys.csv';
-const stem = (path) => path.replace(/^.*\//, '').replace(/\.[^.]+$/, '');
 const folderOf = (path) => path.replace(/[^/]*$/, '');
 
 /** Every file below a folder, `{path, file}`. */
@@ -14,7 +14,7 @@ async function walk(handle, path = '') {
   const found = [];
   for await (const [name, child] of handle.entries()) {
     if (child.kind === 'directory') found.push(...await walk(child, `${path}${name}/`));
-    else if (MEDIA.test(name) || /\.ism$/i.test(name)) found.push({ path: path + name, file: await child.getFile() });
+    else if (isMedia(name) || /\.ism$/i.test(name)) found.push({ path: path + name, file: await child.getFile() });
   }
   return found;
 }
@@ -25,12 +25,12 @@ async function titlesOf(files, actions) {
   const taken = new Set();
   for (const { path, file } of files.filter((f) => /\.ism$/i.test(f.path))) {
     const sources = await actions.core('sources', { file }).catch(() => []);
-    const own = files.filter((f) => MEDIA.test(f.path) && folderOf(f.path) === folderOf(path) && sources.includes(f.path.slice(folderOf(path).length)));
+    const own = files.filter((f) => isMedia(f.path) && folderOf(f.path) === folderOf(path) && sources.includes(f.path.slice(folderOf(path).length)));
     if (!own.length) continue;
     own.forEach((f) => taken.add(f.path));
     titles.push({ name: stem(path), files: own });
   }
-  for (const f of files) if (MEDIA.test(f.path) && !taken.has(f.path)) titles.push({ name: stem(f.path), files: [f] });
+  for (const f of files) if (isMedia(f.path) && !taken.has(f.path)) titles.push({ name: stem(f.path), files: [f] });
   const names = new Map();
   for (const title of titles.sort((a, b) => a.name.localeCompare(b.name))) {
     const count = names.get(title.name) ?? 0;
@@ -74,13 +74,15 @@ export const batch = {
     let live = null;
     let made = [];
     let journal = { done: {} };
+    let shown = [];
+    let job = {};
 
     const picker = h('input', { type: 'file', multiple: true, webkitdirectory: true, hidden: true, 'aria-label': 'Folder with titles' });
     const input = h('button', { type: 'button', id: 'batch-in' }, 'Choose the folder with the titles');
     const to = h('button', { type: 'button', id: 'batch-out', hidden: !globalThis.showDirectoryPicker }, 'Choose the folder to write to');
     const where = h('p', { class: 'small muted' }, globalThis.showDirectoryPicker ? '' : 'This browser cannot write into a folder: each title is offered as a download when it is done.');
-    const select = h('select', { id: 'batch-profile' }, ['dual', 'piff', 'cenc', 'cbcs'].map((name) => h('option', { value: name }, name)));
-    const url = h('input', { id: 'batch-url', type: 'url', autocomplete: 'off', spellcheck: 'false', placeholder: 'https://…' });
+    const common = h('div', { class: 'common' });
+    const more = h('details', {}, h('summary', {}, 'More options'));
     const under = h('input', { id: 'batch-under', type: 'number', min: '1', class: 'short' });
     const radio = (value, label, checked) => h('label', { class: 'choice' }, h('input', { type: 'radio', name: 'keys', value, checked }), label);
     const list = h('textarea', { id: 'batch-list', rows: 3, spellcheck: 'false', autocomplete: 'off', class: 'mono secret', placeholder: 'name, KID, key' });
@@ -93,10 +95,10 @@ export const batch = {
     const problem = h('div');
     const form = h('form', { autocomplete: 'off' },
       h('div', { class: 'actions-row' }, input, picker, to), where,
-      h('div', { class: 'field' }, h('label', { for: 'batch-profile' }, 'Profile'), select),
-      h('div', { class: 'field' }, h('label', { for: 'batch-url' }, 'Licence URL'), url),
+      common,
       h('div', { class: 'field' }, h('label', { for: 'batch-under' }, 'Of a set (.ism), the best video under so many kbit/s'), under),
       h('fieldset', {}, h('legend', {}, 'Keys'), radio('random', `A random KID and key for each title, listed in ${KEYS}`, true), radio('list', 'From a list'), listField),
+      more,
       h('div', { class: 'actions-row' }, start, stop), problem);
     body.append(form, words, table);
     form.addEventListener('change', () => { listField.hidden = form.elements.keys.value !== 'list'; });
@@ -169,7 +171,7 @@ export const batch = {
         if (error.name !== 'AbortError') problem.replaceChildren(refused({ message: `The folder cannot be read: ${error.message}` }));
       }
     });
-    picker.addEventListener('change', () => take([...picker.files].map((file) => ({ path: file.webkitRelativePath || file.name, file })).filter(({ path }) => MEDIA.test(path) || /\.ism$/i.test(path))));
+    picker.addEventListener('change', () => take([...picker.files].map((file) => ({ path: file.webkitRelativePath || file.name, file })).filter(({ path }) => isMedia(path) || /\.ism$/i.test(path))));
     to.addEventListener('click', async () => {
       try {
         output = await showDirectoryPicker({ id: 'output', mode: 'readwrite' });
@@ -197,6 +199,8 @@ export const batch = {
       } catch (error) {
         return problem.replaceChildren(refused(error));
       }
+      job = valuesOf(form, shown);
+      if (job.profile === 'cbcs') delete job.iv_size;
       live = new AbortController();
       [start.disabled, stop.hidden, input.disabled, to.disabled] = [true, false, true, true];
       actions.busy(true);
@@ -245,7 +249,7 @@ export const batch = {
           await actions.core('inspect', { key, file: blob }, { signal });
         }
         const own = keys && (keys.get(title.name) ?? keys.get('*'));
-        const options = { profile: select.value, laUrl: url.value.trim() || undefined, kid: own?.kid, key: own?.key };
+        const options = { ...job, kid: own?.kid, key: own?.key };
         const choice = output
           ? { kind: 'picked', name: title.output, from: title.name, handle: await output.getFileHandle(`${title.output}.part`, { create: true }), folder: output, rename: title.output }
           : { kind: navigator.storage?.getDirectory ? 'stored' : 'memory', name: title.output, from: title.name };
@@ -282,6 +286,12 @@ export const batch = {
       }
     }
 
-    return () => {};
+    return ({ tables }) => {
+      if (!tables || shown.length) return;
+      shown = tables.protect.filter(({ place }) => place === 'plain' || place === 'more');
+      const at = (wanted) => shown.filter(({ place }) => place === wanted).map((row) => fieldOf(row, 'batch'));
+      common.append(...at('plain'));
+      more.append(...at('more'));
+    };
   },
 };

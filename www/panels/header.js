@@ -79,7 +79,7 @@ export const header = {
       const named = form.elements.kids.value.toLowerCase().replace(/[^0-9a-f\s,]/g, '').split(/[\s,]+/);
       const missed = inspection.tracks.filter((t) => t.protection?.kid && !named.includes(t.protection.kid.replaceAll('-', '')));
       try {
-        const blob = await actions.reheader({ ...options(), version: number });
+        const { blob } = await actions.reheader({ ...options(), version: number });
         if (entry.key !== mine) return;
         const name = file.replace(/(\.[^.]+)?$/, (end) => `-header${end || '.mp4'}`);
         download(blob, name);

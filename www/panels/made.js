@@ -1,6 +1,6 @@
 // A file that was made here: of what, and its download.
 
-import { bytes, h } from '../dom.js';
+import { bytes, h, plural } from '../dom.js';
 
 export const made = {
   mount(body) {
@@ -17,6 +17,7 @@ export const made = {
       const link = h('a', { class: 'button', href: url, download: name }, `Download ${name}`);
       body.replaceChildren(
         h('p', {}, from.saved ? `Made of ${from.of}, and saved as ${from.saved}.` : `Made of ${from.of}: ${bytes(file.size)}, not saved yet.`),
+        from.compared ? h('p', { class: 'small muted' }, `Read again and compared: ${plural(from.compared, 'sample')}, each the same as it was.`) : '',
         ...(from.notes.length ? [h('ul', { class: 'small muted' }, from.notes.map((note) => h('li', {}, note)))] : []),
         ...(from.saved ? [] : [h('div', { class: 'actions-row' }, link)]));
     };

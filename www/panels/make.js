@@ -2,6 +2,7 @@
 // fragmented, decrypted; and manifests for them. To add a way: a row in WAYS.
 
 import { bytes, copyButton, h, plural, rate, refused, say } from '../dom.js';
+import { stem } from '../names.js';
 import { secretArea, task } from './parts.js';
 
 const PROFILES = [
@@ -15,7 +16,6 @@ const FORMATS = [
   ['ism', 'Smooth Streaming (.ism, .ismc)'],
 ];
 
-const stem = (name) => name.replace(/\.[^.]+$/, '');
 const select = (name, rows, label) => h('select', { name, 'aria-label': label }, rows.map(([value, text]) => h('option', { value }, text)));
 const counter = (track) => ['piff', 'cenc'].includes(track.protection?.scheme);
 const isProtected = ({ inspection }) => inspection?.tracks.some((track) => track.protection);

@@ -2,14 +2,9 @@
 // one button; then progress; then the result.
 
 import { block, bytes, copyButton, count, download, h, identifier, plural, refused, rows, wait } from '../dom.js';
+import { fieldOf, valuesOf } from '../fields.js';
 import { asksWhere } from '../sinks.js';
 
-const HEADER_VERSIONS = [
-  ['4.0', 'every PlayReady client'],
-  ['4.1', 'PlayReady 2 and later'],
-  ['4.2', 'PlayReady 3 and later, Windows 10'],
-  ['4.3', 'PlayReady 4 and later'],
-];
 const PREVIEW_DELAY = 120;
 
 function field(label, control, hint) {
@@ -34,20 +29,15 @@ function secretField(label, name, hint) {
   return made;
 }
 
-function buildForm(inspection, profiles) {
-  const select = (name, options) => h('select', { name }, options.map(([value, text]) => h('option', { value }, text)));
-  const text = (name, props) => h('input', { name, type: 'text', autocomplete: 'off', spellcheck: 'false', ...props });
+function buildForm(inspection, rows) {
+  const row = (name) => rows.find((field) => field.name === name);
+  const at = (place) => rows.filter((field) => field.place === place).map((field) => fieldOf(field));
   const radio = (value, label, checked) => h('label', { class: 'choice' }, h('input', { type: 'radio', name: 'source', value, checked }), label);
-  const purpose = h('p', { class: 'small muted' });
-  const profile = select('profile', profiles.map(({ name }) => [name, name]));
-  const tell = () => { purpose.textContent = `${profiles.find(({ name }) => name === profile.value).purpose}.`; };
-  profile.addEventListener('change', tell);
-  tell();
-  const kid = field('KID', text('kid', { class: 'mono', placeholder: '00000000-0000-0000-0000-000000000000' }), 'As a UUID, in the order of tenc. Left empty, one is made.');
-  const key = secretField('Content key', 'key', '32 hex digits or 24 base64 characters.');
-  const seed = secretField('Key seed', 'seed', 'Base64, 30 bytes or more. With a KID it gives the content key.');
-  const file = h('div', { class: 'field' }, h('label', { for: 'f-keys' }, 'Keys with their tracks'),
-    h('textarea', { name: 'keyFile', id: 'f-keys', rows: 3, spellcheck: 'false', autocomplete: 'off', class: 'mono secret', placeholder: 'KID, key, video\nKID, key, audio', 'aria-describedby': 'f-keys-hint' }),
+  const kid = field(row('kid').label, h('input', { name: 'kid', type: 'text', autocomplete: 'off', spellcheck: 'false', class: 'mono', placeholder: '00000000-0000-0000-0000-000000000000' }), 'As a UUID, in the order of tenc. Left empty, one is made.');
+  const key = secretField(row('key').label, 'key', '32 hex digits or 24 base64 characters.');
+  const seed = secretField(row('seed').label, 'seed', 'Base64, 30 bytes or more. With a KID it gives the content key.');
+  const file = h('div', { class: 'field' }, h('label', { for: 'f-keys' }, row('keys').label),
+    h('textarea', { name: 'keys', id: 'f-keys', rows: 3, spellcheck: 'false', autocomplete: 'off', class: 'mono secret', placeholder: 'KID, key, video\nKID, key, audio', 'aria-describedby': 'f-keys-hint' }),
     h('p', { class: 'small muted', id: 'f-keys-hint' }, 'CSV, JSON or CPIX. Tracks: a number, all, audio, video, sd, hd, uhd.'));
   const track = (t) => {
     const can = (t.kind === 'video' || t.kind === 'audio') && t.has_rule;
@@ -56,23 +46,17 @@ function buildForm(inspection, profiles) {
       h('input', { type: 'checkbox', name: 'track', value: String(t.id), checked: can, disabled: !can }),
       h('span', {}, `${t.id} ${t.kind} `, h('code', {}, t.codec ?? ''), t.language === 'und' ? '' : ` ${t.language}`, why));
   };
+  const [profile, ...plain] = at('plain');
   const form = h('form', { autocomplete: 'off' },
-    h('div', { class: 'field' }, h('label', { for: 'f-profile' }, 'Profile'), profile, purpose),
+    profile,
     h('fieldset', {}, h('legend', {}, 'KID and key'),
       radio('random', 'Make both at random', true), radio('key', 'I have a key'), radio('seed', 'I have a key seed'), radio('file', 'I have several keys'),
       kid, key, seed, file),
-    field('Licence URL', text('laUrl', { type: 'url', inputmode: 'url', placeholder: 'https://…' }), 'Where players ask for a licence (LA_URL). It may be left out.'),
-    h('fieldset', {}, h('legend', {}, 'Tracks'), inspection.tracks.map(track)),
-    h('details', {}, h('summary', {}, 'More options'),
-      field('Clear lead', h('input', { name: 'clearLead', type: 'number', min: '0', value: '0', class: 'short' }), 'Fragments of each track that stay clear at the start.'),
-      field('IV size', select('ivSize', [['8', '8 bytes, every client'], ['16', '16 bytes, PlayReady 4 and later']])),
-      h('label', { class: 'choice' }, h('input', { type: 'checkbox', name: 'widevine' }), 'A Widevine header too'),
-      field('Header version', select('headerVersion', [['', 'the oldest that can say it'], ...HEADER_VERSIONS.map(([v, who]) => [v, `${v}, ${who}`])])),
-      field('Licence page URL', text('luiUrl', { type: 'url', inputmode: 'url', placeholder: 'https://…' }), 'For people without a licence (LUI_URL).'),
-      field('Custom attributes', h('textarea', { name: 'customAttributes', rows: 3, spellcheck: 'false', class: 'mono', placeholder: '<PACKAGER>…</PACKAGER>' }), 'XML of your own, put into the header as it is.')),
+    plain,
+    h('fieldset', {}, h('legend', {}, row('tracks').label), inspection.tracks.map(track)),
+    h('details', {}, h('summary', {}, 'More options'), at('more')),
     h('div', { class: 'preview', 'aria-live': 'polite' }),
     h('button', { class: 'primary wide' }, asksWhere() ? 'Protect and save …' : 'Protect'));
-  profile.id = 'f-profile';
   const show = () => {
     const source = form.elements.source.value;
     kid.hidden = source === 'random' || source === 'file';
@@ -85,25 +69,16 @@ function buildForm(inspection, profiles) {
   return form;
 }
 
-function options(form) {
-  const { elements } = form;
-  const source = elements.source.value;
-  const value = (name) => elements[name].value.trim() || undefined;
-  return {
-    profile: elements.profile.value,
-    kid: source === 'random' || source === 'file' ? undefined : value('kid'),
-    keyFile: source === 'file' ? elements.keyFile.value : undefined,
-    clearLead: Number(elements.clearLead.value) || 0,
-    ivSize: Number(elements.ivSize.value),
-    widevine: elements.widevine.checked,
-    key: source === 'key' ? elements.key.value : undefined,
-    seed: source === 'seed' ? elements.seed.value : undefined,
-    laUrl: value('laUrl'),
-    luiUrl: value('luiUrl'),
-    customAttributes: value('customAttributes'),
-    headerVersion: elements.headerVersion.value || undefined,
-    tracks: [...form.querySelectorAll('[name=track]:checked')].map((box) => Number(box.value)),
-  };
+/** Which of the fields for keys each source has. */
+const SOURCES = { random: [], key: ['kid', 'key'], seed: ['kid', 'seed'], file: ['keys'] };
+
+function options(form, rows) {
+  const chosen = SOURCES[form.elements.source.value];
+  const asked = rows.filter(({ place, name }) => place !== 'key' || chosen.includes(name));
+  const job = valuesOf(form, asked);
+  // One IV for a track is no choice.
+  if (job.profile === 'cbcs') delete job.iv_size;
+  return { ...job, tracks: [...form.querySelectorAll('[name=track]:checked')].map((box) => Number(box.value)) };
 }
 
 function secretCard([secret], name, actions) {
@@ -184,6 +159,7 @@ function done(run, actions) {
 export const protect = {
   mount(body, actions) {
     let form = null;
+    let rows = [];
     /** The form of each file, kept while it is open. */
     const forms = new WeakMap();
     let shownRun = null;
@@ -199,7 +175,7 @@ export const protect = {
       const place = form.querySelector('.preview');
       const button = form.querySelector('button.primary');
       const mine = ++asked;
-      const chosen = options(form);
+      const chosen = options(form, rows);
       const unfinished = missing(form);
       let shown;
       let ready = false;
@@ -225,7 +201,7 @@ export const protect = {
     function missing({ elements }) {
       const source = elements.source.value;
       if (source === 'key' && !elements.key.value.trim()) return 'Paste the content key to go on.';
-      if (source === 'file' && !elements.keyFile.value.trim()) return 'Paste the keys to go on.';
+      if (source === 'file' && !elements.keys.value.trim()) return 'Paste the keys to go on.';
       if (source === 'seed' && !elements.seed.value.trim()) return 'Paste the key seed to go on.';
       if (source === 'seed' && !elements.kid.value.trim()) return 'A key seed needs the KID whose key it gives.';
       if (!form.querySelector('[name=track]:checked')) return 'Choose a track to protect.';
@@ -234,17 +210,18 @@ export const protect = {
 
     /** Typed keys go when the form does. */
     function blank() {
-      for (const name of ['key', 'seed', 'keyFile']) if (form) form.elements[name].value = '';
+      for (const name of ['key', 'seed', 'keys']) if (form) form.elements[name].value = '';
     }
     addEventListener('pagehide', blank);
 
-    function showForm({ inspection, profiles }) {
+    function showForm({ inspection, tables }) {
       const known = forms.get(inspection);
       if (known && known !== form) {
         form = known;
         preview();
       } else if (!known) {
-        form = buildForm(inspection, profiles);
+        rows = tables.protect;
+        form = buildForm(inspection, rows);
         forms.set(inspection, form);
         form.addEventListener('input', () => {
           clearTimeout(timer);
@@ -256,7 +233,7 @@ export const protect = {
           clearTimeout(timer);
           // The options may be newer than the last preview.
           if (!(await preview()) || mine !== form) return;
-          actions.protect(options(form), { secret: form.elements.source.value === 'random' });
+          actions.protect(options(form, rows), { secret: form.elements.source.value === 'random' });
         });
         preview();
       }
@@ -264,7 +241,7 @@ export const protect = {
     }
 
     return (state) => {
-      const { inspection, reading, run, profiles } = state;
+      const { inspection, reading, run, tables } = state;
       if (state.key !== shownKey || (run !== shownRun && run?.phase !== 'writing')) {
         // Another file, or another run: nothing of the old one may stay.
         if (state.key !== shownKey) blank();
@@ -275,7 +252,7 @@ export const protect = {
       const changed = now !== phase;
       phase = now;
       if (now === 'form') {
-        if (!profiles.length) return;
+        if (!tables) return;
         const returning = changed && body.contains(document.activeElement);
         showForm(state);
         if (returning) form.querySelector('button.primary').focus();

@@ -34,7 +34,7 @@ fn drop_read_protect_download() {
         }
         page.give_key().await;
         let url = "https://licence.example/rightsmanager.asmx?a=1&b=2";
-        page.write("[name=laUrl]", url).await;
+        page.write("#protect [name=la_url]", url).await;
         page.wait_for_text("#protect .preview", url).await;
         page.protect().await;
         let path = page.download().await;
@@ -73,7 +73,7 @@ fn every_fixture_and_profile_as_on_the_command_line() {
                 page.choose(&fixture_path(name)).await;
                 page.wait_for_text("#name", name).await;
                 page.wait_for_text("#verdict", "Ready to protect.").await;
-                page.select("[name=profile]", profile).await;
+                page.select("#protect [name=profile]", profile).await;
                 page.give_key().await;
                 page.wait_for_text(
                     "#protect .preview",
@@ -316,7 +316,7 @@ fn bad_files_get_a_sentence_and_the_page_goes_on() {
         );
         // A wrong key length is told before anything is written.
         page.click("input[value=key]").await;
-        page.write("[name=key]", "00112233").await;
+        page.write("#protect [name=key]", "00112233").await;
         page.wait_for_text("#protect .preview", "The key is 4 bytes; AES-128 needs 16").await;
         assert!(!page.find("#protect form button.primary").await.is_enabled().await.unwrap());
     });
@@ -631,14 +631,14 @@ fn what_was_typed_is_there_when_one_comes_back() {
         page.choose(&fixture_path("bframes.ismv")).await;
         page.wait_for_text("#verdict", "Ready to protect.").await;
         page.click("input[value=key]").await;
-        page.write("[name=key]", KEY).await;
-        page.write("#protect [name=laUrl]", "https://mine.example/").await;
+        page.write("#protect [name=key]", KEY).await;
+        page.write("#protect [name=la_url]", "https://mine.example/").await;
         page.choose(&fixture_path("slices.ismv")).await;
         page.wait_for_text("#name", "slices.ismv").await;
         page.wait_for_text("#verdict", "Ready to protect.").await;
         page.click("#files li button").await;
         page.wait_for_text("#name", "bframes.ismv").await;
-        let typed = "const f = document.querySelector('#protect form').elements; return [f.laUrl.value, f.key.value]";
+        let typed = "const f = document.querySelector('#protect form').elements; return [f.la_url.value, f.key.value]";
         // The URL stays; the key does not.
         assert_eq!(page.script(typed).await, json!(["https://mine.example/", ""]));
         // An offset is typed to its end, and Enter goes there.

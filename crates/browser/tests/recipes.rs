@@ -142,14 +142,14 @@ fn two_keys_cbcs_and_a_clear_lead() {
         page.without_picker().await;
         page.choose(&fixture_path("h264_aac.ismv")).await;
         page.wait_for_text("#verdict", "Ready to protect.").await;
-        page.select("[name=profile]", "cbcs").await;
+        page.select("#protect [name=profile]", "cbcs").await;
         page.click("#protect input[value=file]").await;
         let (kid, key) =
             ("10000000-1000-1000-1000-100000000001", "3a2a1b68dd2bd9b2eeb25e84c4776668");
         let list = format!("{KID},{KEY},video\n{kid},{key},audio");
-        page.write("[name=keyFile]", &list).await;
+        page.write("#protect [name=keys]", &list).await;
         page.click("#protect summary").await;
-        page.write("[name=clearLead]", "\u{e003}\u{e017}1").await;
+        page.write("#protect [name=clear_lead]", "\u{e003}\u{e017}1").await;
         page.wait_for_text("#protect .preview", "2 keys, each for tracks of its own.").await;
         page.wait_for_text("#protect .preview", "AES-128-CBC with a constant IV").await;
         page.wait_for_text("#protect .preview", "PlayReady header 4.3").await;

@@ -117,7 +117,7 @@ fn read(args: &BatchArgs) -> Result<Vec<Job>, Stop> {
         }
         let bad = |e: serde_json::Error| bad(format!("job {}: {e}.", number + 1));
         let mut place: Place = serde_json::from_value(place.into()).map_err(bad)?;
-        let mut protection: Protection = serde_json::from_value(all.into()).map_err(bad)?;
+        let mut protection = Protection::from_json(all).map_err(bad)?;
         // Paths count from the list, wherever the command is run.
         let from = |path: &mut PathBuf| *path = base.join(&*path);
         match &mut place.input {

@@ -44,6 +44,7 @@ impl Drop for Source {
 
 /// Something to read spans of: a file, several one behind the other, or what a
 /// stitched recipe makes of them.
+#[derive(Clone)]
 pub(crate) struct Input {
     parts: Vec<(u64, Part)>,
     pub(crate) size: u64,
@@ -357,11 +358,12 @@ pub(crate) fn check_output(input: &Path, output: &Path, force: bool) -> Result<(
     Ok(())
 }
 
-pub(crate) fn random<const N: usize>() -> Result<[u8; N], Stop> {
-    let mut bytes = [0; N];
-    getrandom::fill(&mut bytes)
-        .map_err(|e| stop(format!("The system gives no random numbers: {e}.")))?;
-    Ok(bytes)
+/// Random bytes of the system.
+pub(crate) fn fill(bytes: &mut [u8]) -> ismvault::Result<()> {
+    getrandom::fill(bytes).map_err(|e| {
+        let sentence = format!("The system gives no random numbers: {e}.");
+        Error::unsupported("no_randomness", sentence)
+    })
 }
 
 pub(crate) fn to_json(value: &impl serde::Serialize) -> Result<String, Stop> {

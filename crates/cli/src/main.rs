@@ -21,7 +21,7 @@ use std::process::ExitCode;
 
 /// Inspect Smooth Streaming files and protect them with PlayReady.
 #[derive(Parser)]
-#[command(version, arg_required_else_help = true)]
+#[command(name = "ismvault", version, arg_required_else_help = true)]
 struct Cli {
     #[command(subcommand)]
     command: Command,

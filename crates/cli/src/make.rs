@@ -6,6 +6,7 @@ use crate::host::{
 };
 use crate::protect::{Out, Protection, finish};
 use clap::Args;
+use ismvault::jobs::names;
 use ismvault::look::set::FileSet;
 use ismvault::make::assemble::{FragmentFile, assemble as assembled, is_fragment};
 use ismvault::make::decrypt::{Decryption, parse_key};
@@ -174,15 +175,6 @@ pub(crate) fn stitch(input: &Input, mut mux: Mux) -> Result<(Stitched, Vec<Strin
     Ok((mux.finish()?, notes))
 }
 
-const MANIFESTS: [&str; 4] = ["ism", "ismc", "mpd", "m3u8"];
-const MEDIA: [&str; 10] =
-    ["ismv", "isma", "ismt", "mp4", "m4v", "m4a", "m4s", "cmfv", "cmfa", "cmft"];
-
-fn has_extension(path: &Path, list: &[&str]) -> bool {
-    let extension = path.extension().unwrap_or_default().to_string_lossy().to_ascii_lowercase();
-    list.contains(&extension.as_str())
-}
-
 /// A name by which `part10` comes behind `part9`.
 fn natural(name: &str) -> Vec<(u64, String)> {
     let mut parts = Vec::new();
@@ -234,12 +226,12 @@ impl Set {
         let mut set = Self { inputs: Vec::new(), movies: Vec::new(), manifests: Vec::new() };
         for path in files {
             let named = paths.contains(&path);
-            if has_extension(&path, &MANIFESTS) {
+            if names::is_manifest(&path.to_string_lossy()) {
                 let input = Input::open(&path)?;
                 let manifest = Manifest::parse(&input.read_text()?);
                 let manifest = manifest.map_err(|e| stop(format!("{}: {e}", path.display())))?;
                 set.manifests.push((input.name, manifest));
-            } else if named || has_extension(&path, &MEDIA) {
+            } else if named || names::is_media(&path.to_string_lossy()) {
                 let input = Input::open(&path)?;
                 set.movies.push(input.inspect()?);
                 set.inputs.push(input);
@@ -339,9 +331,8 @@ pub(crate) fn assemble(args: &AssembleArgs) -> Result<ExitCode, Stop> {
     paths.retain(|path| !same_file(path, &args.out.output));
     let mut inputs = Vec::new();
     let (mut names, mut left) = (Vec::new(), 0);
-    for path in
-        paths.iter().filter(|path| !has_extension(path, &MANIFESTS) && **path != args.manifest)
-    {
+    let is_manifest = |path: &Path| names::is_manifest(&path.to_string_lossy());
+    for path in paths.iter().filter(|path| !is_manifest(path) && **path != args.manifest) {
         let input = Input::open(path)?;
         let base = args.fragments.iter().find_map(|folder| path.strip_prefix(folder).ok());
         let name = base.filter(|name| name.iter().next().is_some()).unwrap_or(path);

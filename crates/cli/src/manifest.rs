@@ -5,14 +5,10 @@ use crate::host::{Input, Stop, USAGE, print, printable, stop, to_json, write_sma
 use crate::make::stitch;
 use clap::{Args, ValueEnum};
 use ismvault::Span;
-use ismvault::make::manifests::{
-    Addressing, Rendition, Written, dash, hls, left_out, names, segments, smooth,
-};
-use ismvault::make::mux::{
-    Fold, Mux, MuxInput, MuxOptions, earliest, is_to_be_folded, longest_skip,
-};
-use ismvault::make::protect::Profile;
-use ismvault::model::{Movie, TrackKind};
+use ismvault::jobs::{Part, Publish};
+use ismvault::make::manifests::Rendition;
+use ismvault::make::mux::{Mux, MuxInput};
+use ismvault::model::Movie;
 use serde::Serialize;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -50,6 +46,16 @@ enum Format {
     Hls,
 }
 
+impl From<Format> for ismvault::jobs::Format {
+    fn from(format: Format) -> Self {
+        match format {
+            Format::Ism => Self::Ism,
+            Format::Dash => Self::Dash,
+            Format::Hls => Self::Hls,
+        }
+    }
+}
+
 #[derive(Serialize)]
 struct Result_ {
     manifests: Vec<PathBuf>,
@@ -69,6 +75,30 @@ struct Media {
 }
 
 impl Media {
+    /// Made of its input, or that input as it is.
+    fn new(
+        part: &Part,
+        args: &ManifestArgs,
+        inputs: &[Input],
+        movies: &[Movie],
+    ) -> Result<Self, Stop> {
+        let (input, movie) = (&inputs[part.input], &movies[part.input]);
+        let (name, source) = (part.name.clone(), input.name.clone());
+        let Some(options) = part.options else {
+            let canonical = |path: &Path| path.canonicalize().ok();
+            let (path, to) = (&args.inputs[part.input], args.out.join(&name));
+            let there = canonical(path).is_some() && canonical(path) == canonical(&to);
+            let (input, movie) = (input.clone(), movie.clone());
+            return Ok(Self { name, source, input, movie, there });
+        };
+        let tracks = part.track.as_ref().map(std::slice::from_ref);
+        let one = MuxInput { name: &source, movie, at: 0, tracks };
+        let (recipe, _) = stitch(input, Mux::new(&[one], options)?)?;
+        let own = input.stitched(&recipe);
+        let movie = own.inspect()?;
+        Ok(Self { name, source, input: own, movie, there: false })
+    }
+
     fn rendition(&self) -> Rendition<'_> {
         Rendition { file: &self.name, source: &self.source, movie: &self.movie }
     }
@@ -87,41 +117,26 @@ pub(crate) fn manifest(args: &ManifestArgs) -> Result<ExitCode, Stop> {
             return Err(Stop(sentence, USAGE));
         }
     }
-    let mut media = Vec::new();
-    let mut opened = Vec::new();
-    for path in &args.inputs {
-        let input = Input::open(path)?;
-        let movie = input.inspect()?;
-        opened.push((path, input, movie));
-    }
-    let before = opened.iter().map(|(.., movie)| earliest(movie)).min().unwrap_or(0);
-    let skip = opened.iter().map(|(.., movie)| longest_skip(movie)).max().unwrap_or(0);
-    for (path, input, movie) in opened {
-        let stem = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
-        if args.format == Format::Ism {
-            media.push(as_smooth(args, path, &stem, input, movie, (before, skip))?);
-        } else {
-            by_track(&stem, &input, &movie, before, &mut media)?;
-        }
-    }
+    let inputs = args.inputs.iter().map(|path| Input::open(path));
+    let inputs = inputs.collect::<Result<Vec<_>, _>>()?;
+    let movies = inputs.iter().map(Input::inspect).collect::<Result<Vec<_>, _>>()?;
     let first = args.inputs.first().and_then(|path| path.file_stem());
-    let title = first.unwrap_or_default().to_string_lossy().into_owned();
+    let publish = Publish {
+        format: args.format.into(),
+        title: first.unwrap_or_default().to_string_lossy().into_owned(),
+        segments: args.segments,
+    };
+    let named: Vec<_> = inputs.iter().map(|input| input.name.as_str()).zip(&movies).collect();
+    let parts = publish.parts(&named)?;
+    let media = parts.iter().map(|part| Media::new(part, args, &inputs, &movies));
+    let mut media = media.collect::<Result<Vec<_>, _>>()?;
     let renditions: Vec<Rendition<'_>> = media.iter().map(Media::rendition).collect();
-    let written: Vec<Written> = match args.format {
-        Format::Ism => smooth(&title, &renditions)?.to_vec(),
-        Format::Dash if args.segments => vec![dash(&title, &renditions, Addressing::Templates)?],
-        Format::Dash => vec![dash(&title, &renditions, Addressing::Index)?],
-        Format::Hls => hls(&title, &renditions)?,
-    };
-    let split = match args.format == Format::Dash && args.segments {
-        true => segments(&renditions)?,
-        false => Vec::new(),
-    };
+    let published = publish.write(&renditions)?;
     std::fs::create_dir_all(&args.out).map_err(failed)?;
-    let notes = left_out(&renditions, args.format != Format::Hls);
+    let notes = published.notes.clone();
     let mut result = Result_ { manifests: Vec::new(), media: Vec::new(), notes };
     // The media first: a manifest names what is there.
-    for (file, name, span) in &split {
+    for (file, name, span) in &published.segments {
         let Some(from) = media.iter_mut().find(|m| m.name == *file) else { continue };
         let path = args.out.join(name);
         if let Some(folder) = path.parent() {
@@ -130,7 +145,7 @@ pub(crate) fn manifest(args: &ManifestArgs) -> Result<ExitCode, Stop> {
         write_small(&path, &from.input.read_whole(*span)?, args.force)?;
         result.media.push(path);
     }
-    let wanted = |m: &&mut Media| split.is_empty() && !m.there && names(&written, &m.name);
+    let wanted = |m: &&mut Media| !m.there && published.names(&m.name);
     for one in media.iter_mut().filter(wanted) {
         let path = args.out.join(&one.name);
         let whole = Whole(vec![ismvault::Piece::Copy(Span { at: 0, len: one.input.size })]);
@@ -140,7 +155,7 @@ pub(crate) fn manifest(args: &ManifestArgs) -> Result<ExitCode, Stop> {
         one.input.write(&whole, &path, |_| {})?.keep_silently(args.force)?;
         result.media.push(path);
     }
-    for one in &written {
+    for one in &published.manifests {
         let path = args.out.join(&one.name);
         write_small(&path, one.text.as_bytes(), args.force)?;
         result.manifests.push(path);
@@ -167,54 +182,4 @@ impl ismvault::Recipe for Whole {
     fn work(&self, unit: usize, _: &[u8]) -> ismvault::Result<Vec<u8>> {
         Err(ismvault::Error::misuse("no_such_unit", format!("There is no unit {unit}.")))
     }
-}
-
-/// A Smooth Streaming server takes files called .ismv, or .isma without video.
-fn as_smooth(
-    args: &ManifestArgs,
-    path: &Path,
-    stem: &str,
-    input: Input,
-    movie: Movie,
-    (earliest, skip): (i64, i64),
-) -> Result<Media, Stop> {
-    let video = movie.tracks.iter().any(|track| track.kind == TrackKind::Video);
-    let name = format!("{stem}.{}", if video { "ismv" } else { "isma" });
-    if is_to_be_folded(&movie, skip) {
-        let one = MuxInput { name: &input.name.clone(), movie: &movie, at: 0, tracks: None };
-        let options = MuxOptions { fold: Fold::All { skip }, earliest, ..MuxOptions::default() };
-        let (recipe, _) = stitch(&input, Mux::new(&[one], options)?)?;
-        let own = input.stitched(&recipe);
-        let movie = own.inspect()?;
-        return Ok(Media { name, source: input.name, input: own, movie, there: false });
-    }
-    let canonical = |path: &Path| path.canonicalize().ok();
-    let there = canonical(path).is_some() && canonical(path) == canonical(&args.out.join(&name));
-    let source = input.name.clone();
-    Ok(Media { name, source, input, movie, there })
-}
-
-/// DASH and HLS take files of one track with a segment index.
-fn by_track(
-    stem: &str,
-    input: &Input,
-    movie: &Movie,
-    before: i64,
-    media: &mut Vec<Media>,
-) -> Result<(), Stop> {
-    for track in movie.tracks.iter().filter(|track| track.totals.samples > 0) {
-        let scheme = track.protection().and_then(|protection| protection.scheme);
-        let piff = scheme.is_some_and(|scheme| &scheme.0 == b"piff");
-        let profile = if piff { Some(Profile::parse("dual")?) } else { None };
-        let ids = [track.id];
-        let one = MuxInput { name: &input.name.clone(), movie, at: 0, tracks: Some(&ids) };
-        let fold = Fold::Pauses;
-        let options = MuxOptions { profile, sidx: true, mend: false, earliest: before, fold };
-        let (recipe, _) = stitch(input, Mux::new(&[one], options)?)?;
-        let own = input.stitched(&recipe);
-        let movie = own.inspect()?;
-        let name = format!("{stem}_{}{}.mp4", track.kind.word(), track.id);
-        media.push(Media { name, source: input.name.clone(), input: own, movie, there: false });
-    }
-    Ok(())
 }

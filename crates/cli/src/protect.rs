@@ -1,20 +1,22 @@
 //! `ismvault protect`, and protection as the last step of other commands.
 
 use crate::host::{
-    Input, Small, Stop, check_output, printable, random, same_file, stop, to_json, usage,
+    Input, Small, Stop, check_output, fill, printable, same_file, stop, to_json, usage,
 };
-use clap::Args;
-use ismvault::format::cipher::ContentKey;
-use ismvault::format::drm::playready::HeaderVersion;
+use clap::{Arg, ArgAction, ArgMatches, Args, Command, FromArgMatches, value_parser};
 use ismvault::format::ids::Kid;
+use ismvault::jobs::Protect;
+use ismvault::jobs::fields::{Control, Field, PROTECT};
 use ismvault::make::proof::Proven;
 use ismvault::make::protect::receipt::{FileHash, Receipt};
-use ismvault::make::protect::{Options, Plan, Profile, Target, TrackKey, keyfile};
-use serde::{Deserialize, Serialize};
+use ismvault::make::protect::{Options, Plan};
+use serde::Serialize;
+use serde_json::{Map, Value};
 use std::fmt::Write as _;
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use zeroize::Zeroizing;
 
 #[derive(Args)]
 pub(crate) struct ProtectArgs {
@@ -39,56 +41,82 @@ pub(crate) struct Out {
     pub(crate) json: bool,
 }
 
-/// How to protect; on the command line, and in the jobs of a batch.
-#[derive(Args, Clone, Default, Deserialize)]
-#[serde(default, deny_unknown_fields)]
+/// How to protect, on the command line and in the jobs of a batch; and where
+/// what is read from files and written beside the output lies.
+#[derive(Clone, Default)]
 pub(crate) struct Protection {
-    /// The key's identifier; made at random if left out.
-    #[arg(long, value_name = "UUID")]
-    pub(crate) kid: Option<String>,
-    /// The content key; made at random, and shown once, if left out.
-    #[arg(long, value_name = "HEX|BASE64", conflicts_with = "seed")]
-    pub(crate) key: Option<String>,
-    /// Derive the content key from a PlayReady key seed and the KID.
-    #[arg(long, value_name = "BASE64", requires = "kid")]
-    pub(crate) seed: Option<String>,
-    /// Take keys from a file: JSON, CSV or CPIX, each with the tracks it is for.
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["key", "seed", "kid"])]
+    pub(crate) job: Protect,
+    /// A file with keys, whose text becomes the job's when it is run.
     pub(crate) keys: Option<PathBuf>,
-    /// Where players ask for licences.
-    #[arg(long, value_name = "URL")]
-    pub(crate) la_url: Option<String>,
-    /// A page for people without a licence.
-    #[arg(long, value_name = "URL")]
-    pub(crate) lui_url: Option<String>,
-    /// XML to put into the header's CUSTOMATTRIBUTES.
-    #[arg(long, value_name = "XML")]
-    pub(crate) custom_attributes: Option<String>,
-    /// Version of the PlayReady header: 4.0, 4.1, 4.2 or 4.3; the oldest that
-    /// can say it if left out.
-    #[arg(long, value_name = "V")]
-    pub(crate) header_version: Option<String>,
-    /// Which boxes to write: dual, piff, cenc or cbcs; dual if left out.
-    #[arg(long, value_name = "P")]
-    pub(crate) profile: Option<String>,
-    /// How to encrypt: cenc (AES-CTR) or cbcs (AES-CBC with a pattern).
-    #[arg(long, value_name = "S")]
-    pub(crate) scheme: Option<String>,
-    /// Which tracks to protect; all video and audio if left out.
-    #[arg(long, value_name = "1,2", value_delimiter = ',')]
-    pub(crate) tracks: Option<Vec<u32>>,
-    /// Leave the first N fragments of each track clear.
-    #[arg(long, value_name = "N", default_value_t = 0)]
-    pub(crate) clear_lead: u32,
-    /// Bytes of an IV, 8 or 16.
-    #[arg(long, value_name = "N")]
-    pub(crate) iv_size: Option<u8>,
-    /// Write a Widevine header beside PlayReady's.
-    #[arg(long)]
-    pub(crate) widevine: bool,
-    /// Where to write the receipt, as JSON: what was compared, and hashes.
-    #[arg(long, value_name = "FILE")]
+    /// Where to write the receipt, as JSON.
     pub(crate) receipt: Option<PathBuf>,
+}
+
+/// The flag of a field, with its help.
+fn flag(field: &Field) -> Arg {
+    let arg = Arg::new(field.name).long(field.flag()).help(field.help);
+    match field.control {
+        Control::Flag => arg.action(ArgAction::SetTrue),
+        Control::Number => arg.value_name(field.value).value_parser(value_parser!(u32)),
+        Control::Numbers => {
+            arg.value_name(field.value).value_delimiter(',').value_parser(value_parser!(u32))
+        }
+        Control::Keys => arg.value_name(field.value).value_parser(value_parser!(PathBuf)),
+        // Which values there are, the core says.
+        _ => arg.value_name(field.value),
+    }
+}
+
+impl Args for Protection {
+    fn augment_args(command: Command) -> Command {
+        let receipt = Arg::new("receipt")
+            .long("receipt")
+            .value_name("FILE")
+            .value_parser(value_parser!(PathBuf))
+            .help("Where to write the receipt, as JSON: what was compared, and hashes");
+        PROTECT.iter().fold(command, |command, field| command.arg(flag(field))).arg(receipt)
+    }
+
+    fn augment_args_for_update(command: Command) -> Command {
+        Self::augment_args(command)
+    }
+}
+
+impl FromArgMatches for Protection {
+    fn from_arg_matches(matches: &ArgMatches) -> Result<Self, clap::Error> {
+        let mut job = Map::new();
+        for field in PROTECT {
+            let value = match field.control {
+                Control::Flag => Some(Value::Bool(true)).filter(|_| matches.get_flag(field.name)),
+                Control::Number => matches.get_one::<u32>(field.name).map(|n| (*n).into()),
+                Control::Numbers => matches
+                    .get_many::<u32>(field.name)
+                    .map(|all| all.copied().collect::<Vec<u32>>().into()),
+                Control::Keys => None,
+                _ => matches.get_one::<String>(field.name).map(|text| text.as_str().into()),
+            };
+            job.extend(value.map(|value| (field.name.to_owned(), value)));
+        }
+        let job = serde_json::from_value(job.into()).map_err(|e| {
+            clap::Error::raw(clap::error::ErrorKind::InvalidValue, format!("{e}.\n"))
+        })?;
+        let path = |name| matches.get_one::<PathBuf>(name).cloned();
+        Ok(Self { job, keys: path("keys"), receipt: path("receipt") })
+    }
+
+    fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), clap::Error> {
+        *self = Self::from_arg_matches(matches)?;
+        Ok(())
+    }
+}
+
+impl Protection {
+    /// Of a batch's list, where keys and receipt are paths.
+    pub(crate) fn from_json(mut job: Map<String, Value>) -> Result<Self, serde_json::Error> {
+        let mut path = |name: &str| job.remove(name).map(serde_json::from_value).transpose();
+        let (keys, receipt) = (path("keys")?, path("receipt")?);
+        Ok(Self { job: serde_json::from_value(job.into())?, keys, receipt })
+    }
 }
 
 /// A key that was made here, to be told once.
@@ -114,22 +142,12 @@ impl Protection {
     /// Whether any of it was asked for. Who asks for a receipt, or for tracks, and
     /// gets a clear file, was not served.
     pub(crate) fn is_wanted(&self) -> bool {
-        let Self { kid, key, seed, keys, la_url, lui_url, custom_attributes, .. } = self;
-        let Self { header_version, profile, scheme, tracks, .. } = self;
-        let Self { clear_lead, iv_size, widevine, receipt, .. } = self;
-        let texts = [kid, key, seed, la_url, lui_url, custom_attributes, header_version];
-        texts.iter().chain(&[profile, scheme]).any(|text| text.is_some())
-            || keys.is_some()
-            || tracks.is_some()
-            || *clear_lead > 0
-            || iv_size.is_some()
-            || *widevine
-            || receipt.is_some()
+        self.job.is_wanted() || self.keys.is_some() || self.receipt.is_some()
     }
 
     /// Whether a key must be made at random.
     pub(crate) fn makes_key(&self) -> bool {
-        self.key.is_none() && self.seed.is_none() && self.keys.is_none()
+        self.keys.is_none() && self.job.makes_key()
     }
 
     /// Refuses a receipt that would overwrite something else.
@@ -159,76 +177,12 @@ impl Protection {
 
     /// As the core takes it.
     pub(crate) fn options(&self) -> Result<Options, Stop> {
-        let profile = match (self.profile.as_deref(), self.scheme.as_deref()) {
-            (None | Some("cbcs"), Some("cbcs")) => "cbcs",
-            (Some(profile), Some("cbcs")) => {
-                let sentence =
-                    format!("The profile {profile} is AES-CTR; cbcs is a profile of its own.");
-                return Err(Stop(sentence, crate::host::USAGE));
-            }
-            (Some("cbcs"), Some("cenc")) => {
-                let sentence = "The profile cbcs is AES-CBC; leave --scheme out, or choose another \
-                                profile.";
-                return Err(Stop(sentence.into(), crate::host::USAGE));
-            }
-            (profile, None | Some("cenc")) => profile.unwrap_or("dual"),
-            (_, Some(other)) => {
-                let sentence =
-                    format!("There is no scheme \"{other}\" to protect with. Choose cenc or cbcs.");
-                return Err(Stop(sentence, crate::host::USAGE));
-            }
-        };
-        if profile == "cbcs" && self.iv_size.is_some() {
-            let sentence = "The profile cbcs has one IV of 16 bytes for each track; leave \
-                            --iv-size out.";
-            return Err(Stop(sentence.into(), crate::host::USAGE));
-        }
-        if self.iv_size.is_some_and(|size| !matches!(size, 8 | 16)) {
-            let sentence = "An IV has 8 or 16 bytes; choose one of them.";
-            return Err(Stop(sentence.into(), crate::host::USAGE));
-        }
-        // A list of jobs can say both, which the command line refuses by itself.
-        if self.keys.is_some() && (self.kid.is_some() || self.key.is_some() || self.seed.is_some())
-        {
-            let sentence = "Keys come from a file, or are given: not both. Leave kid, key and seed \
-                            out, or keys.";
-            return Err(Stop(sentence.into(), crate::host::USAGE));
-        }
-        Ok(Options {
-            keys: self.track_keys()?,
-            random: random()?,
-            iv_size: self.iv_size.unwrap_or(8),
-            profile: Profile::parse(profile).map_err(usage)?,
-            header_version: self
-                .header_version
-                .as_deref()
-                .map(HeaderVersion::parse)
-                .transpose()
-                .map_err(usage)?,
-            la_url: self.la_url.clone(),
-            lui_url: self.lui_url.clone(),
-            custom_attributes: self.custom_attributes.clone(),
-            widevine: self.widevine,
-            clear_lead: self.clear_lead,
-            tracks: self.tracks.clone(),
-        })
-    }
-
-    fn track_keys(&self) -> Result<Vec<TrackKey>, Stop> {
+        let mut job = self.job.clone();
         if let Some(path) = &self.keys {
-            let bytes = zeroize::Zeroizing::new(Input::open(path)?.read_text()?);
-            return keyfile::parse(&String::from_utf8_lossy(&bytes)).map_err(usage);
+            let bytes = Zeroizing::new(Input::open(path)?.read_text()?);
+            job.keys = Some(Zeroizing::new(String::from_utf8_lossy(&bytes).into_owned()));
         }
-        let kid = match &self.kid {
-            Some(text) => Kid::parse(text).map_err(usage)?,
-            None => random_kid()?,
-        };
-        let key = match (&self.key, &self.seed) {
-            (Some(key), _) => ContentKey::parse(key).map_err(usage)?,
-            (None, Some(seed)) => ContentKey::from_seed(seed, kid).map_err(usage)?,
-            (None, None) => ContentKey::from_bytes(random()?),
-        };
-        Ok(vec![TrackKey { target: Target::All, kid, key }])
+        job.options(&mut fill).map_err(usage)
     }
 
     /// Protects an input into a file that has not its name yet.
@@ -260,14 +214,6 @@ impl Run {
         let key = self.options.keys.first()?;
         Some(MadeKey { kid: key.kid, key: key.key.reveal().to_string() })
     }
-}
-
-/// A random UUID, marked as one (version 4).
-fn random_kid() -> Result<Kid, Stop> {
-    let mut bytes = random::<16>()?;
-    bytes[6] = bytes[6] & 0x0f | 0x40;
-    bytes[8] = bytes[8] & 0x3f | 0x80;
-    Ok(ismvault::format::ids::Uuid(bytes))
 }
 
 pub(crate) fn protect(args: &ProtectArgs) -> Result<ExitCode, Stop> {

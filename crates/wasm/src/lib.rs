@@ -10,6 +10,8 @@ use ismvault::error::{Error, Result};
 use ismvault::format::cipher::ContentKey;
 use ismvault::format::drm::playready::{HeaderVersion, NewHeader, NewKey};
 use ismvault::format::ids::{BoxType, Kid};
+use ismvault::jobs::fields::{Choice, Field, PROTECT};
+use ismvault::jobs::names;
 use ismvault::look::decode;
 use ismvault::look::diff::compare;
 use ismvault::look::doctor::Doctor;
@@ -18,7 +20,6 @@ use ismvault::look::inspect::Inspector;
 use ismvault::look::report::{self, Inspection};
 use ismvault::look::set::{FileSet, ReuseProofs};
 use ismvault::make::header_editor::{HeaderChange, every_version};
-use ismvault::make::protect::PROFILES;
 use ismvault::make::recipe::Piece;
 use ismvault::model::Movie;
 use ismvault::model::manifest::Manifest;
@@ -48,13 +49,19 @@ fn throw(error: Error) -> JsValue {
     to_js(&error).unwrap_or_else(|js| js)
 }
 
-fn random<const N: usize>() -> Result<[u8; N]> {
-    let mut bytes = [0; N];
+/// Random bytes of the browser.
+fn fill(bytes: &mut [u8]) -> Result<()> {
     let scope: web_sys::WorkerGlobalScope = js_sys::global().unchecked_into();
-    scope.crypto().and_then(|crypto| crypto.get_random_values_with_u8_array(&mut bytes)).map_err(
+    scope.crypto().and_then(|crypto| crypto.get_random_values_with_u8_array(bytes)).map_err(
         |_| Error::unsupported("no_randomness", "This browser gives no random numbers."),
     )?;
-    Ok(bytes)
+    Ok(())
+}
+
+/// Options as JavaScript has them.
+fn from_js<T: serde::de::DeserializeOwned>(value: JsValue) -> JsResult<T> {
+    serde_wasm_bindgen::from_value(value)
+        .map_err(|e| throw(Error::misuse("bad_options", e.to_string())))
 }
 
 /// The spans a session wants, as `[at, length, at, length, …]`; `undefined`
@@ -75,17 +82,28 @@ pub fn version() -> String {
     env!("CARGO_PKG_VERSION").to_owned()
 }
 
-/// The profiles a file can be protected with: `{name, purpose}`, the default first.
+/// What forms are made of: `{protect: [{name, label, help, control, place,
+/// choices: [{value, label, purpose}]}], media: [extension], manifests:
+/// [extension]}`.
 #[wasm_bindgen]
-pub fn profiles() -> JsResult<JsValue> {
+pub fn tables() -> JsResult<JsValue> {
     #[derive(Serialize)]
     struct Row {
-        name: &'static str,
-        purpose: &'static str,
+        #[serde(flatten)]
+        field: Field,
+        choices: Vec<Choice>,
     }
-    let rows: Vec<Row> =
-        PROFILES.iter().map(|p| Row { name: p.name, purpose: p.purpose }).collect();
-    to_js(&rows)
+    #[derive(Serialize)]
+    struct Tables {
+        protect: Vec<Row>,
+        media: &'static [&'static str],
+        manifests: &'static [&'static str],
+    }
+    to_js(&Tables {
+        protect: PROTECT.iter().map(|f| Row { field: *f, choices: f.choices() }).collect(),
+        media: names::MEDIA,
+        manifests: names::MANIFESTS,
+    })
 }
 
 /// Looks at a file: `while (spans = step()) feed(bytes of the spans)`.
@@ -336,9 +354,7 @@ struct JsHeader {
 
 impl JsHeader {
     fn read(value: JsValue) -> JsResult<NewHeader> {
-        let options: Self = serde_wasm_bindgen::from_value(value)
-            .map_err(|e| throw(Error::misuse("bad_options", e.to_string())))?;
-        options.header().map_err(throw)
+        from_js::<Self>(value)?.header().map_err(throw)
     }
 
     fn header(self) -> Result<NewHeader> {
@@ -379,7 +395,10 @@ pub fn workshop(options: JsValue) -> JsResult<JsValue> {
 /// Puts that header into a file: a session, then the pieces, each a `Uint8Array`
 /// or `{at, length}` to copy.
 #[wasm_bindgen(js_name = HeaderChange)]
-pub struct JsHeaderChange(Option<HeaderChange>);
+pub struct JsHeaderChange {
+    change: Option<HeaderChange>,
+    compared: u64,
+}
 
 #[wasm_bindgen(js_class = HeaderChange)]
 impl JsHeaderChange {
@@ -387,24 +406,25 @@ impl JsHeaderChange {
     #[wasm_bindgen(constructor)]
     pub fn new(inspector: &JsInspector, options: JsValue) -> JsResult<Self> {
         let header = JsHeader::read(options)?;
-        Ok(Self(Some(HeaderChange::new(inspector.0.movie(), &header).map_err(throw)?)))
+        let change = HeaderChange::new(inspector.0.movie(), &header).map_err(throw)?;
+        Ok(Self { change: Some(change), compared: 0 })
     }
 
     /// The spans to read next; `undefined` when done.
     pub fn step(&mut self) -> JsResult<Option<Float64Array>> {
-        self.0.as_mut().map_or(Ok(None), step)
+        self.change.as_mut().map_or(Ok(None), step)
     }
 
     /// Bytes of those spans.
     pub fn feed(&mut self, bytes: &[u8]) -> JsResult<()> {
         use crate::Session as _;
-        self.0.as_mut().map_or(Ok(()), |change| change.feed(bytes)).map_err(throw)
+        self.change.as_mut().map_or(Ok(()), |change| change.feed(bytes)).map_err(throw)
     }
 
     /// Fragments read, as a part of all.
     #[wasm_bindgen(getter)]
     pub fn progress(&self) -> f64 {
-        let (done, all) = self.0.as_ref().map_or((0, 0), HeaderChange::progress);
+        let (done, all) = self.change.as_ref().map_or((0, 0), HeaderChange::progress);
         if all == 0 { 0.0 } else { done as f64 / all as f64 }
     }
 
@@ -416,7 +436,15 @@ impl JsHeaderChange {
     /// The pieces.
     pub fn pieces(&mut self) -> JsResult<Vec<JsValue>> {
         let unready = || throw(Error::misuse("not_planned", "The plan is not finished."));
-        make::pieces(&self.0.take().ok_or_else(unready)?.finish().map_err(throw)?)
+        let made = self.change.take().ok_or_else(unready)?.finish().map_err(throw)?;
+        self.compared = made.samples_compared();
+        make::pieces(&made)
+    }
+
+    /// Samples that were compared with those of the input.
+    #[wasm_bindgen(getter)]
+    pub fn compared(&self) -> f64 {
+        self.compared as f64
     }
 }
 

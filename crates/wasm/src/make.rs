@@ -1,50 +1,48 @@
 //! Files made of files by boxes alone: pieces of bytes and copies, which the
 //! page stitches together.
 
-use super::{JsInspector, JsResult, piece, step, throw, to_js};
+use super::{JsInspector, JsResult, from_js, piece, step, throw, to_js};
 use ismvault::error::{Error, Result};
+use ismvault::jobs::{Part, Publish};
 use ismvault::look::set::FileSet;
 use ismvault::make::assemble::{FragmentFile, assemble, is_fragment};
 use ismvault::make::fragmenter;
-use ismvault::make::manifests::{self, Addressing, Rendition};
+use ismvault::make::manifests::{Rendition, Written};
 use ismvault::make::mux::{self, Choice, Fold, Mux, MuxInput, MuxOptions};
 use ismvault::make::protect::Profile;
 use ismvault::make::recipe::{Recipe as _, Stitched};
 use ismvault::model::Movie;
 use ismvault::model::manifest::Manifest;
 use js_sys::Float64Array;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use wasm_bindgen::prelude::*;
 
 pub(super) fn pieces(stitched: &Stitched) -> JsResult<Vec<JsValue>> {
     stitched.pieces().iter().map(piece).collect()
 }
 
-/// A progressive MP4 as a fragmented one: its pieces, and last what there is to
-/// say of it.
+/// A progressive MP4 as a fragmented one: its pieces, and last
+/// `{notes, compared}`.
 #[wasm_bindgen]
 pub fn fragment(inspector: &JsInspector) -> JsResult<Vec<JsValue>> {
     let (made, notes) = fragmenter::fragment(inspector.0.movie()).map_err(throw)?;
     let mut out = pieces(&made)?;
-    out.push(to_js(&notes)?);
+    #[derive(Serialize)]
+    struct Told {
+        notes: Vec<String>,
+        compared: u64,
+    }
+    out.push(to_js(&Told { notes, compared: made.samples_compared() })?);
     Ok(out)
 }
 
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[derive(Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
 struct JsMuxOptions {
     profile: Option<String>,
-    #[serde(default)]
-    sidx: bool,
-    #[serde(default)]
     mend: bool,
-    #[serde(default)]
-    earliest: f64,
-    /// `pauses` or `all`; nothing if left out.
-    fold: Option<String>,
-    /// With `all`, the most that any file of the title skips.
-    #[serde(default)]
-    skip: f64,
+    /// Whether edit lists become a part of the times, as for files of a set.
+    fold: bool,
 }
 
 /// Makes one file of several, or one anew: files are added, then `begin`, then
@@ -56,6 +54,7 @@ pub struct JsMux {
     files: Vec<(String, Movie, Option<Vec<u32>>)>,
     manifests: Vec<(String, Manifest)>,
     mux: Option<Mux>,
+    compared: u64,
 }
 
 impl JsMux {
@@ -97,10 +96,9 @@ impl JsMux {
         to_js(&mux::choose(&self.named(), &choice).map_err(throw)?)
     }
 
-    /// Decides everything, from `{profile, sidx, mend, earliest, fold, skip}`.
+    /// Decides everything, from `{profile, mend, fold}`.
     pub fn begin(&mut self, options: JsValue) -> JsResult<()> {
-        let options: JsMuxOptions = serde_wasm_bindgen::from_value(options)
-            .map_err(|e| throw(Error::misuse("bad_options", e.to_string())))?;
+        let options: JsMuxOptions = from_js(options)?;
         if !self.manifests.is_empty() {
             let files = self.files.iter().map(|(name, movie, _)| (name.clone(), movie));
             let manifests = self.manifests.clone();
@@ -113,14 +111,8 @@ impl JsMux {
             inputs.push(MuxInput { name, movie, at, tracks: tracks.as_deref() });
             at += movie.size;
         }
-        let earliest = options.earliest as i64;
-        let fold = match options.fold.as_deref() {
-            Some("pauses") => Fold::Pauses,
-            Some("all") => Fold::All { skip: options.skip as i64 },
-            _ => Fold::Nothing,
-        };
-        let options =
-            MuxOptions { profile, sidx: options.sidx, mend: options.mend, earliest, fold };
+        let fold = if options.fold { Fold::All { skip: 0 } } else { Fold::Nothing };
+        let options = MuxOptions { profile, mend: options.mend, fold, ..MuxOptions::default() };
         self.mux = Some(Mux::new(&inputs, options).map_err(throw)?);
         Ok(())
     }
@@ -151,25 +143,15 @@ impl JsMux {
     /// The pieces.
     pub fn pieces(&mut self) -> JsResult<Vec<JsValue>> {
         let unready = || throw(Error::misuse("not_planned", "The plan is not finished."));
-        pieces(&self.mux.take().ok_or_else(unready)?.finish().map_err(throw)?)
+        let made = self.mux.take().ok_or_else(unready)?.finish().map_err(throw)?;
+        self.compared = made.samples_compared();
+        pieces(&made)
     }
 
-    /// How long before zero a file begins that is to be played with others.
-    pub fn earliest(inspector: &JsInspector) -> f64 {
-        mux::earliest(inspector.0.movie()) as f64
-    }
-
-    /// The most that a track of a file skips of its media.
-    #[wasm_bindgen(js_name = longestSkip)]
-    pub fn longest_skip(inspector: &JsInspector) -> f64 {
-        mux::longest_skip(inspector.0.movie()) as f64
-    }
-
-    /// Whether a Smooth Streaming client would present a file otherwise than it
-    /// means.
-    #[wasm_bindgen(js_name = isToBeFolded)]
-    pub fn is_to_be_folded(inspector: &JsInspector, skip: f64) -> bool {
-        mux::is_to_be_folded(inspector.0.movie(), skip as i64)
+    /// Samples that were compared with those of the inputs.
+    #[wasm_bindgen(getter)]
+    pub fn compared(&self) -> f64 {
+        self.compared as f64
     }
 }
 
@@ -218,49 +200,91 @@ pub fn assemble_fragments(
     Ok(JsMux { mux: Some(mux().map_err(throw)?), ..JsMux::default() })
 }
 
-/// Manifests for files: they are added, then written.
+/// Manifests for files: inputs are added, the parts made of them are given, and
+/// the manifests are written.
 #[wasm_bindgen(js_name = Publication)]
-#[derive(Default)]
-pub struct JsPublication(Vec<(String, String, Movie)>);
+pub struct JsPublication {
+    publish: Publish,
+    inputs: Vec<(String, Movie)>,
+    parts: Vec<Part>,
+    media: Vec<(String, String, Movie)>,
+}
 
-impl JsPublication {
-    fn renditions(&self) -> Vec<Rendition<'_>> {
-        self.0.iter().map(|(file, source, movie)| Rendition { file, source, movie }).collect()
-    }
+/// What the page gets of a [`Part`].
+#[derive(Serialize)]
+struct JsPart<'a> {
+    input: usize,
+    name: &'a str,
+    /// Whether the input serves as it is.
+    whole: bool,
 }
 
 #[wasm_bindgen(js_class = Publication)]
 impl JsPublication {
-    /// Without files.
+    /// Of `{format: 'ism' | 'dash' | 'hls', title}`.
     #[wasm_bindgen(constructor)]
-    pub fn new() -> Self {
-        Self::default()
+    pub fn new(publish: JsValue) -> JsResult<Self> {
+        let publish = from_js(publish)?;
+        Ok(Self { publish, inputs: Vec::new(), parts: Vec::new(), media: Vec::new() })
     }
 
-    /// Adds a file under the name that manifests give it, made of another.
-    pub fn add(&mut self, name: String, source: String, inspector: &JsInspector) {
-        self.0.push((name, source, inspector.0.movie().clone()));
+    /// Adds an input.
+    pub fn input(&mut self, name: String, inspector: &JsInspector) {
+        self.inputs.push((name, inspector.0.movie().clone()));
     }
 
-    /// What the manifests leave out.
-    pub fn notes(&self, format: &str) -> Vec<String> {
-        manifests::left_out(&self.renditions(), format != "hls")
+    /// The files that are needed: `[{input, name, whole}]`.
+    pub fn parts(&mut self) -> JsResult<JsValue> {
+        let inputs: Vec<_> = self.inputs.iter().map(|(name, m)| (name.as_str(), m)).collect();
+        self.parts = self.publish.parts(&inputs).map_err(throw)?;
+        let shown = self.parts.iter().map(|part| JsPart {
+            input: part.input,
+            name: &part.name,
+            whole: part.options.is_none(),
+        });
+        to_js(&shown.collect::<Vec<_>>())
     }
 
-    /// The manifests, name and text in turn: `ism`, `dash` or `hls`.
-    pub fn write(&self, format: &str, title: &str) -> JsResult<Vec<String>> {
-        let renditions = self.renditions();
-        let written = match format {
-            "ism" => manifests::smooth(title, &renditions).map(|pair| pair.to_vec()),
-            "dash" => manifests::dash(title, &renditions, Addressing::Index).map(|one| vec![one]),
-            _ => manifests::hls(title, &renditions),
-        };
-        let written = written.map_err(throw)?;
-        // Files that no manifest names are copies of others.
-        let named = self.0.iter().filter(|(file, ..)| manifests::names(&written, file));
-        let files: Vec<&str> = named.map(|(file, ..)| file.as_str()).collect();
-        let mut out = vec![files.join("\n")];
-        out.extend(written.into_iter().flat_map(|one| [one.name, one.text]));
-        Ok(out)
+    /// How one of them is made: a session, as of `Mux`.
+    pub fn mux(&self, part: usize) -> JsResult<JsMux> {
+        let unknown = || throw(Error::misuse("no_such_part", "There is no such part."));
+        let part = self.parts.get(part).ok_or_else(unknown)?;
+        let (name, movie) = self.inputs.get(part.input).ok_or_else(unknown)?;
+        let tracks = part.track.as_ref().map(std::slice::from_ref);
+        let one = MuxInput { name, movie, at: 0, tracks };
+        let mux = Mux::new(&[one], part.options.unwrap_or_default()).map_err(throw)?;
+        Ok(JsMux { mux: Some(mux), ..JsMux::default() })
+    }
+
+    /// A part that was made, in the order of `parts`.
+    pub fn made(&mut self, inspector: &JsInspector) -> JsResult<()> {
+        let unknown = || throw(Error::misuse("no_such_part", "There is no such part."));
+        let part = self.parts.get(self.media.len()).ok_or_else(unknown)?;
+        let (source, _) = self.inputs.get(part.input).ok_or_else(unknown)?;
+        self.media.push((part.name.clone(), source.clone(), inspector.0.movie().clone()));
+        Ok(())
+    }
+
+    /// `{texts: [{name, text}], media: [name], notes: [sentence]}`: the manifests,
+    /// the parts they name, and what they leave out.
+    pub fn write(&self) -> JsResult<JsValue> {
+        #[derive(Serialize)]
+        struct Out<'a> {
+            texts: Vec<Written>,
+            media: Vec<&'a str>,
+            notes: Vec<String>,
+        }
+        let media: Vec<_> = self
+            .media
+            .iter()
+            .map(|(file, source, movie)| Rendition { file, source, movie })
+            .collect();
+        let published = self.publish.write(&media).map_err(throw)?;
+        let named = media.iter().map(|one| one.file).filter(|file| published.names(file));
+        to_js(&Out {
+            media: named.collect(),
+            texts: published.manifests.clone(),
+            notes: published.notes.clone(),
+        })
     }
 }

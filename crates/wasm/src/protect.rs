@@ -1,85 +1,19 @@
 //! Protecting and decrypting: decided here, done unit by unit by
 //! [`crate::worker`]s, which may be in other threads.
 
-use super::{JsInspector, JsResult, piece, random, throw, to_js};
+use super::{JsInspector, JsResult, fill, from_js, piece, throw, to_js};
 use crate::worker;
 use ismvault::error::{Error, Result};
 use ismvault::format::cipher::ContentKey;
-use ismvault::format::drm::playready::HeaderVersion;
-use ismvault::format::ids::{Kid, Uuid};
+use ismvault::format::ids::Kid;
+use ismvault::jobs::Protect;
 use ismvault::make::decrypt::{Decryption, KeyFor, parse_key};
 use ismvault::make::proof::{Proof, Proven};
-use ismvault::make::protect::{Options, Plan, Profile, Target, TrackKey, keyfile};
+use ismvault::make::protect::{Options, Plan};
 use ismvault::make::recipe::Recipe;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use wasm_bindgen::prelude::*;
 use zeroize::Zeroizing;
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-struct JsOptions {
-    kid: Option<String>,
-    key: Option<Zeroizing<String>>,
-    seed: Option<Zeroizing<String>>,
-    key_file: Option<Zeroizing<String>>,
-    la_url: Option<String>,
-    lui_url: Option<String>,
-    custom_attributes: Option<String>,
-    header_version: Option<String>,
-    profile: String,
-    tracks: Option<Vec<u32>>,
-    #[serde(default)]
-    iv_size: Option<u8>,
-    #[serde(default)]
-    widevine: bool,
-    #[serde(default)]
-    clear_lead: u32,
-}
-
-fn given(text: &Option<String>) -> Option<String> {
-    text.clone().filter(|text| !text.trim().is_empty())
-}
-
-impl JsOptions {
-    fn read(self) -> Result<Options> {
-        Ok(Options {
-            keys: self.keys()?,
-            random: random()?,
-            iv_size: self.iv_size.unwrap_or(8),
-            profile: Profile::parse(&self.profile)?,
-            header_version: given(&self.header_version)
-                .map(|text| HeaderVersion::parse(&text))
-                .transpose()?,
-            la_url: given(&self.la_url),
-            lui_url: given(&self.lui_url),
-            custom_attributes: given(&self.custom_attributes),
-            widevine: self.widevine,
-            clear_lead: self.clear_lead,
-            tracks: self.tracks,
-        })
-    }
-
-    fn keys(&self) -> Result<Vec<TrackKey>> {
-        if let Some(text) = &self.key_file {
-            return keyfile::parse(text);
-        }
-        let kid = match given(&self.kid) {
-            Some(text) => Kid::parse(&text)?,
-            None => {
-                let mut bytes = random::<16>()?;
-                bytes[6] = bytes[6] & 0x0f | 0x40; // a random UUID, version 4
-                bytes[8] = bytes[8] & 0x3f | 0x80;
-                Uuid(bytes)
-            }
-        };
-        let key = match (&self.key, &self.seed) {
-            (Some(key), _) => ContentKey::parse(key)?,
-            (None, Some(seed)) => ContentKey::from_seed(seed, kid)?,
-            (None, None) => ContentKey::from_bytes(random()?),
-        };
-        Ok(vec![TrackKey { target: Target::All, kid, key }])
-    }
-}
 
 fn pieces(recipe: &impl Recipe) -> JsResult<Vec<JsValue>> {
     recipe.pieces().iter().map(piece).collect()
@@ -110,15 +44,11 @@ fn ended() -> JsValue {
 
 #[wasm_bindgen(js_class = Protection)]
 impl JsProtection {
-    /// Decides everything, from `{kid, key, seed, keyFile, laUrl, luiUrl,
-    /// customAttributes, headerVersion, profile, tracks, ivSize, widevine,
-    /// clearLead}`; a KID and key that are left out are made at random. Throws
-    /// what cannot be done.
+    /// Decides everything, from an object with the fields of `fields()`; a KID and
+    /// key that are left out are made at random. Throws what cannot be done.
     #[wasm_bindgen(constructor)]
     pub fn new(inspector: &JsInspector, options: JsValue) -> JsResult<Self> {
-        let options: JsOptions = serde_wasm_bindgen::from_value(options)
-            .map_err(|e| throw(Error::misuse("bad_options", e.to_string())))?;
-        let options = options.read().map_err(throw)?;
+        let options = from_js::<Protect>(options)?.options(&mut fill).map_err(throw)?;
         let plan = Plan::new(inspector.0.movie(), &options).map_err(throw)?;
         Ok(Self { proven: Some(Proven::new(plan)), options })
     }

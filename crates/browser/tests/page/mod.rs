@@ -226,8 +226,8 @@ impl Page {
 
     pub async fn give_key(&self) {
         self.click("input[value=key]").await;
-        self.write("[name=kid]", KID).await;
-        self.write("[name=key]", KEY).await;
+        self.write("#protect [name=kid]", KID).await;
+        self.write("#protect [name=key]", KEY).await;
     }
 
     /// Presses the button once the preview says what will be written.

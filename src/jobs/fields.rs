@@ -1,0 +1,220 @@
+//! The fields of jobs: one row makes the flag and its help, the field of the
+//! page's form and the name in JSON.
+
+use crate::make::protect::PROFILES;
+use serde::Serialize;
+
+/// A field of a job.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub struct Field {
+    /// In JSON; the flag has hyphens for its underscores.
+    pub name: &'static str,
+    /// What a form calls it.
+    pub label: &'static str,
+    /// What stands for its value in a usage line, such as `URL`.
+    pub value: &'static str,
+    /// What it is for: a sentence without its last full stop.
+    pub help: &'static str,
+    /// What may be given.
+    pub control: Control,
+    /// Where a form has it.
+    pub place: Place,
+}
+
+/// What may be given for a field.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Control {
+    /// A line of text.
+    Text,
+    /// A URL.
+    Url,
+    /// Several lines of text.
+    Lines,
+    /// A key or what gives one: never shown, and wiped.
+    Secret,
+    /// A list of keys: a file on the command line, its text elsewhere.
+    Keys,
+    /// A whole number.
+    Number,
+    /// Whole numbers.
+    Numbers,
+    /// One of [`Field::choices`].
+    Choice,
+    /// Yes or no.
+    Flag,
+}
+
+/// Where a form has a field.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Place {
+    /// With KID and key.
+    Key,
+    /// Among what everybody looks at.
+    Plain,
+    /// Among what few need.
+    More,
+    /// Made of the file's tracks.
+    Tracks,
+    /// Nowhere: what another field says already.
+    Nowhere,
+}
+
+/// One of the values of a field.
+#[derive(Clone, Debug, Serialize)]
+pub struct Choice {
+    /// As JSON has it; a number where that is one.
+    pub value: &'static str,
+    /// What a form calls it.
+    pub label: String,
+    /// What it is for, or nothing.
+    pub purpose: &'static str,
+}
+
+impl Field {
+    /// The flag of the command line, without its hyphens in front.
+    pub fn flag(&self) -> String {
+        self.name.replace('_', "-")
+    }
+
+    /// The values of a [`Control::Choice`], the default first.
+    pub fn choices(&self) -> Vec<Choice> {
+        let plain = |value, label: &str| Choice { value, label: label.to_owned(), purpose: "" };
+        match self.name {
+            "profile" => PROFILES
+                .iter()
+                .map(|profile| Choice {
+                    value: profile.name,
+                    label: profile.name.to_owned(),
+                    purpose: profile.purpose,
+                })
+                .collect(),
+            "iv_size" => vec![
+                plain("8", "8 bytes, every client"),
+                plain("16", "16 bytes, PlayReady 4 and later"),
+            ],
+            "header_version" => vec![
+                plain("", "the oldest that can say it"),
+                plain("4.0", "4.0, every PlayReady client"),
+                plain("4.1", "4.1, PlayReady 2 and later"),
+                plain("4.2", "4.2, PlayReady 3 and later, Windows 10"),
+                plain("4.3", "4.3, PlayReady 4 and later"),
+            ],
+            "scheme" => vec![plain("cenc", "AES-CTR"), plain("cbcs", "AES-CBC with a pattern")],
+            _ => Vec::new(),
+        }
+    }
+}
+
+const fn field(
+    (name, label): (&'static str, &'static str),
+    (control, value): (Control, &'static str),
+    place: Place,
+    help: &'static str,
+) -> Field {
+    Field { name, label, value, help, control, place }
+}
+
+/// The fields of [`super::Protect`], in the order in which a person decides them.
+pub const PROTECT: &[Field] = &[
+    field(
+        ("profile", "Profile"),
+        (Control::Choice, "P"),
+        Place::Plain,
+        "Which boxes to write: dual, piff, cenc or cbcs; dual if left out",
+    ),
+    field(
+        ("scheme", "Scheme"),
+        (Control::Choice, "S"),
+        Place::Nowhere,
+        "How to encrypt: cenc (AES-CTR) or cbcs (AES-CBC with a pattern)",
+    ),
+    field(
+        ("kid", "KID"),
+        (Control::Text, "UUID"),
+        Place::Key,
+        "The key's identifier, a UUID in the order of tenc; made at random if left out",
+    ),
+    field(
+        ("key", "Content key"),
+        (Control::Secret, "HEX|BASE64"),
+        Place::Key,
+        "The content key, 32 hex digits or 24 base64 characters; made at random, and shown once, if left out",
+    ),
+    field(
+        ("seed", "Key seed"),
+        (Control::Secret, "BASE64"),
+        Place::Key,
+        "Derive the content key from the KID and a PlayReady key seed, base64 of 30 bytes or more",
+    ),
+    field(
+        ("keys", "Keys with their tracks"),
+        (Control::Keys, "FILE"),
+        Place::Key,
+        "Take keys from CSV, JSON or CPIX, each with its tracks: a number, all, audio, video, sd, hd, uhd",
+    ),
+    field(
+        ("la_url", "Licence URL"),
+        (Control::Url, "URL"),
+        Place::Plain,
+        "Where players ask for a licence (LA_URL); it may be left out",
+    ),
+    field(
+        ("tracks", "Tracks"),
+        (Control::Numbers, "1,2"),
+        Place::Tracks,
+        "Which tracks to protect; all video and audio if left out",
+    ),
+    field(
+        ("clear_lead", "Clear lead"),
+        (Control::Number, "N"),
+        Place::More,
+        "Leave the first N fragments of each track clear",
+    ),
+    field(
+        ("iv_size", "IV size"),
+        (Control::Choice, "N"),
+        Place::More,
+        "Bytes of an IV, 8 or 16; 8 if left out",
+    ),
+    field(
+        ("widevine", "A Widevine header too"),
+        (Control::Flag, ""),
+        Place::More,
+        "Write a Widevine header beside PlayReady's",
+    ),
+    field(
+        ("header_version", "Header version"),
+        (Control::Choice, "V"),
+        Place::More,
+        "Version of the PlayReady header: 4.0, 4.1, 4.2 or 4.3; the oldest that can say it if left out",
+    ),
+    field(
+        ("lui_url", "Licence page URL"),
+        (Control::Url, "URL"),
+        Place::More,
+        "A page for people without a licence (LUI_URL)",
+    ),
+    field(
+        ("custom_attributes", "Custom attributes"),
+        (Control::Lines, "XML"),
+        Place::More,
+        "XML of your own, put into the header's CUSTOMATTRIBUTES as it is",
+    ),
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_row_has_words_and_choices() {
+        for (i, field) in PROTECT.iter().enumerate() {
+            assert!(!PROTECT[..i].iter().any(|other| other.name == field.name), "{}", field.name);
+            assert!(!field.help.ends_with('.') && !field.label.is_empty(), "{}", field.name);
+            let choice = field.control == Control::Choice;
+            assert_eq!(choice, !field.choices().is_empty(), "{}", field.name);
+        }
+    }
+}
