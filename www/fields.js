@@ -3,12 +3,12 @@
 
 import { h } from './dom.js';
 
-function controlOf({ control, name, choices, value }, id) {
+function controlOf({ control, name, choices }, id) {
   const text = { name, id, autocomplete: 'off', spellcheck: 'false' };
   if (control === 'choice') return h('select', { name, id }, choices.map((choice) => h('option', { value: choice.value }, choice.label)));
   if (control === 'number') return h('input', { name, id, type: 'number', min: '0', value: '0', class: 'short' });
   if (control === 'url') return h('input', { ...text, type: 'url', inputmode: 'url', placeholder: 'https://…' });
-  if (control === 'lines') return h('textarea', { ...text, rows: 3, class: 'mono', placeholder: `<${value}>` });
+  if (control === 'lines') return h('textarea', { ...text, rows: 3, class: 'mono' });
   return h('input', { ...text, type: 'text', class: 'mono' });
 }
 
