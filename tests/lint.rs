@@ -20,79 +20,9 @@ use ismvault::format::ids::{BoxType, FourCc, Kid, Uuid};
 use ismvault::look::set::FileSet;
 use ismvault::model::Finding;
 use ismvault::model::manifest::Manifest;
+use ismvault_testkit::edit::{close, code, each, first, open, remove, senc, typed};
 use ismvault_testkit::{CLEAR, KEY, KID, fixture, inspect, options, protect};
 use std::collections::BTreeSet;
-
-fn code(code: &[u8; 4]) -> BoxType {
-    BoxType::code(code)
-}
-
-/// Every box at the top.
-fn open(file: &[u8]) -> Vec<Node> {
-    let tops = inspect(file).top;
-    tops.iter()
-        .map(|top| {
-            let bytes = &file[top.span.at as usize..top.span.end() as usize];
-            Node::read(bytes, top.span.at, &mut Vec::new()).unwrap()
-        })
-        .collect()
-}
-
-fn close(nodes: &[Node]) -> Vec<u8> {
-    nodes.iter().flat_map(Node::to_bytes).collect()
-}
-
-/// Edits every box of a kind, wherever it is.
-fn each(nodes: &mut [Node], kind: BoxType, edit: &mut impl FnMut(&mut Node)) {
-    for node in nodes {
-        if node.kind == kind {
-            edit(node);
-        }
-        if let Some(children) = node.children_mut() {
-            each(children, kind, edit);
-        }
-    }
-}
-
-/// Edits a typed box, wherever it is.
-fn typed<B: ismvault::format::boxes::Mp4Box>(nodes: &mut [Node], mut edit: impl FnMut(&mut B)) {
-    each(nodes, B::KIND, &mut |node| {
-        let mut value = B::parse(node).unwrap();
-        edit(&mut value);
-        node.content = value.to_node().content;
-    });
-}
-
-/// Edits the first box of a kind alone.
-fn first(nodes: &mut [Node], kind: BoxType, mut edit: impl FnMut(&mut Node)) {
-    let mut done = false;
-    each(nodes, kind, &mut |node| {
-        if !std::mem::replace(&mut done, true) {
-            edit(node);
-        }
-    });
-}
-
-/// Edits the sample encryption of the first fragment, in both envelopes.
-fn senc(nodes: &mut [Node], mut edit: impl FnMut(&mut Senc)) {
-    for kind in [SENC, PIFF_SENC] {
-        first(nodes, kind, |node| {
-            let mut senc = Senc::parse(node, 8).unwrap();
-            edit(&mut senc);
-            node.content = senc.to_node_as(kind).content;
-        });
-    }
-}
-
-/// Removes boxes of a kind.
-fn remove(nodes: &mut Vec<Node>, kind: BoxType) {
-    nodes.retain(|node| node.kind != kind);
-    for node in nodes {
-        if let Some(children) = node.children_mut() {
-            remove(children, kind);
-        }
-    }
-}
 
 /// Replaces the PlayReady header.
 fn header(nodes: &mut [Node], object: Vec<u8>) {

@@ -45,6 +45,28 @@ fn one_wrong_byte_is_caught_wherever_it_is() {
     }
 }
 
+/// Flips the last bit of a box's field in each output, and expects it to be told.
+fn time_is_compared(fixture_name: &str, place: impl Fn(&[u8]) -> usize) {
+    let file = fixture(fixture_name);
+    let movie = inspect(&file);
+    let plan = Plan::new(&movie, &options("dual")).unwrap();
+    let span = movie.fragments[1].span;
+    let input = &file[span.at as usize..span.end() as usize];
+    let (mut output, _) = plan.work_and_prove(1, input).unwrap();
+    plan.protector().prove(span.at, input, &output).unwrap();
+    let at = place(&output);
+    output[at] ^= 1;
+    let error = plan.protector().prove(span.at, input, &output).expect_err("it is noticed");
+    assert!(error.message.contains("another time"), "{error}");
+}
+
+#[test]
+fn the_time_of_a_fragment_is_compared() {
+    const TFXD: [u8; 16] = 0x6d1d9b05_42d5_44e6_80e2_141daff757b2_u128.to_be_bytes();
+    time_is_compared("h264_aac.ismv", |b| body(b, &TFXD) + 11);
+    time_is_compared("cmaf_sidx.mp4", |b| body(b, b"tfdt") + 11);
+}
+
 #[test]
 fn an_output_with_a_unit_that_was_not_proved_is_refused() {
     let file = fixture("h264_aac.ismv");

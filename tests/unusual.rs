@@ -12,63 +12,8 @@ use ismvault::format::boxes::protection::{SENC, Senc};
 use ismvault::format::boxes::tree::{Content, Node};
 use ismvault::format::ids::{BoxType, FourCc};
 use ismvault::make::decrypt::{Decryption, parse_key};
+use ismvault_testkit::edit::{Parts, find};
 use ismvault_testkit::{KEY, fixture, inspect, options, protect, realise, samples};
-
-/// A file as a list of its top boxes, to edit and put together again.
-struct Parts(Vec<Node>);
-
-impl Parts {
-    fn of(file: &[u8]) -> Self {
-        let read = |top: &ismvault::model::TopBox| {
-            let bytes = &file[top.span.at as usize..top.span.end() as usize];
-            Node::read(bytes, top.span.at, &mut Vec::new()).unwrap()
-        };
-        Self(inspect(file).top.iter().map(read).collect())
-    }
-
-    /// Of `audio_only.isma`: one AAC track, several fragments, without `mfra`,
-    /// whose offsets would be stale after an edit.
-    fn audio() -> Self {
-        let mut parts = Self::of(&fixture("audio_only.isma"));
-        parts.0.retain(|node| node.kind != BoxType::code(b"mfra"));
-        parts
-    }
-
-    fn position(&self, code: &[u8; 4]) -> usize {
-        self.0.iter().position(|node| node.kind == BoxType::code(code)).unwrap()
-    }
-
-    fn bytes(&self) -> Vec<u8> {
-        self.0.iter().flat_map(Node::to_bytes).collect()
-    }
-
-    /// Every `traf`, with the length of its `moof` before the edit; afterwards
-    /// `trun` points at the first byte of the `mdat` again.
-    fn each_traf(&mut self, mut edit: impl FnMut(&mut Vec<Node>)) {
-        for moof in self.0.iter_mut().filter(|node| node.kind == BoxType::code(b"moof")) {
-            let before = moof.size();
-            for traf in moof.children_mut().unwrap() {
-                if traf.kind == BoxType::code(b"traf") {
-                    edit(traf.children_mut().unwrap());
-                }
-            }
-            let grown = moof.size() as i64 - before as i64;
-            for traf in moof.children_mut().unwrap() {
-                for node in traf.children_mut().into_iter().flatten() {
-                    if node.kind == Trun::KIND {
-                        let mut trun = Trun::parse(node).unwrap();
-                        trun.data_offset = trun.data_offset.map(|o| o + grown as i32);
-                        *node = trun.to_node();
-                    }
-                }
-            }
-        }
-    }
-}
-
-fn find(nodes: &[Node], kind: BoxType) -> usize {
-    nodes.iter().position(|node| node.kind == kind).unwrap()
-}
 
 /// Protects in every profile, decrypts, and compares.
 fn round_trip(file: &[u8]) {
@@ -172,7 +117,7 @@ fn sizes_in_64_bits_where_32_would_do() {
 #[test]
 fn absolute_offsets_and_runs_without_offsets() {
     let mut parts = Parts::audio();
-    parts.each_traf(|nodes| {
+    parts.each_traf(|_, nodes| {
         let at = find(nodes, Tfhd::KIND);
         let mut tfhd = Tfhd::parse(&nodes[at]).unwrap();
         tfhd.base_data_offset = Some(0);
@@ -222,7 +167,7 @@ fn a_part_in_moov_is_refused() {
 #[test]
 fn ivs_in_a_clear_track_are_refused() {
     let mut parts = Parts::audio();
-    parts.each_traf(|nodes| nodes.push(Senc::new(Vec::new()).to_node_as(SENC)));
+    parts.each_traf(|_, nodes| nodes.push(Senc::new(Vec::new()).to_node_as(SENC)));
     let file = parts.bytes();
     assert_eq!(refusal(&file), "clear_track_with_ivs");
     assert!(inspect(&file).findings.iter().any(|f| f.check.id == CheckId::ClearTrackWithIvs));
@@ -317,7 +262,7 @@ fn a_stale_segment_index_becomes_free_space() {
 fn times_that_cannot_be_are_not_believed() {
     for time in [i64::MIN, -(1 << 62), i64::MAX] {
         let mut parts = Parts::audio();
-        parts.each_traf(|nodes| {
+        parts.each_traf(|_, nodes| {
             let at = find(nodes, Tfxd::KIND);
             nodes[at] = Tfxd { version: 1, flags: 0, time: time as u64, duration: 1 }.to_node();
         });

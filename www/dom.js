@@ -1,24 +1,41 @@
 // Elements made of text alone, and the ways numbers are written.
 
-/** An element. Strings become text, never markup; null and false are left out. */
+/** @typedef {Node | string | number | null | undefined | false | any[]} Child */
+
+/**
+ * An element. Strings become text, never markup; null and false are left out.
+ *
+ * @template {keyof HTMLElementTagNameMap} T
+ * @param {T} tag
+ * @param {Record<string, any>} props attributes, properties, and `on…` listeners
+ * @param {Child[]} children
+ * @returns {HTMLElementTagNameMap[T]}
+ */
 export function h(tag, props = {}, ...children) {
   const element = document.createElement(tag);
   for (const [name, value] of Object.entries(props)) {
     if (value == null || value === false) continue;
     if (name.startsWith('on')) element.addEventListener(name.slice(2), value);
     else if (name === 'class') element.className = value;
-    else if (name in element && typeof value !== 'string') element[name] = value;
+    else if (name in element && typeof value !== 'string') Object.assign(element, { [name]: value });
     else element.setAttribute(name, value === true ? '' : value);
   }
-  element.append(...children.flat(9).filter((child) => child != null && child !== false));
+  const present = /** @type {(Node | string)[]} */ (children.flat(9).filter((child) => child != null && child !== false));
+  element.append(...present);
   return element;
 }
 
-/** Tells people who do not see the screen. */
+/**
+ * Tells people who do not see the screen.
+ *
+ * @param {string} sentence
+ */
 export function say(sentence) {
-  document.getElementById('said').textContent = sentence;
+  const said = document.getElementById('said');
+  if (said) said.textContent = sentence;
 }
 
+/** @param {string} text */
 async function copy(text) {
   if (navigator.clipboard) return navigator.clipboard.writeText(text);
   // No clipboard outside secure contexts, such as a page on the local network.
@@ -31,7 +48,12 @@ async function copy(text) {
   if (!done) throw new Error('refused');
 }
 
-/** A button that copies a value, and says what it copied. */
+/**
+ * A button that copies a value, and says what it copied.
+ *
+ * @param {string} text
+ * @param {string} what
+ */
 export function copyButton(text, what) {
   const button = h('button', { type: 'button', class: 'copy', 'aria-label': `Copy ${what}` }, 'Copy');
   button.addEventListener('click', async () => {
@@ -48,47 +70,81 @@ export function copyButton(text, what) {
   return button;
 }
 
-/** An identifier with its copy button. */
+/**
+ * An identifier with its copy button.
+ *
+ * @param {string} text
+ * @param {string} what
+ */
 export function identifier(text, what) {
   return h('span', { class: 'id' }, h('code', {}, text), copyButton(text, what));
 }
 
-/** Offers a text or a blob as a download. */
+/**
+ * Offers a text or a blob as a download.
+ *
+ * @param {string | Blob} content
+ * @param {string} name
+ */
 export function download(content, name, type = 'text/plain') {
   const url = URL.createObjectURL(content instanceof Blob ? content : new Blob([content], { type }));
   h('a', { href: url, download: name }).click();
   setTimeout(() => URL.revokeObjectURL(url), 10000);
 }
 
-/** An element of an SVG. */
+/**
+ * An element of an SVG.
+ *
+ * @template {keyof SVGElementTagNameMap} T
+ * @param {T} tag
+ * @param {Record<string, string | number>} props
+ * @param {(Node | string)[]} children
+ */
 export function svg(tag, props = {}, ...children) {
   const element = document.createElementNS('http://www.w3.org/2000/svg', tag);
-  for (const [name, value] of Object.entries(props)) element.setAttribute(name, value);
+  for (const [name, value] of Object.entries(props)) element.setAttribute(name, String(value));
   element.append(...children);
   return element;
 }
 
-/** A refusal as a note. */
+/**
+ * A refusal as a note.
+ *
+ * @param {{ message: string, place?: string }} refusal
+ */
 export function refused(refusal) {
   return h('p', { class: 'note bad', role: 'alert' }, refusal.message, refusal.place ? h('span', { class: 'small' }, ` (${refusal.place})`) : null);
 }
 
-/** Text that can be long, with its copy button. */
+/**
+ * Text that can be long, with its copy button.
+ *
+ * @param {string} text
+ * @param {string} what
+ */
 export function block(text, what) {
   return h('div', { class: 'pre' }, copyButton(text, what), h('pre', {}, text));
 }
 
-/** Rows of a name and what it is; empty ones are left out. */
+/**
+ * Rows of a name and what it is; empty ones are left out.
+ *
+ * @param {[string, Child][]} pairs
+ */
 export function rows(...pairs) {
   const present = pairs.filter(([, value]) => value != null && value !== '');
   return h('dl', {}, present.map(([name, value]) => h('div', {}, h('dt', {}, name), h('dd', {}, value))));
 }
 
 const numbers = new Intl.NumberFormat('en');
-export const count = (n) => numbers.format(n);
-export const plural = (n, word) => `${count(n)} ${word}${n === 1 ? '' : 's'}`;
+export const count = (/** @type {number} */ n) => numbers.format(n);
+export const plural = (/** @type {number} */ n, /** @type {string} */ word) => `${count(n)} ${word}${n === 1 ? '' : 's'}`;
 
-/** Bytes in binary units, as file managers of engineers show them. */
+/**
+ * Bytes in binary units, as file managers of engineers show them.
+ *
+ * @param {number} n
+ */
 export function bytes(n) {
   if (n < 1024) return plural(n, 'byte');
   const power = Math.min(4, Math.floor(Math.log2(n) / 10));
@@ -97,17 +153,25 @@ export function bytes(n) {
 }
 
 /** Bits a second in kbit/s, with decimals where there is nothing before them. */
-export const rate = (n) => (n == null ? '–' : n < 10000 ? (n / 1000).toFixed(1) : count(Math.round(n / 1000)));
+export const rate = (/** @type {number | null | undefined} */ n) => (n == null ? '–' : n < 10000 ? (n / 1000).toFixed(1) : count(Math.round(n / 1000)));
 
-/** Seconds as hh:mm:ss.mmm. */
+/**
+ * Seconds as hh:mm:ss.mmm, with a sign before zero.
+ *
+ * @param {number | null | undefined} seconds
+ */
 export function time(seconds) {
   if (seconds == null) return '–';
-  const ms = Math.round(seconds * 1000);
-  const two = (n) => String(Math.floor(n)).padStart(2, '0');
-  return `${two(ms / 3.6e6)}:${two(ms / 6e4 % 60)}:${two(ms / 1000 % 60)}.${String(ms % 1000).padStart(3, '0')}`;
+  const ms = Math.abs(Math.round(seconds * 1000));
+  const two = (/** @type {number} */ n) => String(Math.floor(n)).padStart(2, '0');
+  return `${seconds * 1000 <= -0.5 ? '-' : ''}${two(ms / 3.6e6)}:${two(ms / 6e4 % 60)}:${two(ms / 1000 % 60)}.${String(ms % 1000).padStart(3, '0')}`;
 }
 
-/** Seconds as a person waits them. */
+/**
+ * Seconds as a person waits them.
+ *
+ * @param {number} seconds
+ */
 export function wait(seconds) {
   if (!Number.isFinite(seconds)) return '';
   if (seconds < 60) return `${Math.max(1, Math.round(seconds))} s left`;

@@ -2,7 +2,14 @@
 
 export class Cancelled extends Error {}
 
-/** An error as data: the core's are data already. */
+/** @typedef {{ code: string, message: string, kind?: string, at?: number, path?: string }} Failure */
+
+/**
+ * An error as data: the core's are data already.
+ *
+ * @param {any} error
+ * @returns {Failure}
+ */
 export function plain(error) {
   if (error instanceof Cancelled) return { code: 'cancelled', message: 'Cancelled. Nothing was kept.' };
   if (error instanceof WebAssembly.RuntimeError) {
@@ -12,6 +19,7 @@ export function plain(error) {
   return error;
 }
 
+/** @param {Error} error */
 function words(error) {
   switch (error.name) {
     case 'NotReadableError':

@@ -3,6 +3,13 @@
 
 import { h } from './dom.js';
 
+/** @typedef {{ value: string, label: string, purpose: string }} Choice */
+/** @typedef {{ name: string, label: string, help: string, control: string, place: string, choices: Choice[] }} Row */
+
+/**
+ * @param {Row} row
+ * @param {string} id
+ */
 function controlOf({ control, name, choices }, id) {
   const text = { name, id, autocomplete: 'off', spellcheck: 'false' };
   if (control === 'choice') return h('select', { name, id }, choices.map((choice) => h('option', { value: choice.value }, choice.label)));
@@ -12,7 +19,11 @@ function controlOf({ control, name, choices }, id) {
   return h('input', { ...text, type: 'text', class: 'mono' });
 }
 
-/** A field, with its label and what it is for. */
+/**
+ * A field, with its label and what it is for.
+ *
+ * @param {Row} row
+ */
 export function fieldOf(row, prefix = 'f') {
   const id = `${prefix}-${row.name.replaceAll('_', '-')}`;
   if (row.control === 'flag') return h('label', { class: 'choice' }, h('input', { type: 'checkbox', name: row.name }), row.label);
@@ -27,11 +38,17 @@ export function fieldOf(row, prefix = 'f') {
   return h('div', { class: 'field' }, h('label', { for: id }, row.label), control, control.hasAttribute('aria-describedby') && hint);
 }
 
-/** What a form says of these fields; what is left empty is left out. */
+/**
+ * What a form says of these fields; what is left empty is left out.
+ *
+ * @param {HTMLFormElement} form
+ * @param {Row[]} rows
+ */
 export function valuesOf({ elements }, rows) {
+  /** @type {Record<string, string | number | boolean>} */
   const job = {};
   for (const { name, control } of rows) {
-    const field = elements[name];
+    const field = /** @type {HTMLInputElement | null} */ (elements.namedItem(name));
     if (!field) continue;
     if (control === 'flag') job[name] = field.checked;
     else if (control === 'number') job[name] = Number(field.value) || 0;

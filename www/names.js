@@ -1,15 +1,21 @@
 // What names of files say, by the core's lists of extensions.
 
+/** @type {string[]} */
 let media = [];
+/** @type {string[]} */
 let manifests = [];
 
-/** Takes the lists in, once the core is there. */
+/**
+ * Takes the lists in, once the core is there.
+ *
+ * @param {{ media: string[], manifests: string[] }} tables
+ */
 export function know(tables) {
   ({ media, manifests } = tables);
 }
 
-const extension = (name) => name.match(/\.([^./\\]+)$/)?.[1].toLowerCase();
+const extension = (/** @type {string} */ name) => name.match(/\.([^./\\]+)$/)?.[1].toLowerCase() ?? '';
 
-export const isMedia = (name) => media.includes(extension(name));
-export const isManifest = (name) => manifests.includes(extension(name));
-export const stem = (path) => path.replace(/^.*[/\\]/, '').replace(/\.[^.]+$/, '');
+export const isMedia = (/** @type {string} */ name) => media.includes(extension(name));
+export const isManifest = (/** @type {string} */ name) => manifests.includes(extension(name));
+export const stem = (/** @type {string} */ path) => path.replace(/^.*[/\\]/, '').replace(/\.[^.]+$/, '');

@@ -18,9 +18,24 @@ const TRIES = 3;
 /** How many workers this machine is good for. */
 export const howMany = () => Math.max(1, Math.min(navigator.hardwareConcurrency || 2, MOST));
 
-/** Units next to each other, as batches `{at, length, units}`. */
+/** @typedef {{ at: number, length: number, unit: number }} Unit */
+/** @typedef {{ at: number, length: number, units: Unit[] }} Batch */
+/** @typedef {{ lengths: number[], proof?: Uint8Array, bytes?: Uint8Array<ArrayBuffer> }} Made */
+/** @typedef {{ module: WebAssembly.Module, brief: Uint8Array, file: Blob }} Hello */
+/** @typedef {{ at: number, length: number, measure: boolean, units: { at: number, length: number, ticket: Uint8Array }[] }} Message */
+/** @typedef {{ worker: Worker, waiting: Map<number, Message> }} Member */
+/** @typedef {{ lengths: number[], proof?: Uint8Array, buffer?: ArrayBuffer, size?: number }} Answer */
+/** @typedef {{ promise: Promise<Answer>, resolve: (made: Answer) => void, reject: (error: unknown) => void }} Coming */
+
+/**
+ * Units next to each other, as batches.
+ *
+ * @param {Iterable<Unit>} units
+ * @param {number} workers
+ */
 export function batches(units, workers) {
   const full = Math.min(LARGEST, Math.max(SMALLEST, TOGETHER / (AHEAD * workers)));
+  /** @type {Batch[]} */
   const all = [];
   for (const unit of units) {
     const last = all.at(-1);
@@ -37,21 +52,33 @@ export function batches(units, workers) {
   return all;
 }
 
+/** A promise with what settles it. */
+function awaited() {
+  /** @type {any} */
+  const coming = {};
+  coming.promise = new Promise((resolve, reject) => Object.assign(coming, { resolve, reject }));
+  return /** @type {Coming} */ (coming);
+}
+
 export class Pool {
   #start;
   #hello;
   #signal;
-  /** `{worker, waiting: Map of batch number to message}`. */
+  /** @type {Member[]} */
   #workers = [];
-  /** What is waited for, by batch number. */
+  /** @type {Map<number, Coming>} what is waited for, by batch number */
   #coming = new Map();
+  /** @type {Map<number, number>} */
   #tries = new Map();
-  /** Buffers that came back and are used again. */
+  /** @type {ArrayBuffer[]} buffers that came back and are used again */
   #spare = [];
 
   /**
    * `hello` is what each worker is told first: the module, the brief, the file.
    * `signal` stops all at once. `start` gives a new worker.
+   *
+   * @param {Hello} hello
+   * @param {AbortSignal} signal
    */
   constructor(hello, signal, workers = howMany(), start = () => startWorker('units.js')) {
     this.#start = start;
@@ -62,6 +89,7 @@ export class Pool {
   }
 
   #employ() {
+    /** @type {Member} */
     const member = { worker: this.#start(), waiting: new Map() };
     member.worker.onmessage = ({ data }) => this.#receive(member, data);
     member.worker.onerror = (event) => {
@@ -73,7 +101,12 @@ export class Pool {
     return member;
   }
 
-  /** A worker died: another does what it had. */
+  /**
+   * A worker died: another does what it had.
+   *
+   * @param {Member} member
+   * @param {string} [why]
+   */
   #replace(member, why) {
     const at = this.#workers.indexOf(member);
     if (at < 0) return;
@@ -90,12 +123,21 @@ export class Pool {
     }
   }
 
+  /**
+   * @param {Member} member
+   * @param {number} number
+   * @param {Message} message
+   */
   #give(member, number, message) {
     member.waiting.set(number, message);
     const buffer = this.#spare.pop();
     member.worker.postMessage({ ...message, number, buffer }, buffer ? [buffer] : []);
   }
 
+  /**
+   * @param {Member} member
+   * @param {Answer & { number: number, error?: unknown }} answer
+   */
   #receive(member, { number, error, ...made }) {
     if (!member.waiting.delete(number)) return;
     const coming = this.#coming.get(number);
@@ -107,6 +149,10 @@ export class Pool {
    * What is made of batches, in their order: `{lengths, proof, bytes}` each, or
    * with `measure` the lengths alone. The bytes are good until the next is
    * asked for. `ticket` gives what the worker must know of a unit.
+   *
+   * @param {Batch[]} all
+   * @param {(unit: number) => Uint8Array} ticket
+   * @returns {AsyncGenerator<Made, void>}
    */
   async* results(all, ticket, measure = false) {
     let given = 0;
@@ -115,15 +161,14 @@ export class Pool {
       for (; given < all.length && given < number + limit; given++) {
         const { at, length, units } = all[given];
         const message = { at, length, measure, units: units.map((u) => ({ at: u.at, length: u.length, ticket: ticket(u.unit) })) };
-        const coming = {};
-        coming.promise = new Promise((resolve, reject) => Object.assign(coming, { resolve, reject }));
+        const coming = awaited();
         coming.promise.catch(() => {}); // told when its turn comes
         this.#coming.set(given, coming);
         const least = this.#workers.reduce((a, b) => (b.waiting.size < a.waiting.size ? b : a));
         this.#give(least, given, message);
       }
       this.#signal.throwIfAborted();
-      const { buffer, size, ...made } = await this.#coming.get(number).promise;
+      const { buffer, size, ...made } = await /** @type {Coming} */ (this.#coming.get(number)).promise;
       this.#coming.delete(number);
       yield buffer ? { ...made, bytes: new Uint8Array(buffer, 0, size) } : made;
       if (buffer) this.#spare.push(buffer);

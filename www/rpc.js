@@ -6,9 +6,12 @@
 
 /** What stops a job: a sentence, its place, and a code for programs. */
 export class Refusal extends Error {
+  /** @param {{ message: string, code?: string, at?: number, path?: string }} failure */
   constructor({ message, code = 'unknown', at, path }) {
     super(message);
-    Object.assign(this, { code, at, path });
+    this.code = code;
+    this.at = at;
+    this.path = path;
   }
 
   /** Where in the file, in words. */
@@ -18,26 +21,34 @@ export class Refusal extends Error {
   }
 }
 
+/** @type {{ createScriptURL(url: string): string } | undefined} */
 let policy;
 
 /**
  * Starts a worker behind a blob of one import. A worker loaded from its own
  * address would come with that response's policy, on a plain static host none;
  * a blob's worker takes the page's.
+ *
+ * @param {string} name
  */
 export function startWorker(name) {
   const script = `import ${JSON.stringify(new URL(name, import.meta.url).href)};`;
   const url = URL.createObjectURL(new Blob([script], { type: 'text/javascript' }));
-  policy ??= globalThis.trustedTypes?.createPolicy('ismvault', { createScriptURL: (u) => u });
+  // Not every browser has it, and its types are not those of a URL.
+  policy ??= /** @type {any} */ (globalThis).trustedTypes?.createPolicy('ismvault', { createScriptURL: (/** @type {string} */ u) => u });
   return new Worker(policy ? policy.createScriptURL(url) : url, { type: 'module' });
 }
+
+/** @typedef {(message: any) => void} Update */
+/** @typedef {{ resolve: (result: any) => void, reject: (refusal: Refusal) => void, update?: Update }} Job */
 
 /** The page's end. */
 export class Core {
   #worker = startWorker('worker.js');
+  /** @type {Map<number, Job>} */
   #jobs = new Map();
   #next = 1;
-  /** Why nothing works any more, if so. */
+  /** @type {Refusal | null} why nothing works any more, if so */
   #fatal = null;
 
   constructor() {
@@ -49,7 +60,14 @@ export class Core {
     this.#worker.onmessageerror = () => this.#stop('a message could not be read');
   }
 
-  /** Does a job. `update` hears of its progress; `signal` cancels it. */
+  /**
+   * Does a job. `update` hears of its progress; `signal` cancels it.
+   *
+   * @param {string} type
+   * @param {object} data
+   * @param {{ signal?: AbortSignal, update?: Update }} options
+   * @returns {Promise<any>}
+   */
   call(type, data = {}, { signal, update } = {}) {
     if (this.#fatal) return Promise.reject(this.#fatal);
     const id = this.#next++;
@@ -61,6 +79,7 @@ export class Core {
     });
   }
 
+  /** @param {string} why */
   #stop(why) {
     const message = `The part of this page that reads files stopped${why ? ` (${why})` : ': it could not be loaded'}. Reload the page.`;
     this.#fatal = new Refusal({ message, code: 'worker' });
@@ -68,6 +87,7 @@ export class Core {
     this.#jobs.clear();
   }
 
+  /** @param {{ id: number, type: string, [name: string]: any }} message */
   #receive({ id, type, ...data }) {
     const job = this.#jobs.get(id);
     if (!job) return;

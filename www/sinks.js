@@ -9,27 +9,42 @@ const TOLD = ['QuotaExceededError', 'NotAllowedError', 'NoModificationAllowedErr
 /** Small writes are gathered: each one costs a call into the browser. */
 const GATHER = 4 << 20;
 
+/** @typedef {{ kind: 'picked' | 'stored' | 'memory', name: string, from?: string, handle?: any, folder?: any, rename?: string }} Choice where output goes; handles have methods that types do not know yet */
+/** @typedef {{ saved?: string, written?: File, file?: Blob, drop?: () => Promise<void> }} Closed */
+/** @typedef {{ write(bytes: Uint8Array<ArrayBuffer>): unknown, close(): Promise<Closed>, abort(): unknown }} Sink */
+
+/** Not in every private window, whatever types say. */
+const hasStorage = () => 'storage' in navigator && 'getDirectory' in navigator.storage;
+
+/** @returns {((options: object) => Promise<any>) | undefined} */
+const picker = () => /** @type {any} */ (globalThis).showSaveFilePicker;
+
 /**
  * On the page, in a click: chooses the destination. Null if the user thinks
  * better of it.
+ *
+ * @param {string} name
+ * @returns {Promise<Choice | null>}
  */
 export async function choose(name) {
-  if (globalThis.showSaveFilePicker) {
+  const pick = picker();
+  if (pick) {
     try {
       const types = [{ description: 'Protected MP4', accept: { 'video/mp4': ['.mp4'] } }];
-      return { kind: 'picked', name, handle: await showSaveFilePicker({ suggestedName: name, types }) };
-    } catch (error) {
+      return { kind: 'picked', name, handle: await pick({ suggestedName: name, types }) };
+    } catch (/** @type {any} */ error) {
       if (error.name === 'AbortError') return null;
       // Refused, as in a frame: the next best destination is as good.
       if (error.name !== 'SecurityError') throw error;
     }
   }
-  return { kind: navigator.storage?.getDirectory ? 'stored' : 'memory', name };
+  return { kind: hasStorage() ? 'stored' : 'memory', name };
 }
 
 /** What `choose` will do, for the page to announce. */
-export const asksWhere = () => Boolean(globalThis.showSaveFilePicker);
+export const asksWhere = () => Boolean(picker());
 
+/** @type {Record<Choice['kind'], (choice: Choice & { size: number }) => Promise<Sink>>} */
 const SINKS = {
   /**
    * A file the user picked, to which the browser gives its content on close. Or
@@ -61,7 +76,7 @@ const SINKS = {
     const name = `${Date.now()}-${Math.random().toString(36).slice(2)}`;
     const release = await hold(name);
     const handle = await folder.getFileHandle(name, { create: true });
-    const access = await handle.createSyncAccessHandle();
+    const access = await /** @type {any} */ (handle).createSyncAccessHandle(); // in workers alone
     let at = 0;
     const drop = async () => {
       release();
@@ -88,6 +103,7 @@ const SINKS = {
     if (size > MEMORY_LIMIT) {
       throw new Error(`This browser offers no storage to this page, and the output would need ${Math.ceil(size / 1e6)} MB of memory. Leave the private window, or use Chrome or Edge.`);
     }
+    /** @type {Blob[]} */
     const parts = [];
     return {
       write: (bytes) => void parts.push(new Blob([bytes])),
@@ -101,8 +117,12 @@ const SINKS = {
  * In the worker: opens the destination for an output of about `size` bytes.
  * It only grows at its end. `close` gives `{saved}` or `{file}`; after `abort`
  * nothing is left.
+ *
+ * @param {Choice} choice
+ * @param {number} size
  */
 export async function open(choice, size) {
+  /** @type {Sink} */
   let sink;
   try {
     sink = await SINKS[choice.kind]({ ...choice, size });
@@ -113,10 +133,14 @@ export async function open(choice, size) {
   }
   const gathered = new Uint8Array(GATHER);
   let length = 0;
+  /**
+   * @template T
+   * @param {() => T} work
+   */
   const told = async (work) => {
     try {
       return await work();
-    } catch (error) {
+    } catch (/** @type {any} */ error) {
       if (TOLD.includes(error.name)) throw error;
       throw new Error(`The output could not be written to its end (${error.message}). Is the disk full, or its place gone? Free some space or choose another place, and try again; nothing was kept.`);
     }
@@ -127,7 +151,11 @@ export async function open(choice, size) {
     length = 0;
   };
   return {
-    /** The bytes may be used for something else afterwards. */
+    /**
+     * The bytes may be used for something else afterwards.
+     *
+     * @param {Uint8Array<ArrayBuffer>} bytes
+     */
     async write(bytes) {
       if (length + bytes.length > GATHER) await flush();
       if (bytes.length >= GATHER) {
@@ -145,7 +173,13 @@ export async function open(choice, size) {
   };
 }
 
-/** Gives a file in a folder another name; copies it where that is all there is. */
+/**
+ * Gives a file in a folder another name; copies it where that is all there is.
+ *
+ * @param {any} handle
+ * @param {any} folder
+ * @param {string} name
+ */
 async function renamed(handle, folder, name) {
   try {
     await handle.move(name);
@@ -158,18 +192,23 @@ async function renamed(handle, folder, name) {
   }
 }
 
-/** Marks a stored output as in use for as long as this worker lives. */
+/**
+ * Marks a stored output as in use for as long as this worker lives.
+ *
+ * @param {string} name
+ * @returns {Promise<() => void>}
+ */
 function hold(name) {
   return new Promise((held) => {
     if (!navigator.locks) return held(() => {});
-    navigator.locks.request(`${FOLDER}/${name}`, () => new Promise((release) => held(release)))
+    navigator.locks.request(`${FOLDER}/${name}`, () => new Promise((release) => held(() => release(null))))
       .catch(() => held(() => {}));
   });
 }
 
 /** Removes outputs that tabs now closed have left. */
 export async function sweep() {
-  if (!navigator.locks || !navigator.storage?.getDirectory) return;
+  if (!navigator.locks || !hasStorage()) return;
   try {
     const folder = await (await navigator.storage.getDirectory()).getDirectoryHandle(FOLDER);
     for await (const name of folder.keys()) {

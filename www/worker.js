@@ -7,7 +7,8 @@ import init, {
   assemble, Decryption, Doctor, FileHash, FileSet, fragment, HeaderChange, Inspector, isFragment, Mux, Protection, Publication, recognise, sources, tables, version, workshop,
 } from './pkg/ismvault.js';
 import { Cancelled, plain } from './errors.js';
-import { Pool, batches, howMany } from './pool.js';
+import { Ahead, CHUNK, readSpans } from './reading.js';
+import { memory, realise, realiseUnits, stitched } from './realising.js';
 import * as sinks from './sinks.js';
 
 /** A module with one instruction for vectors of 128 bits. */
@@ -26,9 +27,7 @@ async function compiled() {
 const compiling = compiled();
 const ready = compiling.then((module) => init({ module_or_path: module }));
 ready.catch(() => {}); // told to whoever calls
-/** Bytes read ahead at a time, and how many such reads are in flight. */
-const CHUNK = 8 << 20;
-const IN_FLIGHT = 2;
+
 const UPDATE_MS = 100;
 
 /** What stops each job that runs. */
@@ -57,86 +56,6 @@ async function receive({ id, type, ...data }) {
     post({ type: 'failed', error: plain(error) });
   } finally {
     stops.delete(id);
-  }
-}
-
-/** A slice costs the browser as long as reading so many bytes. */
-const GAP = 128 << 10;
-/** Slices of one blob; blobs are read at the same time. */
-const SLICES = 16;
-
-/** Reads spans `[at, length, …]` in one go, and what is between them where they are near. */
-async function readSpans(file, spans) {
-  const slices = [];
-  for (let i = 0; i < spans.length; i += 2) {
-    const [at, end] = [spans[i], spans[i] + spans[i + 1]];
-    const last = slices.at(-1);
-    if (last && at >= last.at && at <= last.end + GAP) {
-      last.end = Math.max(last.end, end);
-      last.spans.push([at, end]);
-    } else {
-      slices.push({ at, end, spans: [[at, end]] });
-    }
-  }
-  const blobs = [];
-  for (let i = 0; i < slices.length; i += SLICES) {
-    const parts = slices.slice(i, i + SLICES).map(({ at, end }) => file.slice(at, end));
-    blobs.push((parts.length === 1 ? parts[0] : new Blob(parts)).arrayBuffer());
-  }
-  const read = await Promise.all(blobs);
-  if (slices.length === 1 && spans.length === 2) return new Uint8Array(read[0]);
-  const out = new Uint8Array(spans.reduce((sum, n, i) => (i % 2 ? sum + n : sum), 0));
-  let done = 0;
-  for (let i = 0; i < slices.length; i++) {
-    const bytes = new Uint8Array(read[Math.floor(i / SLICES)]);
-    if (i % SLICES === 0) slices[i].from = 0;
-    const { at, end, from } = slices[i];
-    for (const [start, stop] of slices[i].spans) {
-      const part = bytes.subarray(from + start - at, from + stop - at);
-      out.set(part, done);
-      done += part.length;
-      if (part.length < stop - start) return out.subarray(0, done); // the file ends here
-    }
-    if (slices[i + 1]) slices[i + 1].from = from + end - at;
-  }
-  return out;
-}
-
-/** Reads a file mostly forwards, ahead of what is asked for. */
-class Ahead {
-  #file;
-  #chunks = new Map();
-
-  constructor(file) {
-    this.#file = file;
-  }
-
-  #chunk(index) {
-    const from = index * CHUNK;
-    if (from >= this.#file.size) return null;
-    if (!this.#chunks.has(index)) {
-      const read = this.#file.slice(from, from + CHUNK).arrayBuffer();
-      read.catch(() => {}); // told when it is asked for
-      this.#chunks.set(index, read);
-    }
-    return this.#chunks.get(index);
-  }
-
-  async read(at, length) {
-    const out = new Uint8Array(length);
-    const first = Math.floor(at / CHUNK);
-    for (const index of this.#chunks.keys()) if (index < first) this.#chunks.delete(index);
-    for (let done = 0; done < length;) {
-      const index = Math.floor((at + done) / CHUNK);
-      for (let next = index; next <= index + IN_FLIGHT; next++) this.#chunk(next);
-      const bytes = new Uint8Array(await this.#chunk(index));
-      const from = at + done - index * CHUNK;
-      const part = bytes.subarray(from, from + length - done);
-      if (!part.length) throw new DOMException('', 'NotReadableError');
-      out.set(part, done);
-      done += part.length;
-    }
-    return out;
   }
 }
 
@@ -357,7 +276,7 @@ const JOBS = {
         const decryption = new Decryption(inspector, keys);
         try {
           const sink = memory();
-          await realiseUnits(decryption, blob, sink, () => {}, signal, 1);
+          await realiseUnits(decryption, blob, sink, () => {}, signal, await compiling, 1);
           await again(sink.blob());
         } finally {
           decryption.free();
@@ -477,30 +396,6 @@ async function inspected(file, signal) {
   }
 }
 
-/** What pieces of bytes and copies make of a file: a blob, and no copy. */
-function stitched(file, pieces) {
-  const parts = pieces.map((piece) => (piece instanceof Uint8Array ? piece : file.slice(piece.at, piece.at + piece.length)));
-  return new Blob(parts, { type: 'video/mp4' });
-}
-
-/** Drives a mux over its inputs, and stitches what it makes. */
-async function realise(mux, file, signal, update = () => {}) {
-  for (let spans; (spans = mux.step());) {
-    mux.feed(await readSpans(file, spans));
-    signal.throwIfAborted();
-    update({ done: mux.progress, total: 1 });
-  }
-  const notes = mux.notes();
-  const blob = stitched(file, mux.pieces());
-  return { blob, notes, compared: mux.compared };
-}
-
-/** A sink for a few seconds of media. The bytes are used again, so a blob takes them. */
-function memory() {
-  const parts = [];
-  return { write: (bytes) => void parts.push(new Blob([bytes])), blob: () => new Blob(parts, { type: 'video/mp4' }) };
-}
-
 /**
  * Realises a recipe into the destination that was chosen. `judge` throws where
  * the output is not what it should be; then nothing of it is kept.
@@ -515,7 +410,7 @@ async function run(recipe, judge, file, choice, update, signal, workers) {
       update({ done, total: file.size, phase });
     };
     sink = await sinks.open(choice, file.size * 1.1);
-    const size = await realiseUnits(recipe, file, sink, report, signal, workers);
+    const size = await realiseUnits(recipe, file, sink, report, signal, await compiling, workers);
     signal.throwIfAborted();
     judge(size);
     const { drop, ...result } = await sink.close();
@@ -527,91 +422,4 @@ async function run(recipe, judge, file, choice, update, signal, workers) {
     await Promise.resolve(sink?.abort()).catch(() => {});
     throw error;
   }
-}
-
-/**
- * Realises a recipe: its units by a pool of workers, everything in order. Gives
- * the length of the output.
- */
-async function realiseUnits(recipe, file, sink, report, signal, workers = howMany()) {
-  let pieces = recipe.pieces();
-  const units = pieces.filter(({ unit }) => unit !== undefined);
-  const all = batches(units, workers);
-  const ticket = (unit) => recipe.ticket(unit);
-  const hello = { module: await compiling, brief: recipe.brief(), file };
-  const pool = new Pool(hello, signal, Math.min(workers, all.length));
-  try {
-    if (recipe.unmeasured) {
-      const lengths = [];
-      for await (const measured of pool.results(all, ticket, true)) {
-        lengths.push(...measured.lengths);
-        report(units[lengths.length - 1].at, 'measure');
-      }
-      recipe.settle(Float64Array.from(lengths));
-      pieces = recipe.pieces(); // the index in front of them is known now
-    }
-    return await write(recipe, pieces, pool.results(all, ticket), file, sink, report, signal);
-  } finally {
-    pool.close();
-  }
-}
-
-/** Bytes written at a time. */
-const AT_ONCE = 4 << 20;
-const { port1: here, port2: there } = new MessageChannel();
-
-/** Lets messages in. */
-function turn() {
-  return new Promise((resolve) => {
-    here.onmessage = resolve;
-    there.postMessage(null);
-  });
-}
-
-/** Writes piece after piece; units as they come from the pool. */
-async function write(recipe, pieces, results, file, sink, report, signal) {
-  const ahead = new Ahead(file);
-  const lengths = [];
-  let written = 0;
-  const put = async (bytes) => {
-    // A slow disk holds up this thread, so that it would not hear of a cancel.
-    for (let from = 0; from < bytes.length; from += AT_ONCE) {
-      await sink.write(bytes.subarray(from, from + AT_ONCE));
-      await turn();
-      signal.throwIfAborted();
-    }
-    written += bytes.length;
-  };
-  let made = null;
-  let [next, at] = [0, 0];
-  for (let i = 0; i < pieces.length; i++) {
-    const piece = pieces[i];
-    if (piece instanceof Uint8Array) {
-      await put(piece);
-      continue;
-    }
-    let end = piece.at + piece.length;
-    if (piece.unit === undefined) {
-      for (let done = 0; done < piece.length; done += CHUNK) {
-        await put(await ahead.read(piece.at + done, Math.min(CHUNK, piece.length - done)));
-      }
-    } else {
-      if (next === (made?.lengths.length ?? 0)) {
-        ({ value: made } = await results.next());
-        recipe.proved(made.proof);
-        lengths.push(...made.lengths);
-        [next, at] = [0, 0];
-      }
-      // Units of one batch without anything between are one write.
-      const from = at;
-      for (at += made.lengths[next++]; next < made.lengths.length && pieces[i + 1].unit !== undefined; at += made.lengths[next++]) {
-        i++;
-        end = pieces[i].at + pieces[i].length;
-      }
-      await put(made.bytes.subarray(from, at));
-    }
-    report(end, 'write');
-  }
-  await put(recipe.finish(Float64Array.from(lengths)));
-  return written;
 }

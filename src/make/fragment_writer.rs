@@ -99,7 +99,7 @@ impl Layout {
         let mut out = Stitched::default();
         out.bytes(head);
         if let (true, [track]) = (self.sidx, &movie.tracks[..]) {
-            out.bytes(segment_index(track, &placed).to_node().to_bytes());
+            out.bytes(segment_index(track, &placed)?.to_node().to_bytes());
         }
         let front = out.size();
         for piece in crate::Recipe::pieces(&body) {
@@ -240,20 +240,14 @@ fn index(tracks: &[Track], placed: &[Placed]) -> Result<Node> {
 
 /// The `sidx` over the fragments of one track: a reference for each, or for
 /// several where there are more than it can count.
-fn segment_index(track: &Track, placed: &[Placed]) -> Sidx {
+fn segment_index(track: &Track, placed: &[Placed]) -> Result<Sidx> {
     let each = placed.len().div_ceil(usize::from(u16::MAX)).max(1);
     let references = placed.chunks(each).map(|group| {
         let size: u64 = group.iter().map(|fragment| fragment.len).sum();
         let duration: u64 = group.iter().map(|fragment| fragment.run.duration).sum();
-        SidxReference {
-            to_index: false,
-            size: size.min((1 << 31) - 1) as u32,
-            duration: duration.min(u32::MAX.into()) as u32,
-            // Begins with a stream access point, of type 1.
-            sap: if group.first().is_some_and(|f| f.run.sync_start) { 0x9000_0000 } else { 0 },
-        }
+        reference(size, duration, group.first().is_some_and(|f| f.run.sync_start))
     });
-    Sidx {
+    Ok(Sidx {
         version: 1,
         flags: 0,
         reference_id: track.id,
@@ -263,8 +257,21 @@ fn segment_index(track: &Track, placed: &[Placed]) -> Sidx {
             .map_or(0, |f| f.time.saturating_add(track.edits.later()).max(0) as u64),
         first_offset: 0,
         reserved: 0,
-        references: references.collect(),
-    }
+        references: references.collect::<Result<_>>()?,
+    })
+}
+
+/// A reference, whose size has 31 bits and whose duration 32
+/// (ISO/IEC 14496-12 §8.16.3).
+fn reference(size: u64, duration: u64, sync: bool) -> Result<SidxReference> {
+    let size = u32::try_from(size).ok().filter(|size| size >> 31 == 0);
+    let (Some(size), Ok(duration)) = (size, u32::try_from(duration)) else {
+        let sentence = "A segment is larger or longer than a segment index (sidx) can say: 2 GiB, \
+                        or 2^32 ticks. Make shorter fragments.";
+        return Err(Error::limit("index_too_large", sentence));
+    };
+    // Begins with a stream access point, of type 1.
+    Ok(SidxReference { to_index: false, size, duration, sap: if sync { 0x9000_0000 } else { 0 } })
 }
 
 /// Puts a box in the place of the first of its kind.
@@ -280,5 +287,19 @@ pub(crate) fn insert_after(parent: &mut Node, after: BoxType, new: Node) {
     if let Some(children) = parent.children_mut() {
         let at = children.iter().position(|node| node.kind == after).map_or(0, |i| i + 1);
         children.insert(at, new);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_reference_says_no_more_than_it_has_bits_for() {
+        let most = i32::MAX as u64;
+        let largest = reference(most, u32::MAX.into(), true).map(|r| (r.size, r.duration, r.sap));
+        assert_eq!(largest, Ok((most as u32, u32::MAX, 0x9000_0000)));
+        assert!(reference(most + 1, 0, false).is_err());
+        assert!(reference(0, 1 << 32, false).is_err());
     }
 }

@@ -2,7 +2,13 @@
 
 import { h, refused, say, wait } from '../dom.js';
 
-/** A field for keys: masked, with a button to look at them; no password manager's business. */
+/**
+ * A field for keys: masked, with a button to look at them; no password manager's business.
+ *
+ * @param {string} id
+ * @param {string} label
+ * @param {HTMLFormElement} form
+ */
 export function secretArea(id, label, form) {
   const input = h('textarea', { id, rows: 2, spellcheck: 'false', autocomplete: 'off', required: true, class: 'mono secret', 'data-1p-ignore': '', 'data-lpignore': 'true', 'data-bwignore': '' });
   const eye = h('button', { type: 'button', class: 'copy', 'aria-pressed': 'false' }, 'Show');
@@ -16,7 +22,14 @@ export function secretArea(id, label, form) {
   return [h('label', { for: id }, label), h('div', { class: 'with-button' }, input, eye)];
 }
 
-/** Does a job with progress and Cancel in place of its button. */
+/** @typedef {{ done: number, total: number }} Progress */
+/** @typedef {{ make(job: any, options: { signal: AbortSignal, update: (progress: Progress) => void }): Promise<boolean> }} Maker */
+
+/**
+ * Does a job with progress and Cancel in place of its button.
+ *
+ * @param {{ button: HTMLButtonElement, out: HTMLElement, job: any, actions: Maker }} task
+ */
 export async function task({ button, out, job, actions }) {
   const live = new AbortController();
   const bar = h('progress', { max: 1, 'aria-label': button.textContent });
@@ -26,7 +39,7 @@ export async function task({ button, out, job, actions }) {
   button.disabled = true;
   out.replaceChildren(h('div', { class: 'run' }, bar, h('div', { class: 'actions-row' }, words, cancel)));
   const started = performance.now();
-  const update = ({ done, total }) => {
+  const update = (/** @type {Progress} */ { done, total }) => {
     if (!total) return;
     const part = done / total;
     const seconds = (performance.now() - started) / 1000;
@@ -37,7 +50,7 @@ export async function task({ button, out, job, actions }) {
     const made = await actions.make(job, { signal: live.signal, update });
     out.replaceChildren();
     if (made) button.form?.dispatchEvent(new Event('done'));
-  } catch (refusal) {
+  } catch (/** @type {any} */ refusal) {
     if (refusal.code === 'cancelled') say(refusal.message);
     out.replaceChildren(refusal.code === 'cancelled' ? '' : refused(refusal));
   } finally {

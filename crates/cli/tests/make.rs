@@ -14,8 +14,8 @@ use ismvault::make::proof::{Proven, Proves as _};
 use ismvault::make::protect::{PROFILES, Plan, Profile, Target, TrackKey};
 use ismvault::{Error, Piece, Recipe};
 use ismvault_testkit::{
-    CLEAR, KEY, KID, cli, decrypted, fixture, fixture_path, framemd5, inspect, options, protect,
-    reader, realise, samples, scratch, shared, text,
+    CLEAR, KEY, KID, cli, decrypted, fixture, fixture_path, framemd5, in_order, inspect, options,
+    protect, reader, realise, samples, scratch, shared, text,
 };
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -23,15 +23,6 @@ use std::process::Command;
 
 const OTHER_KID: &str = "10000000-1000-1000-1000-100000000001";
 const OTHER_KEY: &str = "3a2a1b68dd2bd9b2eeb25e84c4776668";
-
-/// One file anew.
-fn in_order(file: &[u8], options: MuxOptions) -> Result<Vec<u8>, Error> {
-    let movie = inspect(file);
-    let input = MuxInput { name: "", movie: &movie, at: 0, tracks: None };
-    let mut mux = Mux::new(&[input], options)?;
-    ismvault_testkit::drive(&mut mux, file, 1000)?; // however the bytes are cut
-    realise(mux.finish()?, file)
-}
 
 fn rebox(file: &[u8], profile: &str) -> Result<Vec<u8>, Error> {
     let profile = Some(Profile::parse(profile)?);

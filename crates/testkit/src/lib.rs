@@ -1,10 +1,13 @@
 //! What the tests share: files, and the core driven over bytes.
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+pub mod edit;
+
 use ismvault::format::cipher::ContentKey;
 use ismvault::format::ids::Kid;
 use ismvault::look::inspect::Inspector;
 use ismvault::make::decrypt::{Decryption, parse_key};
+use ismvault::make::mux::{Mux, MuxInput, MuxOptions};
 pub use ismvault::make::protect::Options;
 use ismvault::make::protect::{Plan, Profile, Target, TrackKey};
 use ismvault::make::recipe::{self, Planner};
@@ -92,6 +95,15 @@ pub fn inspect(file: &[u8]) -> Movie {
     let mut inspector = Inspector::new(file.len() as u64);
     drive(&mut inspector, file, usize::MAX).unwrap();
     inspector.into_movie()
+}
+
+/// One file written anew, in order.
+pub fn in_order(file: &[u8], options: MuxOptions) -> Result<Vec<u8>, Error> {
+    let movie = inspect(file);
+    let input = MuxInput { name: "", movie: &movie, at: 0, tracks: None };
+    let mut mux = Mux::new(&[input], options)?;
+    drive(&mut mux, file, 1000)?; // however the bytes are cut
+    realise(mux.finish()?, file)
 }
 
 pub fn options(profile: &str) -> Options {

@@ -91,3 +91,80 @@ impl Proven<Plan> {
         })
     }
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use crate::format::cipher::ContentKey;
+    use crate::format::ids::Kid;
+    use crate::look::inspect::Inspector;
+    use crate::make::proof::{Proof, Proves as _};
+    use crate::make::protect::{Options, Profile, Target, TrackKey};
+    use crate::{Session as _, Step};
+
+    const FILE: &[u8] = include_bytes!("../../../tests/fixtures/h264_aac.ismv");
+
+    /// The receipt of the fixture, with something changed of what was found.
+    fn receipt(profile: &str, change: impl FnOnce(&mut [Proof])) -> Result<Receipt> {
+        let mut inspector = Inspector::new(FILE.len() as u64);
+        while let Step::Read(spans) = inspector.step().unwrap() {
+            let bytes = spans.iter().flat_map(|s| &FILE[s.at as usize..s.end() as usize]);
+            inspector.feed(&bytes.copied().collect::<Vec<u8>>()).unwrap();
+        }
+        let movie = inspector.into_movie();
+        let key = TrackKey {
+            target: Target::All,
+            kid: Kid::parse("09e36702-8f33-436c-a5dd-60ffe6671e70").unwrap(),
+            key: ContentKey::from_bytes([7; 16]),
+        };
+        let options = Options {
+            keys: vec![key],
+            random: [3; 16],
+            iv_size: 8,
+            profile: Profile::parse(profile).unwrap(),
+            header_version: None,
+            la_url: None,
+            lui_url: None,
+            custom_attributes: None,
+            widevine: false,
+            clear_lead: 0,
+            tracks: None,
+        };
+        let plan = Plan::new(&movie, &options).unwrap();
+        let spans: Vec<_> = movie.fragments.iter().map(|f| f.span).collect();
+        let prove = |(unit, span): (usize, &crate::Span)| {
+            let input = &FILE[span.at as usize..span.end() as usize];
+            plan.work_and_prove(unit, input).unwrap().1
+        };
+        let mut proofs: Vec<Proof> = spans.iter().enumerate().map(prove).collect();
+        change(&mut proofs);
+        let proven = Proven::new(plan);
+        proofs.into_iter().for_each(|proof| proven.add(proof));
+        proven.receipt("", [0; 2])
+    }
+
+    #[test]
+    fn a_counter_that_comes_twice_is_no_receipt() {
+        assert!(receipt("dual", |_| ()).unwrap().ivs_unique);
+        // One of another fragment, and one that only overlaps.
+        let again = |proofs: &mut [Proof]| {
+            let first = proofs[0].counters[0];
+            *proofs[1].counters.last_mut().unwrap() = first;
+        };
+        let error = receipt("dual", again).unwrap_err();
+        assert!(error.message.contains("an IV is used twice"), "{error}");
+        let overlap = |proofs: &mut [Proof]| proofs[0].counters[0].2 += 1 << 64;
+        assert!(receipt("dual", overlap).unwrap_err().message.contains("twice"));
+        // Of two keys it may.
+        let other =
+            |proofs: &mut [Proof]| proofs[0].counters[0].0 = Kid::parse(&"9".repeat(32)).unwrap();
+        receipt("dual", other).unwrap();
+    }
+
+    #[test]
+    fn every_sample_is_counted() {
+        let error = receipt("cbcs", |proofs| proofs[2].encrypted -= 1).unwrap_err();
+        assert!(error.message.contains("another number of samples"), "{error}");
+    }
+}

@@ -1,0 +1,98 @@
+// What of the page needs no browser: batches, reading, numbers and names in words.
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { bytes, count, plural, rate, time, wait } from '../../www/dom.js';
+import { Cancelled, plain } from '../../www/errors.js';
+import { valuesOf } from '../../www/fields.js';
+import { isManifest, isMedia, know, stem } from '../../www/names.js';
+import { batches } from '../../www/pool.js';
+import { Ahead, CHUNK, readSpans } from '../../www/reading.js';
+import { stitched } from '../../www/realising.js';
+
+/** A file whose every byte tells where it is, modulo a prime. */
+const film = (size) => new Blob([Uint8Array.from({ length: size }, (_, i) => i % 251)]);
+const expected = (...spans) => spans.flatMap(([at, length]) => Array.from({ length }, (_, i) => (at + i) % 251));
+
+test('spans are read in the order asked for, near and far, again and backwards', async () => {
+  const file = film(1_000_000);
+  const far = [[0, 8], [400_000, 5], [400_005, 5], [900_000, 3], [10, 4], [400_001, 2]];
+  assert.deepEqual([...await readSpans(file, far.flat())], expected(...far));
+  const many = Array.from({ length: 40 }, (_, i) => [i * 20_000, 7]);
+  assert.deepEqual([...await readSpans(file, many.flat())], expected(...many));
+  // Two hundred spans far from each other are several blobs.
+  const large = film(30_000_000);
+  const wide = Array.from({ length: 200 }, (_, i) => [i * 150_000, 3]);
+  assert.deepEqual([...await readSpans(large, wide.flat())], expected(...wide));
+  assert.deepEqual([...await readSpans(file, [])], []);
+});
+
+test('where a file ends early, so do the bytes', async () => {
+  const file = film(100);
+  assert.deepEqual([...await readSpans(file, [90, 20])], expected([90, 10]));
+  assert.deepEqual([...await readSpans(file, [0, 4, 96, 20, 50, 2])], expected([0, 4], [96, 4]));
+});
+
+test('reading ahead gives the same bytes, over the ends of chunks', async () => {
+  const file = film(2 * CHUNK + 10);
+  const ahead = new Ahead(file);
+  for (const [at, length] of [[0, 5], [CHUNK - 3, 6], [CHUNK + 3, CHUNK], [2 * CHUNK + 4, 6]]) {
+    const read = await ahead.read(at, length);
+    assert.ok(read.every((byte, i) => byte === (at + i) % 251) && read.length === length, `${at}`);
+  }
+  await assert.rejects(ahead.read(2 * CHUNK + 8, 5), { name: 'NotReadableError' });
+});
+
+test('batches hold every unit once, in order, and are not larger than they may be', () => {
+  const units = Array.from({ length: 300 }, (_, unit) => ({ at: unit * 1_000_000 + (unit > 150 ? 7 : 0), length: 1_000_000, unit }));
+  const all = batches(units, 2);
+  assert.deepEqual(all.flatMap(({ units }) => units.map(({ unit }) => unit)), units.map(({ unit }) => unit));
+  for (const { at, length, units: own } of all) {
+    assert.equal(at, own[0].at);
+    assert.equal(at + length, own.at(-1).at + own.at(-1).length);
+    assert.ok(length <= 16 << 20);
+  }
+  assert.ok(all[0].length <= 4 << 20, 'the first are small');
+  assert.equal(batches([{ at: 0, length: 1 << 30, unit: 0 }], 8).length, 1, 'one unit is a batch, however large');
+  assert.deepEqual(batches([], 2), []);
+});
+
+test('pieces become one blob', async () => {
+  const blob = stitched(film(100), [Uint8Array.of(1, 2), { at: 10, length: 3 }, Uint8Array.of(9)]);
+  assert.deepEqual([...new Uint8Array(await blob.arrayBuffer())], [1, 2, 10, 11, 12, 9]);
+});
+
+test('numbers in words', () => {
+  assert.equal(count(1234567), '1,234,567');
+  assert.deepEqual([0, 1, 2].map((n) => plural(n, 'file')), ['0 files', '1 file', '2 files']);
+  assert.deepEqual([1, 1023, 1024, 10 * 1024, 150 << 20, 3 * 2 ** 40].map(bytes), ['1 byte', '1,023 bytes', '1.00 KiB', '10.0 KiB', '150 MiB', '3.00 TiB']);
+  assert.deepEqual([null, 950, 9_999, 1_234_567].map(rate), ['–', '0.9', '10.0', '1,235']);
+  assert.deepEqual([null, 0, 61.5, 3661.0004].map(time), ['–', '00:00:00.000', '00:01:01.500', '01:01:01.000']);
+  assert.deepEqual([0.2, 59, 90, 7200, Infinity].map(wait), ['1 s left', '59 s left', '2 min left', '2.0 h left', '']);
+});
+
+test('a time before zero is one', () => {
+  assert.equal(time(-0.021333), '-00:00:00.021');
+  assert.equal(time(-3661), '-01:01:01.000');
+});
+
+test('names are told by the core\'s lists', () => {
+  know({ media: ['ismv', 'mp4'], manifests: ['ism'] });
+  assert.deepEqual(['A.ISMV', 'b.c.mp4', 'mp4', 'x.ism'].map(isMedia), [true, true, false, false]);
+  assert.deepEqual(['x.ism', 'x.ismv', 'folder.ism/x'].map(isManifest), [true, false, false]);
+  assert.deepEqual(['a/b/show.S01.E02.ismv', 'film', 'c\\d.mp4'].map(stem), ['show.S01.E02', 'film', 'd']);
+});
+
+test('errors cross as data, and say what to do', () => {
+  assert.equal(plain(new Cancelled('x')).code, 'cancelled');
+  assert.match(plain(new DOMException('', 'NotReadableError')).message, /Open it again/);
+  assert.match(plain(new DOMException('', 'QuotaExceededError')).message, /Free some disk space/);
+  assert.deepEqual(plain({ code: 'x', message: 'y' }), { code: 'x', message: 'y' });
+});
+
+test('a form gives a job, and leaves out what is empty', () => {
+  const elements = new Map(Object.entries({ profile: { value: 'dual' }, la_url: { value: ' ' }, clear_lead: { value: '2' }, widevine: { checked: true } }));
+  const form = { elements: { namedItem: (name) => elements.get(name) ?? null } };
+  const rows = [['profile', 'choice'], ['la_url', 'url'], ['clear_lead', 'number'], ['widevine', 'flag'], ['kid', 'text']].map(([name, control]) => ({ name, control }));
+  assert.deepEqual(valuesOf(form, rows), { profile: 'dual', clear_lead: 2, widevine: true });
+});

@@ -1,0 +1,102 @@
+// Reading of files: spans in one go, or mostly forwards and ahead.
+
+/** A slice costs the browser as long as reading so many bytes. */
+const GAP = 128 << 10;
+/** Slices of one blob; blobs are read at the same time. */
+const SLICES = 16;
+/** Bytes read ahead at a time, and how many such reads are in flight. */
+export const CHUNK = 8 << 20;
+const IN_FLIGHT = 2;
+
+/** @typedef {{ at: number, end: number, from: number, spans: [number, number][] }} Slice */
+
+/**
+ * Reads spans `[at, length, …]` in one go, and what is between them where they
+ * are near. Where the file ends early, the bytes end there.
+ *
+ * @param {Blob} file
+ * @param {ArrayLike<number>} spans
+ */
+export async function readSpans(file, spans) {
+  /** @type {Slice[]} */
+  const slices = [];
+  let total = 0;
+  for (let i = 0; i < spans.length; i += 2) {
+    const [at, end] = [spans[i], spans[i] + spans[i + 1]];
+    total += end - at;
+    const last = slices.at(-1);
+    if (last && at >= last.at && at <= last.end + GAP) {
+      last.end = Math.max(last.end, end);
+      last.spans.push([at, end]);
+    } else {
+      slices.push({ at, end, from: 0, spans: [[at, end]] });
+    }
+  }
+  const blobs = [];
+  for (let i = 0; i < slices.length; i += SLICES) {
+    const parts = slices.slice(i, i + SLICES).map(({ at, end }) => file.slice(at, end));
+    blobs.push((parts.length === 1 ? parts[0] : new Blob(parts)).arrayBuffer());
+  }
+  const read = await Promise.all(blobs);
+  if (slices.length === 1 && spans.length === 2) return new Uint8Array(read[0]);
+  const out = new Uint8Array(total);
+  let done = 0;
+  for (let i = 0; i < slices.length; i++) {
+    const bytes = new Uint8Array(read[Math.floor(i / SLICES)]);
+    if (i % SLICES === 0) slices[i].from = 0;
+    const { at, end, from } = slices[i];
+    for (const [start, stop] of slices[i].spans) {
+      const part = bytes.subarray(from + start - at, from + stop - at);
+      out.set(part, done);
+      done += part.length;
+      if (part.length < stop - start) return out.subarray(0, done); // the file ends here
+    }
+    if (slices[i + 1]) slices[i + 1].from = from + end - at;
+  }
+  return out;
+}
+
+/** Reads a file mostly forwards, ahead of what is asked for. */
+export class Ahead {
+  #file;
+  /** @type {Map<number, Promise<ArrayBuffer>>} */
+  #chunks = new Map();
+
+  /** @param {Blob} file */
+  constructor(file) {
+    this.#file = file;
+  }
+
+  /** @param {number} index */
+  #chunk(index) {
+    const from = index * CHUNK;
+    const known = this.#chunks.get(index);
+    if (known) return known;
+    if (from >= this.#file.size) return null;
+    const read = this.#file.slice(from, from + CHUNK).arrayBuffer();
+    read.catch(() => {}); // told when it is asked for
+    this.#chunks.set(index, read);
+    return read;
+  }
+
+  /**
+   * @param {number} at
+   * @param {number} length
+   */
+  async read(at, length) {
+    const out = new Uint8Array(length);
+    const first = Math.floor(at / CHUNK);
+    for (const index of this.#chunks.keys()) if (index < first) this.#chunks.delete(index);
+    for (let done = 0; done < length;) {
+      const index = Math.floor((at + done) / CHUNK);
+      for (let next = index; next <= index + IN_FLIGHT; next++) this.#chunk(next);
+      const bytes = new Uint8Array((await this.#chunk(index)) ?? new ArrayBuffer(0));
+      const from = at + done - index * CHUNK;
+      const part = bytes.subarray(from, from + length - done);
+      if (!part.length) throw new DOMException('', 'NotReadableError');
+      out.set(part, done);
+      done += part.length;
+    }
+    return out;
+  }
+}
