@@ -248,7 +248,7 @@ const JOBS = {
    * What a page needs to play the first seconds of a file, in the boxes
    * browsers read: {…, parts: [Blob]}. With keys, decrypted by us.
    */
-  async playable({ file, seconds, keys }, update, signal) {
+  async playable({ file, seconds, keys }, _, signal) {
     let blob = file;
     let inspector = await inspected(blob, signal);
     try {

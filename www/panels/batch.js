@@ -27,7 +27,7 @@ async function titlesOf(files, actions) {
     const sources = await actions.core('sources', { file }).catch(() => []);
     const own = files.filter((f) => isMedia(f.path) && folderOf(f.path) === folderOf(path) && sources.includes(f.path.slice(folderOf(path).length)));
     if (!own.length) continue;
-    own.forEach((f) => taken.add(f.path));
+    for (const f of own) taken.add(f.path);
     titles.push({ name: stem(path), files: own });
   }
   for (const f of files) if (isMedia(f.path) && !taken.has(f.path)) titles.push({ name: stem(f.path), files: [f] });

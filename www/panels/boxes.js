@@ -185,7 +185,7 @@ export const boxes = {
         f.row = tr;
         return tr;
       };
-      table.fields.forEach((f) => lines.append(line(f)));
+      lines.append(...table.fields.map(line));
       function mark(f) {
         field?.row?.classList.remove('marked');
         field = f;
@@ -198,7 +198,7 @@ export const boxes = {
       more.addEventListener('click', async () => {
         const next = await actions.fields(key, top.at, top.size, row.at, table.fields.length);
         table.fields.push(...next.fields);
-        next.fields.forEach((f) => lines.append(line(f)));
+        lines.append(...next.fields.map(line));
         more.hidden = table.fields.length >= table.total || !next.fields.length;
       });
       detail.replaceChildren(...head, ...[

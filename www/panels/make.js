@@ -49,9 +49,9 @@ const WAYS = [
     title: 'One file of fragments',
     words: 'moov is made from this manifest: codecs, languages, protection. The fragments are put behind it in order.',
     offered: (state) => state.kind === 'manifest' && state.fragments?.length,
-    build: (form, state) => [h('p', {}, `${plural(state.fragments.length, 'fragment')} opened with the manifest.`)],
+    build: (_, state) => [h('p', {}, `${plural(state.fragments.length, 'fragment')} opened with the manifest.`)],
     action: 'Make one file',
-    run: (form, state) => ({ type: 'assemble', data: { manifest: state.file, files: state.fragments }, name: `${stem(state.name)}.ismv` }),
+    run: (_, state) => ({ type: 'assemble', data: { manifest: state.file, files: state.fragments }, name: `${stem(state.name)}.ismv` }),
   },
   {
     id: 'fragment',
@@ -59,7 +59,7 @@ const WAYS = [
     words: 'Fragments of about two seconds that begin with sync samples. After that the file can be protected.',
     offered: (state) => state.kind === 'media' && isProgressive(state),
     action: 'Fragment',
-    run: (form, state) => ({ type: 'fragment', data: { key: state.key }, name: `${stem(state.name)}.ismv` }),
+    run: (_, state) => ({ type: 'fragment', data: { key: state.key }, name: `${stem(state.name)}.ismv` }),
   },
   {
     id: 'rebox',
@@ -89,7 +89,7 @@ const WAYS = [
     words: 'Decode times added; offsets, mfra and the order of fragments made anew; a live manifest and a broken end left out.',
     offered: (state) => state.kind === 'media' && state.inspection?.fragments > 0,
     action: 'Repair',
-    run: (form, state) => {
+    run: (_, state) => {
       const [, extension] = state.name.match(/\.([^.]+)$/) ?? [null, 'ismv'];
       return { type: 'mux', data: { inputs: [{ key: state.key, name: '' }], options: { mend: true } }, name: `${stem(state.name)}-repaired.${extension}` };
     },
@@ -99,7 +99,7 @@ const WAYS = [
 const media = (state) => state.files.filter((f) => f.kind === 'media' && f.inspection && f.reading == null && !f.refusal && f.inspection.fragments > 0);
 
 /** The tracks of a set: one video, audio by language. */
-function buildSet(form, state, actions) {
+function buildSet(_, state, actions) {
   const rows = h('tbody');
   const under = h('input', { type: 'number', min: '1', step: '1', class: 'short', 'aria-label': 'Best video under so many kbit/s' });
   const choose = async () => {
@@ -143,7 +143,7 @@ function manifests(actions) {
     if (!inputs.length) return out.replaceChildren(h('p', { class: 'muted' }, 'Choose a file.'));
     button.disabled = true;
     out.replaceChildren(h('p', { class: 'muted' }, 'Reading …'));
-    urls.forEach((url) => URL.revokeObjectURL(url));
+    for (const url of urls) URL.revokeObjectURL(url);
     urls = [];
     try {
       const { texts, media: files, notes } = await actions.publish(inputs, format.value, stem(inputs[0].name));

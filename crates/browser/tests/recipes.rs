@@ -355,7 +355,7 @@ fn serve(folder: PathBuf) -> String {
 /// Pages that play with ClearKey; `KID`, `KEY` are base64url, `HEXKID`, `HEXKEY` hex.
 const PLAYERS: [(&str, &str); 3] = [
     (
-        "shaka-player.compiled.js",
+        "shaka-player/dist/shaka-player.compiled.js",
         "const p = new shaka.Player();
          p.addEventListener('error', (e) => errs.push(e.detail.code));
          await p.attach(v);
@@ -364,7 +364,7 @@ const PLAYERS: [(&str, &str); 3] = [
          v.play();",
     ),
     (
-        "dash.all.min.js",
+        "dashjs/dist/modern/umd/dash.all.min.js",
         "const p = dashjs.MediaPlayer().create();
          p.on('error', (e) => errs.push(e.error.code + ' ' + e.error.message));
          p.initialize();
@@ -372,7 +372,7 @@ const PLAYERS: [(&str, &str); 3] = [
          p.attachView(v); p.setAutoPlay(true); p.attachSource('dash/set_high.mpd');",
     ),
     (
-        "hls.min.js",
+        "hls.js/dist/hls.min.js",
         "const h = new Hls({ emeEnabled: true,
            requestMediaKeySystemAccessFunc: (_, c) => navigator.requestMediaKeySystemAccess('org.w3.clearkey', c.map((x) => ({ ...x, initDataTypes: ['keyids'] }))),
            drmSystems: { 'com.microsoft.playready': {
@@ -423,7 +423,9 @@ fn dash_js_hls_js_and_shaka_player_play_what_we_publish() {
         let wrong = "ffeeddccbbaa99887766554433221100";
         let site = serve(folder.clone());
         for (script, code) in PLAYERS {
-            fs::copy(players.join(script), folder.join(script)).unwrap();
+            let path = players.join(script);
+            let script = path.file_name().unwrap().to_str().unwrap();
+            fs::copy(&path, folder.join(script)).unwrap();
             for key in [KEY, wrong] {
                 let code = code
                     .replace("HEXKID", &format!("'{}'", KID.replace('-', "")))
