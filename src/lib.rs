@@ -12,7 +12,7 @@
 //! The hosts are a Web Worker (`www/worker.js`, through `crates/wasm`) and the
 //! command line (`crates/cli`).
 //!
-//! Four wings: [`format`] knows bytes, [`model`] what they mean, [`look`] gives
+//! Four wings: [`mod@format`] knows bytes, [`model`] what they mean, [`look`] gives
 //! answers, [`make`] writes files.
 
 pub mod checks;
