@@ -6,7 +6,7 @@
 //!
 //! * Looking at a file is a [`Session`]: [`Session::step`] says which spans to
 //!   read, [`Session::feed`] takes the bytes.
-//! * Every output is a [`Recipe`]: a list of [`Piece`]s that a host realises in
+//! * Every output is a [`Recipe`]: a list of [`Piece`]s that a host writes in
 //!   order into a sink that only ever grows at its end.
 //!
 //! The hosts are a Web Worker (`www/worker.js`, through `crates/wasm`) and the

@@ -16,7 +16,7 @@ use ismvault::look::report::{Inspection, csv, html, timelines};
 use ismvault::make::header_editor::{HeaderChange, every_version};
 use ismvault::{Recipe as _, Session as _, Step, Stitched};
 use ismvault_testkit::{
-    CLEAR, KEY, KID, drive, fixture, fixture_path, framemd5, inspect, options, protect, realise,
+    CLEAR, KEY, KID, drive, fixture, fixture_path, framemd5, inspect, options, output_of, protect,
     samples, scratch, shared,
 };
 use std::fs;
@@ -56,7 +56,7 @@ fn a_header_goes_into_a_file_and_the_media_stays() {
         let movie = inspect(&file);
         let change = changed(&file, url);
         assert!(change.pieces().iter().all(|p| !matches!(p, Piece::Work { .. })), "{name}");
-        let out = realise(change, &file).unwrap();
+        let out = output_of(change, &file).unwrap();
         let found = inspect(&out);
         let headers: Vec<_> = found.systems.iter().filter_map(|s| s.playready.as_ref()).collect();
         assert_eq!(headers.len(), 1, "{name}");
@@ -74,7 +74,7 @@ fn a_header_goes_into_a_file_and_the_media_stays() {
         };
         assert_eq!(errors(&movie), errors(&found), "{name}: {:?}", found.findings);
         // Nothing to do the second time.
-        assert_eq!(realise(changed(&out, url), &out).unwrap(), out, "{name}");
+        assert_eq!(output_of(changed(&out, url), &out).unwrap(), out, "{name}");
     }
 }
 
@@ -85,7 +85,7 @@ fn ffmpeg_reads_the_file_with_another_header() {
         let file = fixture(name);
         let change = changed(&file, "https://l.example/");
         let path = folder.path().join(name);
-        fs::write(&path, realise(change, &file).unwrap()).unwrap();
+        fs::write(&path, output_of(change, &file).unwrap()).unwrap();
         let (want, _) = framemd5(Path::new("ffmpeg"), None, &fixture_path(name));
         assert_eq!(framemd5(Path::new("ffmpeg"), None, &path).0, want, "{name}");
     }

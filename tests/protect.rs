@@ -7,13 +7,13 @@ use ismvault::format::boxes::index::{Sidx, Tfra};
 use ismvault::format::boxes::protection::{PIFF_SENC, SENC, Senc};
 use ismvault::make::decrypt::{Decryption, Decryptor, parse_key};
 use ismvault::make::proof::{Proof, Proves as _};
-use ismvault::make::protect::{PROFILES, Plan, Protector, Ticket};
+use ismvault::make::protect::{PROFILES, Plan, Protector, UnitState};
 use ismvault::make::recipe::{Piece, Planner};
 use ismvault::model::Movie;
 use ismvault::{Error, Recipe as _};
 use ismvault_testkit::{
-    CLEAR, KEY, KID, drive, fixture, fixture_path, framemd5, inspect, options, protect, reader,
-    realise, samples, scratch, shared, text, trafs,
+    CLEAR, KEY, KID, drive, fixture, fixture_path, framemd5, inspect, options, output_of, protect,
+    reader, samples, scratch, shared, text, trafs,
 };
 use sha2::{Digest as _, Sha256};
 use std::collections::HashSet;
@@ -22,7 +22,7 @@ use std::path::Path;
 use std::process::Command;
 
 fn decrypt(file: &[u8], key: &str) -> Result<Vec<u8>, Error> {
-    realise(Decryption::new(&inspect(file), &[parse_key(key)?])?, file)
+    output_of(Decryption::new(&inspect(file), &[parse_key(key)?])?, file)
 }
 
 fn ids(movie: &Movie) -> Vec<u32> {
@@ -217,25 +217,25 @@ fn a_worker_made_from_bytes_does_the_same() {
         let mut how = options(profile);
         how.clear_lead = 1;
         let plan = Plan::new(&inspect(&file), &how).unwrap();
-        let worker = Protector::from_brief(&plan.protector().brief(&how)).unwrap();
+        let worker = Protector::from_setup(&plan.protector().setup(&how)).unwrap();
         let mut units = 0;
         for piece in plan.pieces() {
             let Piece::Work { unit, span } = piece else { continue };
             let bytes = &file[span.at as usize..span.end() as usize];
-            let ticket = Ticket::from_bytes(&plan.ticket(*unit).unwrap().to_bytes()).unwrap();
+            let state = UnitState::from_bytes(&plan.unit_state(*unit).unwrap().to_bytes()).unwrap();
             let (here, proof) = plan.work_and_prove(*unit, bytes).unwrap();
             let mut there = Vec::new();
-            let other = worker.work(&ticket, span.at, bytes, &mut there).unwrap();
+            let other = worker.work(&state, span.at, bytes, &mut there).unwrap();
             assert!(here == there, "{name}, unit {unit}");
             assert_eq!(proof, Proof::from_bytes(&other.to_bytes()).unwrap());
-            assert_eq!(worker.measure(&ticket, span.at, bytes).unwrap(), there.len() as u64);
+            assert_eq!(worker.measure(&state, span.at, bytes).unwrap(), there.len() as u64);
             units += 1;
         }
         assert!(units > 1, "{name}");
         let out = protect(&file, &how).unwrap();
         let keys = [parse_key(KEY).unwrap()];
         let decryption = Decryption::new(&inspect(&out), &keys).unwrap();
-        let worker = Decryptor::from_brief(&decryption.decryptor().brief(&keys)).unwrap();
+        let worker = Decryptor::from_setup(&decryption.decryptor().setup(&keys)).unwrap();
         for piece in decryption.pieces() {
             let Piece::Work { unit, span } = piece else { continue };
             let bytes = &out[span.at as usize..span.end() as usize];
@@ -489,7 +489,7 @@ fn files_that_others_protected_are_decrypted() {
             .collect();
         let decryption = Decryption::new(&movie, &keys).unwrap();
         assert_eq!(decryption.warnings(), [] as [String; 0], "{name}");
-        let back = realise(decryption, &file).unwrap();
+        let back = output_of(decryption, &file).unwrap();
         for track in about["facts"]["tracks"].as_array().unwrap() {
             let id = track["id"].as_u64().unwrap() as u32;
             let bytes: Vec<u8> = samples(&back, id).into_iter().flat_map(|(b, ..)| b).collect();

@@ -13,7 +13,7 @@ use ismvault::format::boxes::tree::{Content, Node};
 use ismvault::format::ids::{BoxType, FourCc};
 use ismvault::make::decrypt::{Decryption, parse_key};
 use ismvault_testkit::edit::{Parts, find};
-use ismvault_testkit::{KEY, fixture, inspect, options, protect, realise, samples};
+use ismvault_testkit::{KEY, fixture, inspect, options, output_of, protect, samples};
 
 /// Protects in every profile, decrypts, and compares.
 fn round_trip(file: &[u8]) {
@@ -40,7 +40,7 @@ fn round_trip(file: &[u8]) {
 
 fn decrypt(file: &[u8]) -> Vec<u8> {
     let decryption = Decryption::new(&inspect(file), &[parse_key(KEY).unwrap()]).unwrap();
-    realise(decryption, file).unwrap()
+    output_of(decryption, file).unwrap()
 }
 
 fn refusal(file: &[u8]) -> &'static str {

@@ -21,8 +21,8 @@ export const howMany = () => Math.max(1, Math.min(navigator.hardwareConcurrency 
 /** @typedef {{ at: number, length: number, unit: number }} Unit */
 /** @typedef {{ at: number, length: number, units: Unit[] }} Batch */
 /** @typedef {{ lengths: number[], proof?: Uint8Array, bytes?: Uint8Array<ArrayBuffer> }} Made */
-/** @typedef {{ module: WebAssembly.Module, brief: Uint8Array, file: Blob }} Hello */
-/** @typedef {{ at: number, length: number, measure: boolean, units: { at: number, length: number, ticket: Uint8Array }[] }} Message */
+/** @typedef {{ module: WebAssembly.Module, setup: Uint8Array, file: Blob }} Hello */
+/** @typedef {{ at: number, length: number, measure: boolean, units: { at: number, length: number, unitState: Uint8Array }[] }} Message */
 /** @typedef {{ worker: Worker, waiting: Map<number, Message> }} Member */
 /** @typedef {{ lengths: number[], proof?: Uint8Array, buffer?: ArrayBuffer, size?: number }} Answer */
 /** @typedef {{ promise: Promise<Answer>, resolve: (made: Answer) => void, reject: (error: unknown) => void }} Coming */
@@ -74,7 +74,7 @@ export class Pool {
   #spare = [];
 
   /**
-   * `hello` is what each worker is told first: the module, the brief, the file.
+   * `hello` is what each worker is told first: the module, the setup, the file.
    * `signal` stops all at once. `start` gives a new worker.
    *
    * @param {Hello} hello
@@ -148,19 +148,19 @@ export class Pool {
   /**
    * What is made of batches, in their order: `{lengths, proof, bytes}` each, or
    * with `measure` the lengths alone. The bytes are good until the next is
-   * asked for. `ticket` gives what the worker must know of a unit.
+   * asked for. `unitState` gives what the worker must know of a unit.
    *
    * @param {Batch[]} all
-   * @param {(unit: number) => Uint8Array} ticket
+   * @param {(unit: number) => Uint8Array} unitState
    * @returns {AsyncGenerator<Made, void>}
    */
-  async* results(all, ticket, measure = false) {
+  async* results(all, unitState, measure = false) {
     let given = 0;
     const limit = AHEAD * this.#workers.length;
     for (let number = 0; number < all.length; number++) {
       for (; given < all.length && given < number + limit; given++) {
         const { at, length, units } = all[given];
-        const message = { at, length, measure, units: units.map((u) => ({ at: u.at, length: u.length, ticket: ticket(u.unit) })) };
+        const message = { at, length, measure, units: units.map((u) => ({ at: u.at, length: u.length, unitState: unitState(u.unit) })) };
         const coming = awaited();
         coming.promise.catch(() => {}); // told when its turn comes
         this.#coming.set(given, coming);
@@ -185,6 +185,6 @@ export class Pool {
   close() {
     this.#signal.removeEventListener('abort', this.#stop);
     this.#stop();
-    this.#hello.brief.fill(0);
+    this.#hello.setup.fill(0);
   }
 }

@@ -24,10 +24,10 @@ let last = Promise.resolve();
 let units;
 let memory;
 
-async function begin({ module, brief }) {
+async function begin({ module, setup }) {
   ({ memory } = await init({ module_or_path: module }));
-  units = new Units(brief);
-  brief.fill(0);
+  units = new Units(setup);
+  setup.fill(0);
 }
 
 async function make({ number, at, length, measure, units: list, buffer }, read) {
@@ -44,10 +44,10 @@ async function make({ number, at, length, measure, units: list, buffer }, read) 
     const place = units.room(unit.length);
     new Uint8Array(memory.buffer, place, unit.length).set(bytes.subarray(from, from + unit.length));
     if (measure) {
-      lengths.push(units.measure(unit.ticket, unit.at));
+      lengths.push(units.measure(unit.unitState, unit.at));
       continue;
     }
-    const made = units.work(unit.ticket, unit.at);
+    const made = units.work(unit.unitState, unit.at);
     if (size + made > out.length) {
       const larger = new Uint8Array(2 * (size + made));
       larger.set(out.subarray(0, size));

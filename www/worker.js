@@ -4,11 +4,11 @@
 onmessage = ({ data }) => receive(data);
 
 import init, {
-  assemble, Decryption, Doctor, FileHash, FileSet, fragment, HeaderChange, Inspector, isFragment, Mux, Protection, Publication, recognise, sources, tables, version, workshop,
+  assemble, Decryption, Doctor, FileHash, FileSet, fragment, HeaderChange, Inspector, isFragment, Mux, Protection, Publication, recognise, sources, tables, version, everyVersion,
 } from './pkg/ismvault.js';
 import { Cancelled, plain } from './errors.js';
 import { Ahead, CHUNK, readSpans } from './reading.js';
-import { memory, realise, realiseUnits, stitched } from './realising.js';
+import { memory, stitchAll, writeUnits, stitched } from './writing.js';
 import * as sinks from './sinks.js';
 
 /** A module with one instruction for vectors of 128 bits. */
@@ -144,13 +144,13 @@ const JOBS = {
 
   recognise: ({ bytes }) => recognise(bytes),
 
-  workshop: ({ options }) => workshop(options),
+  everyVersion: ({ options }) => everyVersion(options),
 
   /** The file with another header. */
   async reheader({ key, options }, update, signal) {
     const change = new HeaderChange(of(key).inspector, options);
     try {
-      return await realise(change, of(key).file, signal, update);
+      return await stitchAll(change, of(key).file, signal, update);
     } finally {
       change.free();
     }
@@ -184,7 +184,7 @@ const JOBS = {
       for (const { key, name, tracks } of inputs) mux.add(name, of(key).inspector, tracks && Uint32Array.from(tracks));
       for (const { name, file } of manifests) mux.addManifest(name, new Uint8Array(await file.arrayBuffer()));
       mux.begin(options);
-      return await realise(mux, new Blob(inputs.map(({ key }) => of(key).file)), signal, update);
+      return await stitchAll(mux, new Blob(inputs.map(({ key }) => of(key).file)), signal, update);
     } finally {
       mux.free();
     }
@@ -201,7 +201,7 @@ const JOBS = {
     try {
       const mux = assemble(new Uint8Array(await manifest.arrayBuffer()), inspector, parts.map(({ name }) => name), Float64Array.from(parts, ({ file }) => file.size));
       try {
-        return await realise(mux, all, signal, update);
+        return await stitchAll(mux, all, signal, update);
       } finally {
         mux.free();
       }
@@ -228,7 +228,7 @@ const JOBS = {
         }
         const mux = publication.mux(number);
         try {
-          const { blob } = await realise(mux, file, signal, update);
+          const { blob } = await stitchAll(mux, file, signal, update);
           const own = await inspected(blob, signal);
           publication.made(own);
           own.free();
@@ -264,7 +264,7 @@ const JOBS = {
         try {
           mux.add('', inspector);
           mux.begin({ profile: playable.protected ? 'dual' : undefined });
-          await again((await realise(mux, blob, signal)).blob);
+          await again((await stitchAll(mux, blob, signal)).blob);
         } finally {
           mux.free();
         }
@@ -276,7 +276,7 @@ const JOBS = {
         const decryption = new Decryption(inspector, keys);
         try {
           const sink = memory();
-          await realiseUnits(decryption, blob, sink, () => {}, signal, await compiling, 1);
+          await writeUnits(decryption, blob, sink, () => {}, signal, await compiling, 1);
           await again(sink.blob());
         } finally {
           decryption.free();
@@ -397,7 +397,7 @@ async function inspected(file, signal) {
 }
 
 /**
- * Realises a recipe into the destination that was chosen. `judge` throws where
+ * Writes a recipe into the destination that was chosen. `judge` throws where
  * the output is not what it should be; then nothing of it is kept.
  */
 async function run(recipe, judge, file, choice, update, signal, workers) {
@@ -410,7 +410,7 @@ async function run(recipe, judge, file, choice, update, signal, workers) {
       update({ done, total: file.size, phase });
     };
     sink = await sinks.open(choice, file.size * 1.1);
-    const size = await realiseUnits(recipe, file, sink, report, signal, await compiling, workers);
+    const size = await writeUnits(recipe, file, sink, report, signal, await compiling, workers);
     signal.throwIfAborted();
     judge(size);
     const { drop, ...result } = await sink.close();

@@ -2,7 +2,7 @@
 //! wrong, and tried on every protected track, first against CHECKSUM, then
 //! against samples.
 
-mod given;
+mod key_text;
 
 use crate::checks::CheckId;
 use crate::error::{Error, Result};
@@ -13,7 +13,7 @@ use crate::format::ids::{Kid, Uuid};
 use crate::look::inspect::probe::{Probe, ProbedSample, entry_of};
 use crate::model::{Finding, Movie, Track};
 use crate::{Session, Step};
-use given::{Given, What, read};
+use key_text::{Given, What, read};
 use serde::Serialize;
 
 /// Samples tried: of each track so many fragments, so many of each, so many

@@ -58,7 +58,7 @@ pub struct Decryption {
 pub struct Decryptor {
     trexes: Vec<Trex>,
     tracks: Vec<TrackKey>,
-    /// For [`Decryptor::brief`].
+    /// For [`Decryptor::setup`].
     moov: Node,
     /// `moov` as it is and as it becomes, as a stranger reads them.
     headers: [Header; 2],
@@ -159,7 +159,7 @@ impl Decryptor {
     }
 
     /// All of it as bytes, with these keys, for a worker to make its own from.
-    pub fn brief(&self, keys: &[(KeyFor, ContentKey)]) -> Zeroizing<Vec<u8>> {
+    pub fn setup(&self, keys: &[(KeyFor, ContentKey)]) -> Zeroizing<Vec<u8>> {
         let mut w = Writer::new();
         let moov = self.moov.to_bytes();
         w.u64(self.moov.at);
@@ -178,9 +178,9 @@ impl Decryptor {
         Zeroizing::new(w.into_bytes())
     }
 
-    /// From a [`Decryptor::brief`].
-    pub fn from_brief(brief: &[u8]) -> Result<Self> {
-        let mut r = Reader::new(brief, 0);
+    /// From a [`Decryptor::setup`].
+    pub fn from_setup(setup: &[u8]) -> Result<Self> {
+        let mut r = Reader::new(setup, 0);
         let (at, size) = (r.u64("at")?, r.u32("size")?);
         let moov = Node::read(r.bytes("moov", size as usize)?, at, &mut Vec::new())?;
         let mut keys = Vec::new();

@@ -28,7 +28,7 @@ pub(crate) struct Part {
     /// Where these lie in the input, in order.
     pub(crate) media: Vec<Span>,
     /// What stands beside the `traf`s in its `moof`.
-    pub(crate) beside: Vec<Node>,
+    pub(crate) siblings: Vec<Node>,
     /// Where it was, for messages.
     pub(crate) at: u64,
 }
@@ -195,7 +195,7 @@ fn moof(part: &Part, number: u32, tfdt: bool, time: u64) -> Result<Node> {
     }
     let mfhd = Mfhd { version_flags: 0, sequence_number: number }.to_node();
     let mut children = vec![mfhd];
-    children.extend(part.beside.iter().cloned());
+    children.extend(part.siblings.iter().cloned());
     children.push(traf);
     let mut moof = Node::parent(b"moof", children);
     // The runs lie one behind the other in the mdat.

@@ -480,7 +480,7 @@ fn part(track: &Track, samples: &[Sample]) -> Result<Part> {
         }
     }
     let at = samples.first().map_or(0, |sample| sample.at);
-    Ok(Part { traf, run, runs: vec![run.bytes], media, beside: Vec::new(), at })
+    Ok(Part { traf, run, runs: vec![run.bytes], media, siblings: Vec::new(), at })
 }
 
 /// `moov` with its tables emptied and `mvex` added.

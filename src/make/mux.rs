@@ -350,7 +350,7 @@ fn take(
         .children()
         .iter()
         .filter(|node| ![Mfhd::KIND, BoxType::code(b"traf")].contains(&node.kind));
-    let mut beside: Vec<Node> = others.cloned().collect();
+    let mut siblings: Vec<Node> = others.cloned().collect();
     let at_hand = AtHand { at, bytes };
     let trafs = moof.all(BoxType::code(b"traf"));
     for (number, ((traf, fragment), run)) in trafs.zip(&fragments).zip(runs).enumerate() {
@@ -376,7 +376,7 @@ fn take(
         let mut run = FragmentRun { track_id: *id, ..run };
         if run.duration == 0 {
             let whole = run.tfxd.map(|(_, duration)| duration).or(duration).unwrap_or(0);
-            let each = spread(&mut traf, whole, run.samples)?;
+            let each = equal_durations(&mut traf, whole, run.samples)?;
             run.duration = u64::from(each) * u64::from(run.samples);
             changed.duration = Some(each);
         }
@@ -386,14 +386,14 @@ fn take(
         let told = time.map(|time| time.saturating_sub(run.first_offset.into()));
         let (later, _) = fold.of(&track.edits, track.timescale);
         run.decode_time = run.decode_time.or(told).map(|time| time.saturating_add(later));
-        parts.push(Part { traf, run, runs, media, beside: std::mem::take(&mut beside), at });
+        parts.push(Part { traf, run, runs, media, siblings: std::mem::take(&mut siblings), at });
     }
     Ok(())
 }
 
 /// Gives the samples of a `traf` without durations an equal part of `whole`
 /// each, and says which.
-fn spread(traf: &mut Node, whole: u64, samples: u32) -> Result<u32> {
+fn equal_durations(traf: &mut Node, whole: u64, samples: u32) -> Result<u32> {
     let each = u32::try_from(whole / u64::from(samples.max(1))).unwrap_or(u32::MAX);
     for node in traf.children_mut().into_iter().flatten().filter(|n| n.kind == Tfhd::KIND) {
         *node = Tfhd { sample_duration: Some(each), ..Tfhd::parse(node)? }.to_node();

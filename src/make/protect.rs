@@ -17,7 +17,7 @@ mod unit;
 
 pub use crate::make::profile::{PROFILES, Profile};
 pub use plan::{Plan, Preview, PreviewKey};
-pub use unit::{Protector, Ticket};
+pub use unit::{Protector, UnitState};
 
 use crate::collections::Set;
 use crate::error::{Error, Result};

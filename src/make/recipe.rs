@@ -1,4 +1,4 @@
-//! Outputs as recipes: lists of pieces that any host can realise in order.
+//! Outputs as recipes: lists of pieces that any host can write in order.
 
 use crate::error::{Error, Result};
 use crate::{Session, Span, Step};
@@ -177,7 +177,7 @@ impl Gather {
     }
 }
 
-/// A [`Session`] that makes a recipe ready to be realised. It reads the file
+/// A [`Session`] that makes a recipe ready to be written. It reads the file
 /// only where units must be measured first.
 #[derive(Debug)]
 pub struct Planner<R> {
@@ -246,7 +246,7 @@ impl<R: Recipe> Session for Planner<R> {
 /// Bytes of a [`Piece::Copy`] moved at a time.
 const COPY_CHUNK: u64 = 4 << 20;
 
-/// Realises a recipe, one piece after the other, and gives the length of the
+/// Writes a recipe, one piece after the other, and gives the length of the
 /// output. The host reads and writes; its errors come back as they are.
 pub fn run<E: From<Error>>(
     recipe: &impl Recipe,

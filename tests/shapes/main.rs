@@ -15,7 +15,7 @@ use ismvault::make::proof::Proven;
 use ismvault::make::protect::{Plan, Profile};
 use ismvault::{Error, Piece, Recipe as _, Session, Step, Stitched};
 use ismvault_testkit::{
-    KEY, KID, decrypted, fixture, framemd5, inspect, options, protect, reader, realise, samples,
+    KEY, KID, decrypted, fixture, framemd5, inspect, options, output_of, protect, reader, samples,
     scratch, shared, text,
 };
 use shape::{
@@ -54,7 +54,7 @@ fn in_order(file: &[u8], profile: Option<&str>, mend: bool) -> Result<Vec<u8>, E
     let input = MuxInput { name: "", movie: &movie, at: 0, tracks: None };
     let mut mux = Mux::new(&[input], MuxOptions { profile, mend, ..MuxOptions::default() })?;
     ismvault_testkit::drive(&mut mux, file, usize::MAX)?;
-    realise(mux.finish()?, file)
+    output_of(mux.finish()?, file)
 }
 
 fn new_header() -> NewHeader {
@@ -74,7 +74,7 @@ fn header(file: &[u8]) -> Result<Vec<u8>, Error> {
     let mut change = HeaderChange::new(&inspect(file), &new_header())?;
     ismvault_testkit::drive(&mut change, file, usize::MAX)?;
     let made: Stitched = change.finish()?;
-    realise(made, file)
+    output_of(made, file)
 }
 
 /// The plain shape, each twist by itself, and each two of them.

@@ -8,7 +8,7 @@ import { valuesOf } from '../../www/fields.js';
 import { isManifest, isMedia, know, stem } from '../../www/names.js';
 import { batches } from '../../www/pool.js';
 import { Ahead, CHUNK, readSpans } from '../../www/reading.js';
-import { stitched } from '../../www/realising.js';
+import { stitched } from '../../www/writing.js';
 
 /** A file whose every byte tells where it is, modulo a prime. */
 const film = (size) => new Blob([Uint8Array.from({ length: size }, (_, i) => i % 251)]);

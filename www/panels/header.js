@@ -1,4 +1,4 @@
-// The header workshop: one PlayReady header as a form, in every version side by
+// The header editor: one PlayReady header as a form, in every version side by
 // side, and put into the open file.
 
 import { block, download, h, refused, rows } from '../dom.js';
@@ -17,7 +17,7 @@ export const header = {
       return h('div', { class: 'field' }, h('label', { for: `w-${name}` }, label), input);
     };
     const check = (name, label) => h('label', { class: 'choice' }, h('input', { type: 'checkbox', name }), label);
-    const form = h('form', { class: 'workshop', autocomplete: 'off' },
+    const form = h('form', { class: 'header-editor', autocomplete: 'off' },
       text('kids', 'KIDs', { rows: 2, class: 'mono', placeholder: 'One a line, as UUIDs' }),
       text('key', 'Content key, for CHECKSUM', { class: 'mono secret', 'data-1p-ignore': '', 'data-lpignore': 'true' }),
       text('laUrl', 'Licence URL (LA_URL)', { type: 'text', inputmode: 'url', placeholder: 'https://…' }),
@@ -52,7 +52,7 @@ export const header = {
       }
       let shown;
       try {
-        shown = (await actions.workshop(options())).map(version);
+        shown = (await actions.everyVersion(options())).map(version);
       } catch (refusal) {
         shown = [refused(refusal)];
       }

@@ -7,7 +7,7 @@ onmessage = async ({ data: { kind, handle, file, units, code } }) => {
     const from = performance.now();
     const start = () => new Worker(URL.createObjectURL(new Blob([code], { type: 'text/javascript' })));
     const stop = new AbortController();
-    const pool = new Pool({ module: true, brief: new Uint8Array(0), file }, stop.signal, howMany(), start);
+    const pool = new Pool({ module: true, setup: new Uint8Array(0), file }, stop.signal, howMany(), start);
     const sink = await sinks.open({ kind, handle, name: 'copy.mp4' }, file.size);
     for await (const { bytes } of pool.results(batches(units, howMany()), () => null)) await sink.write(bytes);
     pool.close();

@@ -86,7 +86,7 @@ fn every_fixture_and_profile_as_on_the_command_line() {
                 let key = ismvault::make::decrypt::parse_key(KEY).unwrap();
                 let decryption =
                     ismvault::make::decrypt::Decryption::new(&inspect(&file), &[key]).unwrap();
-                let back = ismvault_testkit::realise(decryption, &file).unwrap();
+                let back = ismvault_testkit::output_of(decryption, &file).unwrap();
                 for track in inspect(&clear).tracks {
                     assert_eq!(
                         samples(&back, track.id),
@@ -517,7 +517,7 @@ fn a_header_is_pasted_made_and_put_into_a_file() {
         page.write("#paste-text", "no header at all").await;
         page.click("#paste form button.primary").await;
         page.wait_for_text("#paste .results", "not a protection header").await;
-        // With one: the workshop begins with what it has.
+        // With one: the editor begins with what it has.
         let file = protected(&page, "a.mp4", "dual");
         page.choose(&file).await;
         page.wait_for_text("#verdict", "Protected: PlayReady").await;

@@ -112,12 +112,12 @@ fn a_worker_that_dies_is_replaced() {
               return { start, count: () => died };
             };
             const make = async ({ start, count }) => {
-              const hello = { module, brief: protection.brief(), file };
+              const hello = { module, setup: protection.setup(), file };
               const pool = new Pool(hello, new AbortController().signal, 2, start);
               const parts = [];
               const proofs = [];
               try {
-                for await (const { bytes, proof } of pool.results(batches(units, 2), (unit) => protection.ticket(unit))) {
+                for await (const { bytes, proof } of pool.results(batches(units, 2), (unit) => protection.unitState(unit))) {
                   parts.push(bytes.slice());
                   proofs.push(proof.length > 16);
                 }

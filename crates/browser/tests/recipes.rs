@@ -167,7 +167,7 @@ fn two_keys_cbcs_and_a_clear_lead() {
             parse_key(&format!("{kid}:{key}")).unwrap(),
         ];
         let back =
-            ismvault_testkit::realise(Decryption::new(&inspect(&file), &keys).unwrap(), &file)
+            ismvault_testkit::output_of(Decryption::new(&inspect(&file), &keys).unwrap(), &file)
                 .unwrap();
         assert_eq!(samples(&back, 2), samples(&fixture("h264_aac.ismv"), 2));
     });

@@ -1,6 +1,6 @@
 //! Files, standard output, randomness: what the core does not have.
 
-use crate::realise::realise;
+use crate::writing::write_out;
 use ismvault::look::inspect::Inspector;
 use ismvault::make::recipe::Planner;
 use ismvault::model::Movie;
@@ -226,7 +226,7 @@ impl Input {
         Ok(planner.finish()?)
     }
 
-    /// Realises a recipe into a temporary file beside `output`. `wrote` hears of
+    /// Writes a recipe into a temporary file beside `output`. `wrote` hears of
     /// all that is written, in order.
     pub(crate) fn write<R: Recipe>(
         &self,
@@ -242,7 +242,7 @@ impl Input {
         builder.prefix(".ismvault-").suffix(".part");
         usual_permissions(&mut builder);
         let mut file = builder.tempfile_in(folder).map_err(failed)?;
-        let len = realise(recipe, self, |bytes| {
+        let len = write_out(recipe, self, |bytes| {
             wrote(bytes);
             file.write_all(bytes).map_err(failed)
         })?;

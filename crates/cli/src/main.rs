@@ -13,7 +13,7 @@ mod lint;
 mod make;
 mod manifest;
 mod protect;
-mod realise;
+mod writing;
 
 use clap::{Parser, Subcommand};
 use host::{Stop, printable};

@@ -155,7 +155,7 @@ fn changed_bytes_never_panic() {
             let _ = protect(&damaged, &options("dual"));
             let key = ismvault::make::decrypt::parse_key(ismvault_testkit::KEY).unwrap();
             if let Ok(decryption) = ismvault::make::decrypt::Decryption::new(&movie, &[key]) {
-                let _ = ismvault_testkit::realise(decryption, &damaged);
+                let _ = ismvault_testkit::output_of(decryption, &damaged);
             }
         }
     }

@@ -15,7 +15,7 @@ use ismvault::make::protect::{PROFILES, Plan, Profile, Target, TrackKey};
 use ismvault::{Error, Piece, Recipe};
 use ismvault_testkit::{
     CLEAR, KEY, KID, cli, decrypted, fixture, fixture_path, framemd5, in_order, inspect, options,
-    protect, reader, realise, samples, scratch, shared, text,
+    output_of, protect, reader, samples, scratch, shared, text,
 };
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -105,7 +105,7 @@ fn boxes_are_written_anew_without_the_key() {
                 assert_eq!(scheme.0, Profile::parse(to).unwrap().scheme, "{what}");
                 let keys = [parse_key(KEY).unwrap()];
                 let back = Decryption::new(&inspect(&out), &keys).unwrap();
-                let back = realise(back, &out).unwrap();
+                let back = output_of(back, &out).unwrap();
                 for track in &movie.tracks {
                     // Ciphertext as it was, and what it decrypts to.
                     assert_eq!(samples(&out, track.id), samples(&protected, track.id), "{what}");
@@ -181,7 +181,7 @@ fn shaka(file: &Path, keys: &[(&str, &str)], stream: &str) -> Vec<Vec<u8>> {
 fn payloads_of_nothing(file: &Path) -> Vec<Vec<u8>> {
     let bytes = fs::read(file).unwrap();
     let keys = [parse_key(KEY).unwrap()];
-    let clear = realise(Decryption::new(&inspect(&bytes), &keys).unwrap(), &bytes).unwrap();
+    let clear = output_of(Decryption::new(&inspect(&bytes), &keys).unwrap(), &bytes).unwrap();
     payloads(&clear, 1)
 }
 
@@ -296,7 +296,7 @@ fn a_progressive_file_is_fragmented() {
     let folder = scratch();
     for name in ["progressive.mp4", "eac3.mp4"] {
         let clear = fixture(name);
-        let file = realise(fragment(&inspect(&clear)).unwrap().0, &clear).unwrap();
+        let file = output_of(fragment(&inspect(&clear)).unwrap().0, &clear).unwrap();
         assert_eq!(errors(&file), [] as [String; 0], "{name}");
         check_indexes(&file);
         let out = folder.path().join(name);
@@ -346,7 +346,7 @@ fn a_progressive_file_is_fragmented() {
         .status();
     assert!(made.unwrap().success());
     let clear = fs::read(&long).unwrap();
-    let file = realise(fragment(&inspect(&clear)).unwrap().0, &clear).unwrap();
+    let file = output_of(fragment(&inspect(&clear)).unwrap().0, &clear).unwrap();
     let movie = inspect(&file);
     let video = movie.fragments.iter().filter(|f| f.runs[0].track_id == 1);
     let lengths: Vec<f64> =
@@ -392,7 +392,7 @@ fn what_an_edit_list_never_shows_goes() {
         .status();
     assert!(made.unwrap().success());
     let clear = fs::read(&cut).unwrap();
-    let file = realise(fragment(&inspect(&clear)).unwrap().0, &clear).unwrap();
+    let file = output_of(fragment(&inspect(&clear)).unwrap().0, &clear).unwrap();
     let out = folder.path().join("out.ismv");
     fs::write(&out, &file).unwrap();
     assert_eq!(errors(&file), [] as [String; 0]);
@@ -464,7 +464,7 @@ fn a_manifest_and_its_fragments_become_a_file() {
                 assert_eq!(is.tracks[0].protection().unwrap().kid.unwrap().to_string(), KID);
                 judged(&out, &clear, &[KEY.into()]);
                 let keys = [parse_key(KEY).unwrap()];
-                let back = realise(Decryption::new(&is, &keys).unwrap(), &file).unwrap();
+                let back = output_of(Decryption::new(&is, &keys).unwrap(), &file).unwrap();
                 assert_eq!(samples(&back, 1), samples(&fixture("h264_aac.ismv"), 1));
             }
         }
@@ -586,7 +586,7 @@ fn broken_files_are_repaired() {
     let protected = protect(&clear, &options("dual")).unwrap();
     let out = repair(&protected).unwrap();
     let back = Decryption::new(&inspect(&out), &[parse_key(KEY).unwrap()]).unwrap();
-    assert_eq!(samples(&realise(back, &out).unwrap(), 1), samples(&clear, 1));
+    assert_eq!(samples(&output_of(back, &out).unwrap(), 1), samples(&clear, 1));
 }
 
 #[test]
@@ -622,7 +622,7 @@ fn several_keys_schemes_and_a_clear_lead() {
             assert_eq!((header.version.as_str(), header.kids.len()), (version, 2), "{what}");
             // Ours, with the original sample entries.
             let parsed: Vec<_> = keys.iter().map(|key| parse_key(key).unwrap()).collect();
-            let back = realise(Decryption::new(&movie, &parsed).unwrap(), &file).unwrap();
+            let back = output_of(Decryption::new(&movie, &parsed).unwrap(), &file).unwrap();
             for id in [1, 2] {
                 assert_eq!(samples(&back, id), samples(&clear, id), "{what}");
                 let same = samples(&file, id)
@@ -725,7 +725,7 @@ fn schemes_of_other_packagers_are_decrypted() {
                 );
                 let decryption =
                     Decryption::new(&inspect(&file), &[parse_key(KEY).unwrap()]).unwrap();
-                let back = realise(decryption, &file).unwrap();
+                let back = output_of(decryption, &file).unwrap();
                 assert_ne!(payloads(&file, 1), want);
                 assert_eq!(payloads(&back, 1), want, "{stream} {scheme} {lead}");
             }
@@ -751,9 +751,9 @@ fn schemes_of_other_packagers_are_decrypted() {
         "67028f33436ca5dd60ffe6671e7009e3:02030405060708090a0b0c0d0e0f0001".to_owned(),
     ];
     let keys = |n: usize| all[..n].iter().map(|key| parse_key(key).unwrap()).collect::<Vec<_>>();
-    let back = realise(Decryption::new(&movie, &keys(2)).unwrap(), &rotated).unwrap();
+    let back = output_of(Decryption::new(&movie, &keys(2)).unwrap(), &rotated).unwrap();
     assert_eq!(payloads(&back, 1), want);
-    let missing = realise(Decryption::new(&movie, &keys(1)).unwrap(), &rotated).unwrap_err();
+    let missing = output_of(Decryption::new(&movie, &keys(1)).unwrap(), &rotated).unwrap_err();
     assert!(missing.message.contains("67028f33-436c"), "{missing}");
 }
 
@@ -944,7 +944,7 @@ fn a_batch_of_titles() {
     let key = format!("{}:{}", made[0]["kid"].as_str().unwrap(), made[0]["key"].as_str().unwrap());
     let file = fs::read(folder.path().join("b.mp4")).unwrap();
     let back = Decryption::new(&inspect(&file), &[parse_key(&key).unwrap()]).unwrap();
-    let back = realise(back, &file).unwrap();
+    let back = output_of(back, &file).unwrap();
     assert_eq!(samples(&back, 1), samples(&fixture("set_high.ismv"), 1));
     assert_eq!(samples(&back, 2), samples(&fixture("set_eng.isma"), 1));
     assert!(!folder.path().join("c.mp4").exists());

@@ -103,7 +103,7 @@ pub fn in_order(file: &[u8], options: MuxOptions) -> Result<Vec<u8>, Error> {
     let input = MuxInput { name: "", movie: &movie, at: 0, tracks: None };
     let mut mux = Mux::new(&[input], options)?;
     drive(&mut mux, file, 1000)?; // however the bytes are cut
-    realise(mux.finish()?, file)
+    output_of(mux.finish()?, file)
 }
 
 pub fn options(profile: &str) -> Options {
@@ -126,8 +126,8 @@ pub fn options(profile: &str) -> Options {
     }
 }
 
-/// Realises a recipe over bytes.
-pub fn realise<R: Recipe>(recipe: R, file: &[u8]) -> Result<Vec<u8>, Error> {
+/// What a recipe makes of bytes.
+pub fn output_of<R: Recipe>(recipe: R, file: &[u8]) -> Result<Vec<u8>, Error> {
     let mut planner = Planner::new(recipe);
     drive(&mut planner, file, usize::MAX)?;
     let mut out = Vec::new();
@@ -143,12 +143,12 @@ pub fn realise<R: Recipe>(recipe: R, file: &[u8]) -> Result<Vec<u8>, Error> {
 }
 
 pub fn protect(file: &[u8], options: &Options) -> Result<Vec<u8>, Error> {
-    realise(Plan::new(&inspect(file), options)?, file)
+    output_of(Plan::new(&inspect(file), options)?, file)
 }
 
 pub fn decrypted(file: &[u8], key: &str) -> Vec<u8> {
     let decryption = Decryption::new(&inspect(file), &[parse_key(key).unwrap()]).unwrap();
-    realise(decryption, file).unwrap()
+    output_of(decryption, file).unwrap()
 }
 
 /// Every fragment's `traf`s, in file order.

@@ -387,8 +387,8 @@ impl JsHeader {
 
 /// A PlayReady header from `{kids, key, laUrl, luiUrl, dsId, customAttributes,
 /// version, cbc, onDemand}`, in every version: its forms, or why not.
-#[wasm_bindgen]
-pub fn workshop(options: JsValue) -> JsResult<JsValue> {
+#[wasm_bindgen(js_name = everyVersion)]
+pub fn every_version_of(options: JsValue) -> JsResult<JsValue> {
     to_js(&every_version(&JsHeader::read(options)?))
 }
 
@@ -402,7 +402,7 @@ pub struct JsHeaderChange {
 
 #[wasm_bindgen(js_class = HeaderChange)]
 impl JsHeaderChange {
-    /// Of a file, from the options of [`workshop`].
+    /// Of a file, from the options of [`every_version_of`].
     #[wasm_bindgen(constructor)]
     pub fn new(inspector: &JsInspector, options: JsValue) -> JsResult<Self> {
         let header = JsHeader::read(options)?;

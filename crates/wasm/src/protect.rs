@@ -24,7 +24,7 @@ fn whole(lengths: &[f64]) -> Vec<u64> {
 }
 
 /// Protects a file: `pieces`, of which the units are done by workers made from
-/// `brief`; where `unmeasured`, all of them are measured first.
+/// `setup`; where `unmeasured`, all of them are measured first.
 #[wasm_bindgen(js_name = Protection)]
 pub struct JsProtection {
     /// None once the receipt is written.
@@ -72,16 +72,17 @@ impl JsProtection {
     }
 
     /// What a worker is made of. It has the keys in it: wipe it when it is sent.
-    pub fn brief(&self) -> JsResult<Vec<u8>> {
-        Ok(worker::brief(
+    pub fn setup(&self) -> JsResult<Vec<u8>> {
+        Ok(worker::setup(
             worker::PROTECT,
-            &self.proven()?.recipe().protector().brief(&self.options),
+            &self.proven()?.recipe().protector().setup(&self.options),
         ))
     }
 
     /// What a worker must know for this unit.
-    pub fn ticket(&self, unit: usize) -> JsResult<Vec<u8>> {
-        Ok(self.proven()?.recipe().ticket(unit).map_err(throw)?.to_bytes())
+    #[wasm_bindgen(js_name = unitState)]
+    pub fn unit_state(&self, unit: usize) -> JsResult<Vec<u8>> {
+        Ok(self.proven()?.recipe().unit_state(unit).map_err(throw)?.to_bytes())
     }
 
     /// Whether the lengths of all units must be known before anything is written.
@@ -154,13 +155,14 @@ impl JsDecryption {
     }
 
     /// What a worker is made of. It has the keys in it: wipe it when it is sent.
-    pub fn brief(&self) -> JsResult<Vec<u8>> {
-        let brief = self.proven()?.recipe().decryptor().brief(&self.keys);
-        Ok(worker::brief(worker::DECRYPT, &brief))
+    pub fn setup(&self) -> JsResult<Vec<u8>> {
+        let setup = self.proven()?.recipe().decryptor().setup(&self.keys);
+        Ok(worker::setup(worker::DECRYPT, &setup))
     }
 
     /// What a worker must know for a unit: nothing.
-    pub fn ticket(&self, _unit: usize) -> Vec<u8> {
+    #[wasm_bindgen(js_name = unitState)]
+    pub fn unit_state(&self, _unit: usize) -> Vec<u8> {
         Vec::new()
     }
 

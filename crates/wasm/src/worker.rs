@@ -6,16 +6,16 @@ use ismvault::error::{Error, Result};
 use ismvault::make::decrypt::Decryptor;
 use ismvault::make::proof::Proof;
 use ismvault::make::protect::receipt::FileHash;
-use ismvault::make::protect::{Protector, Ticket};
+use ismvault::make::protect::{Protector, UnitState};
 use ismvault_cipher::Cipher;
 use wasm_bindgen::prelude::*;
 
-/// What a brief begins with.
+/// What a setup begins with.
 pub(super) const PROTECT: u8 = 1;
 pub(super) const DECRYPT: u8 = 2;
 
-pub(super) fn brief(kind: u8, brief: &[u8]) -> Vec<u8> {
-    [&[kind][..], brief].concat()
+pub(super) fn setup(kind: u8, setup: &[u8]) -> Vec<u8> {
+    [&[kind][..], setup].concat()
 }
 
 enum Work {
@@ -37,16 +37,16 @@ pub struct JsWorker {
 
 #[wasm_bindgen(js_class = Worker)]
 impl JsWorker {
-    /// From a `brief`.
+    /// From a `setup`.
     #[wasm_bindgen(constructor)]
-    pub fn new(brief: &[u8]) -> JsResult<Self> {
+    pub fn new(setup: &[u8]) -> JsResult<Self> {
         let work = || -> Result<Work> {
-            match brief.split_first() {
-                Some((&PROTECT, brief)) => {
-                    Ok(Work::Protect(Box::new(Protector::from_brief(brief)?)))
+            match setup.split_first() {
+                Some((&PROTECT, setup)) => {
+                    Ok(Work::Protect(Box::new(Protector::from_setup(setup)?)))
                 }
-                Some((&DECRYPT, brief)) => Ok(Work::Decrypt(Decryptor::from_brief(brief)?)),
-                _ => Err(Error::misuse("bad_brief", "This is no brief for a worker.")),
+                Some((&DECRYPT, setup)) => Ok(Work::Decrypt(Decryptor::from_setup(setup)?)),
+                _ => Err(Error::misuse("bad_setup", "This is no setup of a worker.")),
             }
         };
         let work = work().map_err(throw)?;
@@ -63,13 +63,13 @@ impl JsWorker {
     }
 
     /// Does the unit whose bytes were put there; gives the length of the output.
-    pub fn work(&mut self, ticket: &[u8], at: f64) -> JsResult<usize> {
+    pub fn work(&mut self, state: &[u8], at: f64) -> JsResult<usize> {
         self.output.clear();
         let (at, input, output) = (at as u64, &self.input[..self.length], &mut self.output);
         match &self.work {
             Work::Protect(protector) => {
-                let ticket = Ticket::from_bytes(ticket).map_err(throw)?;
-                self.proof.join(protector.work(&ticket, at, input, output).map_err(throw)?);
+                let state = UnitState::from_bytes(state).map_err(throw)?;
+                self.proof.join(protector.work(&state, at, input, output).map_err(throw)?);
             }
             Work::Decrypt(decryptor) => {
                 self.proof.join(decryptor.work(at, input, output).map_err(throw)?);
@@ -79,11 +79,11 @@ impl JsWorker {
     }
 
     /// The length that the output would have.
-    pub fn measure(&self, ticket: &[u8], at: f64) -> JsResult<f64> {
+    pub fn measure(&self, state: &[u8], at: f64) -> JsResult<f64> {
         let (at, input) = (at as u64, &self.input[..self.length]);
         let length = match &self.work {
             Work::Protect(protector) => {
-                protector.measure(&Ticket::from_bytes(ticket).map_err(throw)?, at, input)
+                protector.measure(&UnitState::from_bytes(state).map_err(throw)?, at, input)
             }
             Work::Decrypt(decryptor) => decryptor.measure(at, input),
         };

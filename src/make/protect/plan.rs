@@ -2,7 +2,7 @@
 
 use super::headers::{Signal, playready_header, protected_moov, systems};
 use super::sentences::sentences;
-use super::unit::{Protector, Ticket, TrackPlan};
+use super::unit::{Protector, TrackPlan, UnitState};
 use super::{Options, Profile, TrackKey, selected};
 use crate::Span;
 use crate::error::{Error, Result};
@@ -57,7 +57,7 @@ pub struct Plan {
     rewrite: Rewrite,
     protector: Protector,
     /// One for each unit.
-    tickets: Vec<Ticket>,
+    states: Vec<UnitState>,
     preview: Preview,
     source: Source,
 }
@@ -108,7 +108,7 @@ impl Plan {
         let lead = clear_lead(movie, &ids, options.clear_lead);
         let mut samples = 0;
         let mut next = first_iv;
-        let tickets = movie
+        let states = movie
             .fragments
             .iter()
             .zip(decode_times)
@@ -120,7 +120,7 @@ impl Plan {
                     samples += u64::from(run.samples);
                     next = next.after(run.samples.into(), run.bytes);
                 }
-                Ticket { iv, times, lead }
+                UnitState { iv, times, lead }
             })
             .collect();
         if samples == 0 {
@@ -153,7 +153,7 @@ impl Plan {
         };
         let protector = Protector::new(source, &moov, profile, plans)?;
         let source = Source { top: movie.top.clone(), faults: Faults::of(&movie.findings) };
-        Ok(Self { rewrite, protector, tickets, preview, source })
+        Ok(Self { rewrite, protector, states, preview, source })
     }
 
     /// What will be written.
@@ -172,8 +172,8 @@ impl Plan {
     }
 
     /// What a unit must know of the rest of the file.
-    pub fn ticket(&self, unit: usize) -> Result<&Ticket> {
-        self.tickets
+    pub fn unit_state(&self, unit: usize) -> Result<&UnitState> {
+        self.states
             .get(unit)
             .ok_or_else(|| Error::misuse("no_such_unit", format!("There is no unit {unit}.")))
     }
@@ -183,7 +183,7 @@ impl Proves for Plan {
     fn work_and_prove(&self, unit: usize, bytes: &[u8]) -> Result<(Vec<u8>, Proof)> {
         let at = self.rewrite.unit_at(unit, bytes)?;
         let mut out = Vec::new();
-        let proof = self.protector.work(self.ticket(unit)?, at, bytes, &mut out)?;
+        let proof = self.protector.work(self.unit_state(unit)?, at, bytes, &mut out)?;
         Ok((out, proof))
     }
 
@@ -228,7 +228,7 @@ impl Recipe for Plan {
 
     fn measure(&self, unit: usize, bytes: &[u8]) -> Result<u64> {
         let at = self.rewrite.unit_at(unit, bytes)?;
-        self.protector.measure(self.ticket(unit)?, at, bytes)
+        self.protector.measure(self.unit_state(unit)?, at, bytes)
     }
 
     fn settle(&mut self, lengths: &[u64]) -> Result<()> {

@@ -1,5 +1,5 @@
 //! The work on one fragment. What does it knows nothing of the file around it
-//! but what its [`Ticket`] says, so any thread or worker can.
+//! but what its [`UnitState`] says, so any thread or worker can.
 
 use super::subsample::{Layout, Walk};
 use super::{Options, Profile, TrackKey};
@@ -24,7 +24,7 @@ use zeroize::Zeroizing;
 
 /// What a unit must know of the rest of the file.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Ticket {
+pub struct UnitState {
     /// The IV of its first protected sample.
     pub(super) iv: IvCounter,
     /// The decode time of each of its `traf`s.
@@ -33,7 +33,7 @@ pub struct Ticket {
     pub(super) lead: Vec<bool>,
 }
 
-impl Ticket {
+impl UnitState {
     /// As bytes, for a worker.
     pub fn to_bytes(&self) -> Vec<u8> {
         let mut w = Writer::new();
@@ -143,7 +143,7 @@ pub struct Protector {
     tracks: Vec<TrackPlan>,
     /// `moov` as it was and as it is written, as a stranger reads them.
     headers: [Header; 2],
-    /// `moov` as it was and as it is written, for [`Protector::brief`].
+    /// `moov` as it was and as it is written, for [`Protector::setup`].
     moovs: [Node; 2],
 }
 
@@ -166,7 +166,7 @@ impl Protector {
     }
 
     /// All of it as bytes, with the keys, for a worker to make its own from.
-    pub fn brief(&self, options: &Options) -> Zeroizing<Vec<u8>> {
+    pub fn setup(&self, options: &Options) -> Zeroizing<Vec<u8>> {
         let mut w = Writer::new();
         for moov in &self.moovs {
             let bytes = moov.to_bytes();
@@ -186,9 +186,9 @@ impl Protector {
         Zeroizing::new(w.into_bytes())
     }
 
-    /// From a [`Protector::brief`].
-    pub fn from_brief(brief: &[u8]) -> Result<Self> {
-        let mut r = Reader::new(brief, 0);
+    /// From a [`Protector::setup`].
+    pub fn from_setup(setup: &[u8]) -> Result<Self> {
+        let mut r = Reader::new(setup, 0);
         let mut moov = || -> Result<Node> {
             let at = r.u64("at")?;
             let size = r.u32("size")?;
@@ -204,7 +204,7 @@ impl Protector {
             let (id, kid) = (r.u32("track_ID")?, Uuid(r.array("kid")?));
             let key = ContentKey::from_bytes(r.array("key")?);
             let track = movie.track(id);
-            let track = track.ok_or_else(|| Error::misuse("bad_brief", "A track is missing."))?;
+            let track = track.ok_or_else(|| Error::misuse("bad_setup", "A track is missing."))?;
             tracks.push(TrackPlan::with(track, kid, &key, profile, random));
         }
         Self::new(&moov, &protected, profile, tracks)
@@ -212,8 +212,14 @@ impl Protector {
 
     /// Protects a unit that was `input` at this place: what goes out is added to
     /// `out`. Then reads it back.
-    pub fn work(&self, ticket: &Ticket, at: u64, input: &[u8], out: &mut Vec<u8>) -> Result<Proof> {
-        let (unit, sealed) = self.boxes(ticket, at, input)?;
+    pub fn work(
+        &self,
+        state: &UnitState,
+        at: u64,
+        input: &[u8],
+        out: &mut Vec<u8>,
+    ) -> Result<Proof> {
+        let (unit, sealed) = self.boxes(state, at, input)?;
         let start = out.len();
         unit.write(input, out);
         let out = &mut out[start..];
@@ -236,19 +242,19 @@ impl Protector {
     }
 
     /// How long what [`Protector::work`] makes will be.
-    pub fn measure(&self, ticket: &Ticket, at: u64, input: &[u8]) -> Result<u64> {
-        Ok(self.boxes(ticket, at, input)?.0.len(input))
+    pub fn measure(&self, state: &UnitState, at: u64, input: &[u8]) -> Result<u64> {
+        Ok(self.boxes(state, at, input)?.0.len(input))
     }
 
     /// The unit with its new boxes, and how each `traf` is encrypted.
-    fn boxes(&self, ticket: &Ticket, at: u64, input: &[u8]) -> Result<(Unit, Vec<Sealed<'_>>)> {
+    fn boxes(&self, state: &UnitState, at: u64, input: &[u8]) -> Result<(Unit, Vec<Sealed<'_>>)> {
         let mut unit = Unit::open(at, input, &self.trexes)?;
         let chosen = |id: u32| self.tracks.iter().find(|track| track.id == id);
         unit.check_overlaps(|fragment| chosen(fragment.tfhd.track_id).is_some())?;
-        let mut iv = ticket.iv;
+        let mut iv = state.iv;
         let mut sealed: Vec<Sealed<'_>> = Vec::new();
         let mut lead_entries = Vec::new();
-        for (fragment, lead) in unit.fragments.iter().zip(&ticket.lead) {
+        for (fragment, lead) in unit.fragments.iter().zip(&state.lead) {
             let track = chosen(fragment.tfhd.track_id);
             let (mut seal, mut lead_entry) = (None, None);
             if let Some(track) = track {
@@ -265,7 +271,7 @@ impl Protector {
             sealed.push(seal);
             lead_entries.push(lead_entry);
         }
-        let makers = sealed.iter().zip(lead_entries).zip(&ticket.times);
+        let makers = sealed.iter().zip(lead_entries).zip(&state.times);
         for ((traf, fragment), ((sealed, lead_entry), time)) in unit.trafs().zip(makers) {
             if self.profile.iso && fragment.tfdt.is_none() {
                 insert_after(traf, Tfhd::KIND, Tfdt::new(*time).to_node());

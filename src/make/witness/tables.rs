@@ -170,15 +170,15 @@ fn sizes(children: &[Atom<'_>]) -> Result<Sizes> {
 }
 
 /// Values given as runs of a count and a value.
-fn spread<T: Copy>(rows: &[(u32, T)]) -> impl Iterator<Item = T> {
+fn expanded<T: Copy>(rows: &[(u32, T)]) -> impl Iterator<Item = T> {
     rows.iter().flat_map(|(count, value)| std::iter::repeat_n(*value, *count as usize))
 }
 
 impl Listed {
     /// The samples, in order of decoding, each with its time.
     pub(crate) fn samples(&self) -> impl Iterator<Item = (i64, Seen)> {
-        let mut durations = spread(&self.durations);
-        let mut offsets = spread(&self.offsets);
+        let mut durations = expanded(&self.durations);
+        let mut offsets = expanded(&self.offsets);
         let mut syncs = self.syncs.as_ref().map(|syncs| syncs.iter().copied().peekable());
         let places = self.chunks.iter().flat_map(|(at, count)| (0..*count).map(|n| (*at, n == 0)));
         let (mut time, mut next) = (0_i64, 0);

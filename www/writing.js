@@ -34,7 +34,7 @@ export function stitched(file, pieces) {
  * @param {AbortSignal} signal
  * @param {(progress: { done: number, total: number }) => void} [update]
  */
-export async function realise(mux, file, signal, update = () => {}) {
+export async function stitchAll(mux, file, signal, update = () => {}) {
   for (let spans; (spans = mux.step());) {
     mux.feed(await readSpans(file, spans));
     signal.throwIfAborted();
@@ -56,7 +56,7 @@ export function memory() {
 }
 
 /**
- * Realises a recipe: its units by a pool of workers, everything in order. Gives
+ * Writes a recipe: its units by a pool of workers, everything in order. Gives
  * the length of the output.
  *
  * @param {Recipe} recipe
@@ -66,26 +66,26 @@ export function memory() {
  * @param {AbortSignal} signal
  * @param {WebAssembly.Module} module
  */
-export async function realiseUnits(recipe, file, sink, report, signal, module, workers = howMany()) {
+export async function writeUnits(recipe, file, sink, report, signal, module, workers = howMany()) {
   /** @type {Piece[]} */
   let pieces = recipe.pieces();
   const units = /** @type {{ at: number, length: number, unit: number }[]} */ (pieces.filter((piece) => isPlace(piece) && /** @type {Place} */ (piece).unit !== undefined));
   const all = batches(units, workers);
-  const ticket = (/** @type {number} */ unit) => recipe.ticket(unit);
-  const hello = { module, brief: recipe.brief(), file };
+  const unitState = (/** @type {number} */ unit) => recipe.unitState(unit);
+  const hello = { module, setup: recipe.setup(), file };
   const pool = new Pool(hello, signal, Math.min(workers, all.length));
   try {
     if (recipe.unmeasured) {
       /** @type {number[]} */
       const lengths = [];
-      for await (const measured of pool.results(all, ticket, true)) {
+      for await (const measured of pool.results(all, unitState, true)) {
         lengths.push(...measured.lengths);
         report(units[lengths.length - 1].at, 'measure');
       }
       recipe.settle(Float64Array.from(lengths));
       pieces = recipe.pieces(); // the index in front of them is known now
     }
-    return await write(recipe, pieces, pool.results(all, ticket), file, sink, report, signal);
+    return await write(recipe, pieces, pool.results(all, unitState), file, sink, report, signal);
   } finally {
     pool.close();
   }

@@ -55,7 +55,7 @@ struct Job<'r> {
 }
 
 /// Writes what a recipe makes of an input, and gives its length.
-pub(crate) fn realise<R: Recipe>(
+pub(crate) fn write_out<R: Recipe>(
     recipe: &R,
     input: &Input,
     write: impl FnMut(&[u8]) -> Result<(), Stop>,
