@@ -19,6 +19,12 @@ fn works(command: &mut Command) -> bool {
     quiet.status().is_ok_and(|status| status.success())
 }
 
+/// The same of what installs something: why it cannot is told.
+fn installs(command: &mut Command) -> bool {
+    let quiet = command.stdin(Stdio::null()).stdout(Stdio::null());
+    quiet.status().is_ok_and(|status| status.success())
+}
+
 fn exists(program: &str) -> bool {
     std::env::var_os("PATH").is_some_and(|path| {
         std::env::split_paths(&path).any(|folder| folder.join(program).is_file())
@@ -64,7 +70,7 @@ pub(crate) fn strict_readers() -> Option<PathBuf> {
     let mut install = Command::new(venv.join("bin/pip"));
     install.args(["install", "-q", "--require-hashes", "-r"]).arg(root().join("tests/readers.txt"));
     let made =
-        works(Command::new("python3").args(["-m", "venv"]).arg(&venv)) && works(&mut install);
+        installs(Command::new("python3").args(["-m", "venv"]).arg(&venv)) && installs(&mut install);
     let found = if made { find_readers(&venv) } else { None };
     if found.is_none() {
         println!("They cannot be had (python3 with venv, PyPI): their tests will be skipped.");
@@ -86,7 +92,7 @@ pub(crate) fn npm() -> Option<PathBuf> {
     println!("Fetching what tests/www/package-lock.json lists …");
     let mut install = Command::new("npm");
     install.args(["ci", "--silent", "--no-fund", "--no-audit"]).current_dir(&folder);
-    if works(&mut install) {
+    if installs(&mut install) {
         return Some(modules);
     }
     println!("It cannot be had (npm and its registry): the tests of www/ will be skipped.");

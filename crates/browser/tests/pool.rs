@@ -34,6 +34,7 @@ async fn run(page: &Page, body: &str, args: Value) -> Value {
 }
 
 #[test]
+#[ignore = "needs the page served: cargo xtask test"]
 fn one_two_and_eight_workers_write_the_same() {
     in_browser(|page| async move {
         let clear = laboratory(&page, 60_000_000).await;
@@ -77,6 +78,7 @@ fn one_two_and_eight_workers_write_the_same() {
 }
 
 #[test]
+#[ignore = "needs the page served: cargo xtask test"]
 fn a_worker_that_dies_is_replaced() {
     in_browser(|page| async move {
         laboratory(&page, 60_000_000).await;
@@ -142,6 +144,7 @@ fn a_worker_that_dies_is_replaced() {
 }
 
 #[test]
+#[ignore = "needs the page served: cargo xtask test"]
 fn the_cipher_of_the_page_is_that_of_the_browser() {
     in_browser(|page| async move {
         laboratory(&page, 1_000_000).await;

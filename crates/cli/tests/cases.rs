@@ -1,17 +1,17 @@
 //! Files that people brought, in `../shared/cases/make`: what comes of each is
-//! what its README expects. Without them these tests skip.
+//! what its README expects. Without them these tests are ignored.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use ismvault::checks::Severity;
 use ismvault::format::boxes::Mp4Box as _;
 use ismvault::format::boxes::tables::Elst;
-use ismvault_testkit::{KEY, KID, cli, framemd5, inspect, reader, scratch, shared, text};
+use ismvault_testkit::{KEY, KID, cli, framemd5, hostile, inspect, reader, scratch, shared, text};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-fn case(name: &str) -> Option<PathBuf> {
-    shared(&format!("cases/make/{name}"))
+fn case(name: &str) -> PathBuf {
+    shared(&format!("cases/make/{name}")).expect("../shared is beside the project")
 }
 
 fn as_str(path: &Path) -> &str {
@@ -99,11 +99,12 @@ fn attribute(text: &str, after: &str, name: &str) -> String {
 }
 
 #[test]
+#[ignore = "needs ../shared: cargo xtask test"]
 fn saio_of_files_with_base_data_offset() {
     let folder = scratch();
     let out = folder.path().join("out.mp4");
     for name in ["01_base_data_offset_video.mp4", "ffmpeg_frag_default.mp4"] {
-        let Some(input) = case(name) else { return };
+        let input = case(name);
         for profile in ["dual", "cenc", "cbcs", "piff"] {
             let args = ["protect", as_str(&input), "-o", as_str(&out), "--profile", profile];
             run(&[&args[..], &["--kid", KID, "--key", KEY, "--force"]].concat());
@@ -114,12 +115,12 @@ fn saio_of_files_with_base_data_offset() {
             assert_eq!(errors(&out), [] as [String; 0], "{name} {profile}");
         }
     }
-    let Some(input) = case("04_protected_with_base_data_offset.mp4") else { return };
+    let input = case("04_protected_with_base_data_offset.mp4");
     let url = "https://l.example/";
     let args = ["header", "set", as_str(&input), "-o", as_str(&out), "--force"];
     run(&[&args[..], &["--kid", KID, "--la-url", url]].concat());
     same_in_ffmpeg(&out, &input);
-    let Some(clear) = shared("cases/hostile/base_offset_clear.mp4") else { return };
+    let clear = hostile("base_offset_clear.mp4", folder.path());
     run(&["protect", as_str(&clear), "-o", as_str(&out), "--kid", KID, "--key", KEY, "--force"]);
     judged(&out, &clear);
     same_in_ffmpeg(&out, &clear);
@@ -132,10 +133,9 @@ fn errors(file: &Path) -> Vec<String> {
 }
 
 #[test]
+#[ignore = "needs ../shared: cargo xtask test"]
 fn saio_of_64_bits_keeps_samples_in_their_places() {
-    let (Some(input), Some(clear)) = (case("dual_saio_v1.mp4"), case("smooth.ismv")) else {
-        return;
-    };
+    let (input, clear) = (case("dual_saio_v1.mp4"), case("smooth.ismv"));
     let folder = scratch();
     let out = folder.path().join("out.mp4");
     for command in ["repair", "mux"] {
@@ -157,10 +157,12 @@ fn saio_of_64_bits_keeps_samples_in_their_places() {
 }
 
 #[test]
+#[ignore = "needs ../shared: cargo xtask test"]
 fn groups_of_either_version_and_ivs_in_front_of_the_media() {
     let folder = scratch();
     let (one, two) = (folder.path().join("1.mp4"), folder.path().join("2.mp4"));
-    if let (Some(v1), Some(v2)) = (case("seig_sgpd_v1.mp4"), case("seig_sgpd_v2.mp4")) {
+    {
+        let (v1, v2) = (case("seig_sgpd_v1.mp4"), case("seig_sgpd_v2.mp4"));
         for (input, out) in [(v1, &one), (v2, &two)] {
             // Naive rotation: the key and KID moved on by a byte each time.
             let output = cli(&["decrypt", as_str(&input), "-o", as_str(out), "--key", KEY]);
@@ -169,9 +171,7 @@ fn groups_of_either_version_and_ivs_in_front_of_the_media() {
         }
         judged(&one, &two);
     }
-    let (Some(input), Some(clear)) = (case("aux_in_mdat_cenc.mp4"), case("smooth.ismv")) else {
-        return;
-    };
+    let (input, clear) = (case("aux_in_mdat_cenc.mp4"), case("smooth.ismv"));
     run(&["decrypt", as_str(&input), "-o", as_str(&one), "--key", KEY, "--force"]);
     judged(&one, &clear);
     for args in [&["repair"][..], &["mux"], &["rebox", "--profile", "dual"]] {
@@ -184,6 +184,7 @@ fn groups_of_either_version_and_ivs_in_front_of_the_media() {
 }
 
 #[test]
+#[ignore = "needs ../shared: cargo xtask test"]
 fn presentation_times_survive_fragmenting() {
     let folder = scratch();
     let out = folder.path().join("out.ismv");
@@ -194,7 +195,7 @@ fn presentation_times_survive_fragmenting() {
         "31_bframes_smooth_manifest.mp4",
     ];
     for name in names {
-        let Some(input) = case(name) else { return };
+        let input = case(name);
         run(&["fragment", as_str(&input), "-o", as_str(&out), "--force"]);
         let apart = |file: &Path| begins(file, "a") - begins(file, "v");
         assert!((apart(&out) - apart(&input)).abs() < 0.002, "{name}: {}", apart(&out));
@@ -228,8 +229,9 @@ fn presentation_times_survive_fragmenting() {
 }
 
 #[test]
+#[ignore = "needs ../shared: cargo xtask test"]
 fn live_archives_last_as_long_as_what_is_there() {
-    let Some(input) = case("28_live_archive_starts_at_unix_time.mp4") else { return };
+    let input = case("28_live_archive_starts_at_unix_time.mp4");
     let folder = scratch();
     let mpd = manifests(&[&input], "dash", folder.path());
     assert_eq!(attribute(&mpd, "<MPD", "mediaPresentationDuration"), "PT6.000S");
@@ -240,8 +242,9 @@ fn live_archives_last_as_long_as_what_is_there() {
 }
 
 #[test]
+#[ignore = "needs ../shared: cargo xtask test"]
 fn quicktime_becomes_iso() {
-    let Some(input) = case("07_quicktime_aac_wave.mov") else { return };
+    let input = case("07_quicktime_aac_wave.mov");
     let folder = scratch();
     let out = folder.path().join("out.ismv");
     run(&["fragment", as_str(&input), "-o", as_str(&out)]);
@@ -257,10 +260,11 @@ fn quicktime_becomes_iso() {
 }
 
 #[test]
+#[ignore = "needs ../shared: cargo xtask test"]
 fn two_sounds_and_two_codecs_are_two_sets() {
     let folder = scratch();
     for name in ["09_two_english_audio.mp4", "10_aac_and_eac3_english.mp4"] {
-        let Some(input) = case(name) else { return };
+        let input = case(name);
         let here = folder.path().join(name);
         fs::create_dir(&here).unwrap();
         let mpd = manifests(&[&input], "dash", &here);
@@ -271,35 +275,34 @@ fn two_sounds_and_two_codecs_are_two_sets() {
         assert_eq!(hls.matches("#EXT-X-MEDIA:TYPE=AUDIO").count(), 2, "{hls}");
         assert!(name.starts_with("09") || hls.contains("CODECS=\"avc1.4D400B,ec-3\""), "{hls}");
     }
-    let Some(input) = case("09_two_english_audio.mp4") else { return };
+    let input = case("09_two_english_audio.mp4");
     let out = folder.path().join("out.mp4");
     let said = run(&["mux", as_str(&input), "-o", as_str(&out)]);
     assert!(said.contains("track 2, audio") && said.contains("track 3 (audio"), "{said}");
-    let (Some(avc), Some(hevc)) = (case("11a_set_avc.mp4"), case("11b_set_hevc.mp4")) else {
-        return;
-    };
+    let (avc, hevc) = (case("11a_set_avc.mp4"), case("11b_set_hevc.mp4"));
     let mpd = manifests(&[&avc, &hevc], "dash", folder.path());
     assert_eq!(mpd.matches("<AdaptationSet contentType=\"video\"").count(), 2, "{mpd}");
 }
 
 #[test]
+#[ignore = "needs ../shared: cargo xtask test"]
 fn smooth_streaming_names_no_codec_it_does_not_have() {
     let folder = scratch();
     let out = folder.path().join("ism");
     for name in ["12_opus_to_ism.mp4", "13_av1_codecs_string.mp4", "16_tx3g_to_ism_hls.mp4"] {
-        let Some(input) = case(name) else { return };
+        let input = case(name);
         let why = refused(&["manifest", as_str(&input), "--out", as_str(&out), "--format", "ism"]);
         assert!(why.contains("Smooth Streaming has no FourCC"), "{why}");
     }
-    let Some(input) = case("13_av1_codecs_string.mp4") else { return };
+    let input = case("13_av1_codecs_string.mp4");
     for format in ["dash", "hls"] {
         assert!(manifests(&[&input], format, folder.path()).contains("av01.0.00M.08"));
     }
-    let Some(input) = case("16_tx3g_to_ism_hls.mp4") else { return };
+    let input = case("16_tx3g_to_ism_hls.mp4");
     let hls = folder.path().join("text");
     fs::create_dir(&hls).unwrap();
     assert!(manifests(&[&input], "hls", &hls).contains("text track 3 (tx3g, ron) is left out"));
-    let Some(input) = case("ac3_51.mp4") else { return };
+    let input = case("ac3_51.mp4");
     let here = folder.path().join("ac3");
     fs::create_dir(&here).unwrap();
     let ismc = manifests(&[&input], "ism", &here);
@@ -309,21 +312,25 @@ fn smooth_streaming_names_no_codec_it_does_not_have() {
 }
 
 #[test]
+#[ignore = "needs ../shared: cargo xtask test"]
 fn what_is_lost_is_said_and_what_is_there_is_kept() {
     let folder = scratch();
     let out = folder.path().join("out.mp4");
     let to = ["-o", as_str(&out), "--force"];
-    if let Some(input) = case("20_pcm_1s.mov") {
+    {
+        let input = case("20_pcm_1s.mov");
         run(&[&["fragment", as_str(&input)], &to[..]].concat());
         let (made, was) = (fs::metadata(&out).unwrap().len(), fs::metadata(&input).unwrap().len());
         assert!(made < was + 4096, "{made} of {was}");
         assert_eq!(inspect(&fs::read(&out).unwrap()).tracks[0].totals.samples, 48000);
     }
-    if let Some(input) = case("21_timecode_track.mov") {
+    {
+        let input = case("21_timecode_track.mov");
         let said = run(&[&["fragment", as_str(&input), "--json"], &to[..]].concat());
         assert!(said.contains("Track 3 (other, tmcd) is left out."), "{said}");
     }
-    if let Some(input) = case("23_progressive_cut_short.mp4") {
+    {
+        let input = case("23_progressive_cut_short.mp4");
         for command in ["fragment", "repair"] {
             let said = run(&[&[command, as_str(&input)], &to[..]].concat());
             assert!(said.contains("past the end of the file"), "{said}");
@@ -331,24 +338,29 @@ fn what_is_lost_is_said_and_what_is_there_is_kept() {
             assert_eq!(packets(&out), [79, 146]);
         }
     }
-    if let Some(input) = case("24_sixteen_zero_bytes_between_fragments.mp4") {
+    {
+        let input = case("24_sixteen_zero_bytes_between_fragments.mp4");
         let said = run(&[&["repair", as_str(&input)], &to[..]].concat());
         assert!(said.contains("16 zero bytes"), "{said}");
         assert_eq!(inspect(&fs::read(&out).unwrap()).fragments.len(), 4);
     }
-    if let Some(input) = case("25_two_headers_joined.mp4") {
+    {
+        let input = case("25_two_headers_joined.mp4");
         for command in ["repair", "protect"] {
             let why = refused(&[&[command, as_str(&input)], &to[..]].concat());
             assert!(why.contains("Two files were joined"), "{why}");
         }
     }
-    if let Some(input) = shared("cases/hostile/repair_broken_moov.mp4") {
+    {
+        let input = shared("cases/hostile/repair_broken_moov.mp4")
+            .expect("../shared is beside the project");
         let why = refused(&[&["repair", as_str(&input)], &to[..]].concat());
         assert!(why.contains("The header (moov) itself is broken"), "{why}");
     }
 }
 
 #[test]
+#[ignore = "needs ../shared: cargo xtask test"]
 fn fragments_go_to_the_level_they_are_of_or_nowhere() {
     let folder = scratch();
     let out = folder.path().join("out.ismv");
@@ -357,7 +369,7 @@ fn fragments_go_to_the_level_they_are_of_or_nowhere() {
         cli(&["assemble", as_str(&manifest), as_str(saved), "-o", as_str(&out), "--force"])
     };
     for name in ["26_assemble_level_not_named", "27_assemble_same_bitrate_custom_attributes"] {
-        let Some(input) = case(name) else { return };
+        let input = case(name);
         let output = assemble(&input, &input.join("saved"));
         assert!(output.status.success(), "{name}: {}", text(&output.stderr));
         let movie = inspect(&fs::read(&out).unwrap());
@@ -369,7 +381,7 @@ fn fragments_go_to_the_level_they_are_of_or_nowhere() {
         assert_eq!(text(&decoded.stderr), "", "{name} decodes");
     }
     // A name that tells neither bitrate nor attributes.
-    let Some(input) = case("26_assemble_level_not_named") else { return };
+    let input = case("26_assemble_level_not_named");
     let saved = folder.path().join("saved");
     fs::create_dir(&saved).unwrap();
     for time in [0, 25600] {
@@ -380,35 +392,40 @@ fn fragments_go_to_the_level_they_are_of_or_nowhere() {
     let why = text(&output.stderr);
     assert!(!output.status.success(), "it was guessed");
     assert!(why.contains("QualityLevels(300000), QualityLevels(1100000)"), "{why}");
-    let Some(input) = case("29_assemble_language_ro") else { return };
+    let input = case("29_assemble_language_ro");
     let output = assemble(&input, &input.join("saved"));
     assert!(output.status.success(), "{}", text(&output.stderr));
     assert_eq!(inspect(&fs::read(&out).unwrap()).tracks[0].language, "ron");
 }
 
 #[test]
+#[ignore = "needs ../shared: cargo xtask test"]
 fn healthy_files_are_called_so() {
     for name in ["ll_chunks.mp4", "init_with_sidx.mp4", "ondemand.mp4", "seig_sgpd_v2.mp4"] {
-        let Some(input) = case(name) else { return };
+        let input = case(name);
         assert_eq!(errors(&input), [] as [String; 0], "{name}");
     }
 }
 
 #[test]
+#[ignore = "needs ../shared: cargo xtask test"]
 fn the_proof_raises_no_false_alarm() {
     let folder = scratch();
     let out = folder.path().join("out.mp4");
     let to = ["-o", as_str(&out), "--force"];
     // An index lists only where decoding can start; one that was stale stays incomplete.
-    if let Some(input) = case("ll_chunks.mp4") {
+    {
+        let input = case("ll_chunks.mp4");
         run(&[&["repair", as_str(&input)], &to[..]].concat());
         judged(&out, &input);
     }
-    if let Some(input) = case("24_sixteen_zero_bytes_between_fragments.mp4") {
+    {
+        let input = case("24_sixteen_zero_bytes_between_fragments.mp4");
         run(&[&["protect", as_str(&input)], &to[..]].concat());
     }
     // A header for another key is what its author chose.
-    if let Some(input) = case("seig_sgpd_v1.mp4") {
+    {
+        let input = case("seig_sgpd_v1.mp4");
         let said = run(&[&["header", "set", as_str(&input), "--kid", KID], &to[..]].concat());
         assert!(said.contains("is not in the new header"), "{said}");
     }

@@ -54,6 +54,15 @@ pub fn shared(what: &str) -> Option<PathBuf> {
     Some(path)
 }
 
+/// An input of `../shared/cases/hostile/inputs.tar.xz`, unpacked into a folder.
+pub fn hostile(name: &str, folder: &Path) -> PathBuf {
+    let all = shared("cases/hostile/inputs.tar.xz").expect("../shared is beside the project");
+    let mut tar = Command::new("tar");
+    tar.arg("-xJf").arg(all).arg("-C").arg(folder).arg(name);
+    assert!(tar.status().unwrap().success(), "{name} is not among the inputs");
+    folder.join(name)
+}
+
 /// A program of the stricter readers (`ffmpeg-linux-x64`, `packager-linux-x64`).
 pub fn reader(program: &str) -> Option<PathBuf> {
     let found = std::env::var_os("ISMVAULT_READERS")
