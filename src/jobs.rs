@@ -7,10 +7,12 @@
 //! and their help, the page's forms and the names in JSON are made of it.
 
 pub mod fields;
+mod header;
 pub mod names;
 mod protect;
 mod publish;
 
+pub use header::Header;
 pub use protect::{Protect, random_kid};
 pub use publish::{Format, Part, Publish, Published};
 

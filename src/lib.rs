@@ -54,6 +54,26 @@ pub enum Step {
 }
 
 /// Something that looks at a file it cannot read itself.
+///
+/// ```
+/// use ismvault::look::inspect::Inspector;
+/// use ismvault::{Session as _, Step};
+///
+/// # let file: &[u8] = include_bytes!("../tests/fixtures/h264_aac.ismv");
+/// let mut inspector = Inspector::new(file.len() as u64);
+/// while let Step::Read(spans) = inspector.step()? {
+///     let bytes = spans.iter().flat_map(|span| &file[span.at as usize..span.end() as usize]);
+///     inspector.feed(&bytes.copied().collect::<Vec<u8>>())?;
+/// }
+/// let movie = inspector.into_movie();
+/// assert_eq!(movie.tracks.len(), 2);
+/// # Ok::<(), ismvault::Error>(())
+/// ```
+///
+/// # Errors
+///
+/// A session that gave an error gives no more: what is known by then is still
+/// there to be asked for.
 pub trait Session {
     /// What it wants next. Asking again gives the same answer.
     fn step(&mut self) -> Result<Step>;

@@ -12,7 +12,7 @@ use ismvault::look::decode::{Decoded, recognise};
 use ismvault::look::diff::compare;
 use ismvault::look::explore;
 use ismvault::look::inspect::Inspector;
-use ismvault::look::report::{Inspection, csv, html, timelines};
+use ismvault::look::report::{Form, Inspection, timelines};
 use ismvault::make::header_editor::{HeaderChange, every_version};
 use ismvault::{Recipe as _, Session as _, Step, Stitched};
 use ismvault_testkit::{
@@ -209,12 +209,12 @@ fn reports_hold_all_and_no_key() {
     let file = protect(&fixture("h264_aac.ismv"), &options("dual")).unwrap();
     let movie = inspect(&file);
     let (inspection, lines) = (Inspection::new(&movie), timelines(&movie));
-    let page = html("a<b>.mp4", &inspection, &lines);
+    let page = Form::Html.write("a<b>.mp4", &inspection, &lines);
     for words in ["a&lt;b&gt;.mp4", "Protected: PlayReady", KID, "&lt;WRMHEADER", "<svg", "tfxd"] {
         assert!(page.contains(words), "{words}");
     }
     assert!(!page.contains("<script") && !page.contains("http-equiv=\"refresh\""));
-    let table = csv(&inspection, &lines);
+    let table = Form::Csv.write("", &inspection, &lines);
     let rows: Vec<&str> = table.lines().collect();
     assert_eq!(
         rows.len(),

@@ -13,7 +13,7 @@ use ismvault::format::boxes::protection::{
     Frma, PIFF_SENC, PIFF_TENC, Pssh, SENC, Schm, Senc, Subsample, Tenc,
 };
 use ismvault::format::boxes::tree::{Content, Node};
-use ismvault::format::cipher::ContentKey;
+use ismvault::format::cipher::{CipherMode, ContentKey};
 use ismvault::format::drm::playready::{self, NewHeader, NewKey};
 use ismvault::format::drm::{COMMON, PLAYREADY};
 use ismvault::format::ids::{BoxType, FourCc, Kid, Uuid};
@@ -215,7 +215,11 @@ const CASES: &[(CheckId, Base, Edit)] = &[
         )
     }),
     (CheckId::AlgidDiffers, Base::Dual, |n| {
-        let new = NewHeader { version: playready::HeaderVersion::V4_3, cbc: true, ..new_header() };
+        let new = NewHeader {
+            version: playready::HeaderVersion::V4_3,
+            mode: CipherMode::Cbc,
+            ..new_header()
+        };
         header(n, new.object().unwrap());
     }),
     (CheckId::PsshTwice, Base::Dual, |n| {

@@ -215,11 +215,31 @@ fn halves(bytes: [u8; 16]) -> [u64; 2] {
     [(all >> 64) as u64, all as u64]
 }
 
+/// What AES-128 is used as.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum CipherMode {
+    /// Counters: `cenc`, and PIFF's AlgorithmID 1.
+    #[default]
+    Ctr,
+    /// Cipher block chaining: `cbcs`, `cbc1`, and PIFF's AlgorithmID 2.
+    Cbc,
+}
+
+impl CipherMode {
+    /// ALGID of a PlayReady header.
+    pub fn algid(self) -> &'static str {
+        match self {
+            Self::Ctr => "AESCTR",
+            Self::Cbc => "AESCBC",
+        }
+    }
+}
+
 /// How a scheme uses the cipher.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Method {
-    /// Cipher block chaining, not counters.
-    pub cbc: bool,
+    /// Counters or chains.
+    pub mode: CipherMode,
     /// Whether the chain begins anew with every protected range.
     pub restart: bool,
     /// Whether what is left behind the last whole block of a range stays clear.
@@ -231,13 +251,15 @@ pub struct Method {
 
 impl Method {
     /// `cenc`, and PIFF's AlgorithmID 1: counters over all protected bytes.
-    pub const CTR: Self = Self { cbc: false, restart: false, whole_blocks: false, pattern: 0 };
+    pub const CTR: Self =
+        Self { mode: CipherMode::Ctr, restart: false, whole_blocks: false, pattern: 0 };
     /// `cbc1`, and PIFF's AlgorithmID 2: one chain through the whole sample.
-    pub const CBC: Self = Self { cbc: true, restart: false, whole_blocks: true, pattern: 0 };
+    pub const CBC: Self =
+        Self { mode: CipherMode::Cbc, restart: false, whole_blocks: true, pattern: 0 };
 
     /// `cbcs`: a chain for every protected range, with a pattern.
     pub const fn cbcs(pattern: u8) -> Self {
-        Self { cbc: true, restart: true, whole_blocks: true, pattern }
+        Self { mode: CipherMode::Cbc, restart: true, whole_blocks: true, pattern }
     }
 
     /// Whether it is [`Method::CTR`].
@@ -346,7 +368,7 @@ impl SampleCipher {
             .ok_or_else(|| Error::malformed("bad_iv", "The IV is longer than 16 bytes."))?
             .copy_from_slice(iv);
         let ranges = protected_ranges(subsamples, sample.len())?;
-        if !method.cbc {
+        if method.mode == CipherMode::Ctr {
             let parts = ranges.flat_map(|range| method.parts(range));
             self.0.count(&first, cut(sample, parts));
             return Ok(());

@@ -2,7 +2,7 @@
 
 use super::Random;
 use crate::error::{Error, Result};
-use crate::format::cipher::ContentKey;
+use crate::format::cipher::{CipherMode, ContentKey};
 use crate::format::drm::playready::HeaderVersion;
 use crate::format::ids::{Kid, Uuid};
 use crate::make::protect::{Options, Profile, Target, TrackKey, keyfile};
@@ -51,7 +51,7 @@ impl Protect {
     /// Of what cannot be: a key that is none, options that exclude each other.
     pub fn options(&self, random: Random<'_>) -> Result<Options> {
         let profile = self.profile()?;
-        if profile.cbc && self.iv_size.is_some() {
+        if profile.mode == CipherMode::Cbc && self.iv_size.is_some() {
             return Err(Error::misuse(
                 "bad_options",
                 "The profile cbcs has one IV of 16 bytes for each track; leave the IV size out.",

@@ -7,12 +7,13 @@ mod html;
 mod playable;
 mod timeline;
 
-pub use csv::csv;
-pub use html::html;
+use csv::csv;
+use html::html;
 pub use playable::Playable;
 pub use timeline::{Point, Timeline, timelines};
 
 use crate::checks::Severity;
+use crate::error::{Error, Result};
 use crate::format::boxes::protection::{PIFF_PSSH, Pssh};
 use crate::format::cipher::hex;
 use crate::format::drm;
@@ -23,6 +24,40 @@ use crate::model::{Finding, Movie, Protection, ProtectionHeader, Track, TrackKin
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde::Serialize;
+
+/// A form that a report comes in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Form {
+    /// One page without scripts.
+    Html,
+    /// Tracks and fragments as a table.
+    Csv,
+}
+
+impl std::str::FromStr for Form {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        match text {
+            "html" => Ok(Self::Html),
+            "csv" => Ok(Self::Csv),
+            _ => {
+                let sentence = format!("There is no report as \"{text}\". Choose html or csv.");
+                Err(Error::misuse("bad_form", sentence))
+            }
+        }
+    }
+}
+
+impl Form {
+    /// The report of a file with this name.
+    pub fn write(self, name: &str, inspection: &Inspection, timelines: &[Timeline]) -> String {
+        match self {
+            Self::Html => html(name, inspection, timelines),
+            Self::Csv => csv(inspection, timelines),
+        }
+    }
+}
 
 /// Everything known of a file. Times in seconds; in ticks as decimal text,
 /// because JavaScript's numbers end at 2^53. Rates in bits a second.

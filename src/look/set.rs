@@ -7,10 +7,11 @@ pub use proofs::ReuseProofs;
 
 use crate::checks::CheckId;
 use crate::collections::Map;
+use crate::format::cipher::CipherMode;
 use crate::format::ids::Kid;
 use crate::look::inspect::{Reuse, reuses};
 use crate::model::manifest::Manifest;
-use crate::model::{Finding, Movie, Protection, Track, TrackKind, bitrate};
+use crate::model::{Finding, Movie, Track, TrackKind, bitrate};
 
 /// Files and manifests opened together.
 #[derive(Default)]
@@ -64,7 +65,7 @@ impl<'a> FileSet<'a> {
     pub fn check(&self) -> Vec<Finding> {
         let mut out = Vec::new();
         self.ivs(&mut out);
-        self.modes(&mut out);
+        self.keys_in_two_modes(&mut out);
         self.boundaries(&mut out);
         let server = self.manifests.iter().find_map(|(name, manifest)| match manifest {
             Manifest::Server(server) => Some((name.as_str(), server)),
@@ -88,6 +89,18 @@ impl<'a> FileSet<'a> {
         self.files.iter().flat_map(|(name, movie)| {
             movie.tracks.iter().map(move |track| Member { name, movie, track })
         })
+    }
+
+    /// What its tracks are encrypted with, each mode once.
+    fn modes(&self) -> Vec<CipherMode> {
+        let found = self.members().filter_map(|m| m.track.protection()?.mode());
+        let mut modes = Vec::new();
+        found.for_each(|mode| {
+            if !modes.contains(&mode) {
+                modes.push(mode)
+            }
+        });
+        modes
     }
 
     /// IVs used in two files. Within one file that was told already, and a copy
@@ -123,14 +136,14 @@ impl<'a> FileSet<'a> {
         }
     }
 
-    fn modes(&self, out: &mut Vec<Finding>) {
-        let mut modes: Map<Kid, (bool, String)> = Map::new();
+    fn keys_in_two_modes(&self, out: &mut Vec<Finding>) {
+        let mut modes: Map<Kid, (CipherMode, String)> = Map::new();
         for member in self.members() {
             let Some(protection) = member.track.protection() else { continue };
-            let (Some(kid), Some(cbc)) = (protection.kid, is_cbc(protection)) else { continue };
+            let (Some(kid), Some(mode)) = (protection.kid, protection.mode()) else { continue };
             let place = format!("{}, track {}", member.name, member.track.id);
             match modes.get(&kid) {
-                Some((known, first)) if *known != cbc => {
+                Some((known, first)) if *known != mode => {
                     let message = format!(
                         "The KID {kid} is used with AES-CTR and with AES-CBC: in {first}, and in {place}."
                     );
@@ -140,7 +153,7 @@ impl<'a> FileSet<'a> {
                     );
                 }
                 Some(_) => {}
-                None => drop(modes.insert(kid, (cbc, place))),
+                None => drop(modes.insert(kid, (mode, place))),
             }
         }
     }
@@ -193,12 +206,4 @@ impl<'a> FileSet<'a> {
 fn are_copies(a: &Movie, b: &Movie) -> bool {
     let moofs = |movie: &Movie| movie.fragments.iter().map(|f| f.span).collect::<Vec<_>>();
     a.size == b.size && a.ivs == b.ivs && a.moov == b.moov && moofs(a) == moofs(b)
-}
-
-fn is_cbc(protection: &Protection) -> Option<bool> {
-    match &protection.scheme?.0 {
-        b"cbcs" | b"cbc1" => Some(true),
-        b"piff" => Some(protection.algorithm_id == 2),
-        _ => Some(false),
-    }
 }

@@ -8,7 +8,7 @@ use crate::format::boxes::movie::{Ftyp, Trex};
 use crate::format::boxes::protection::{PIFF_PSSH, Pssh};
 use crate::format::boxes::tables::{Co64, Stco};
 use crate::format::boxes::tree::Node;
-use crate::format::cipher::hex;
+use crate::format::cipher::{CipherMode, hex};
 use crate::format::drm::PLAYREADY;
 use crate::format::drm::playready::{self, HeaderVersion, NewHeader};
 use crate::format::ids::{BoxType, Kid};
@@ -86,7 +86,10 @@ pub fn forms(header: &NewHeader) -> Result<Forms> {
     let pssh = playready::pssh(object.clone()).to_node().to_bytes();
     let (object_base64, pssh_base64) = (STANDARD.encode(&object), STANDARD.encode(&pssh));
     let kid = header.keys.first().map(|key| key.kid);
-    let method = if header.cbc { "SAMPLE-AES" } else { "SAMPLE-AES-CTR" };
+    let method = match header.mode {
+        CipherMode::Cbc => "SAMPLE-AES",
+        CipherMode::Ctr => "SAMPLE-AES-CTR",
+    };
     Ok(Forms {
         version: header.version.text(),
         clients: header.version.clients(),
@@ -94,7 +97,7 @@ pub fn forms(header: &NewHeader) -> Result<Forms> {
             "<Protection><ProtectionHeader SystemID=\"{PLAYREADY}\">{object_base64}\
              </ProtectionHeader></Protection>"
         ),
-        mpd: mpd(kid, header.cbc, &pssh_base64, &object_base64),
+        mpd: mpd(kid, header.mode, &pssh_base64, &object_base64),
         hls: ["EXT-X-SESSION-KEY", "EXT-X-KEY"]
             .map(|tag| {
                 format!(
@@ -112,8 +115,11 @@ pub fn forms(header: &NewHeader) -> Result<Forms> {
     })
 }
 
-fn mpd(kid: Option<Kid>, cbc: bool, pssh: &str, object: &str) -> String {
-    let scheme = if cbc { "cbcs" } else { "cenc" };
+fn mpd(kid: Option<Kid>, mode: CipherMode, pssh: &str, object: &str) -> String {
+    let scheme = match mode {
+        CipherMode::Cbc => "cbcs",
+        CipherMode::Ctr => "cenc",
+    };
     let kid = kid.map(|kid| format!(" cenc:default_KID=\"{kid}\"")).unwrap_or_default();
     format!(
         "<ContentProtection xmlns:cenc=\"urn:mpeg:cenc:2013\" \

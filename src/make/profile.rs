@@ -1,6 +1,7 @@
 //! Profiles: which boxes a protected file is written with.
 
 use crate::error::{Error, Result};
+use crate::format::cipher::CipherMode;
 
 /// Which boxes say that a file is protected, and how (facts §2.4).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -19,8 +20,8 @@ pub struct Profile {
     pub iso: bool,
     /// The `uuid` forms of `tenc` and `senc` are written.
     pub piff: bool,
-    /// AES-CBC with a constant IV and a pattern, not AES-CTR.
-    pub cbc: bool,
+    /// AES-CTR, or AES-CBC with a constant IV and a pattern.
+    pub mode: CipherMode,
     /// Brands that `ftyp` must have.
     pub brands: &'static [[u8; 4]],
 }
@@ -35,7 +36,7 @@ pub const PROFILES: &[Profile] = &[
         scheme_version: 0x0001_0000,
         iso: true,
         piff: true,
-        cbc: false,
+        mode: CipherMode::Ctr,
         brands: &[*b"piff", *b"iso6"],
     },
     Profile {
@@ -46,7 +47,7 @@ pub const PROFILES: &[Profile] = &[
         scheme_version: 0x0001_0001,
         iso: false,
         piff: true,
-        cbc: false,
+        mode: CipherMode::Ctr,
         brands: &[*b"piff"],
     },
     Profile {
@@ -57,7 +58,7 @@ pub const PROFILES: &[Profile] = &[
         scheme_version: 0x0001_0000,
         iso: true,
         piff: false,
-        cbc: false,
+        mode: CipherMode::Ctr,
         brands: &[*b"iso6"],
     },
     Profile {
@@ -68,7 +69,7 @@ pub const PROFILES: &[Profile] = &[
         scheme_version: 0x0001_0000,
         iso: true,
         piff: false,
-        cbc: true,
+        mode: CipherMode::Cbc,
         brands: &[*b"iso6"],
     },
 ];

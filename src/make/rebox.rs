@@ -9,6 +9,7 @@ use crate::format::boxes::Mp4Box as _;
 use crate::format::boxes::movie::Tkhd;
 use crate::format::boxes::protection::{PIFF_PSSH, Pssh, SampleInfo, Senc, Tenc};
 use crate::format::boxes::tree::Node;
+use crate::format::cipher::CipherMode;
 use crate::format::drm::{COMMON, common_pssh};
 use crate::format::ids::{BoxType, Kid};
 use crate::make::profile::Profile;
@@ -28,7 +29,7 @@ pub(crate) fn check(tracks: &[&Track], profile: &Profile) -> Result<()> {
     }
     for track in protected {
         for protection in track.entries.iter().filter_map(SampleEntry::protection) {
-            let same = protection.is_counter_mode() && !profile.cbc;
+            let same = protection.is_counter_mode() && profile.mode == CipherMode::Ctr;
             let own = protection.scheme.map(|scheme| scheme.0) == Some(profile.scheme);
             if !(same || own) {
                 let scheme = protection.scheme.map_or("unknown".to_owned(), |s| s.to_string());

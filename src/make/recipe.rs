@@ -36,6 +36,34 @@ impl Piece {
 
 /// How an output is made from an input. Several inputs are one: they lie one
 /// behind the other, and a span counts from the start of the first.
+///
+/// ```
+/// use ismvault::jobs::Protect;
+/// use ismvault::make::proof::Proven;
+/// use ismvault::make::protect::Plan;
+/// use ismvault::make::recipe::run;
+/// # use ismvault::{Error, Session as _, Step, look::inspect::Inspector};
+/// # let file: &[u8] = include_bytes!("../../tests/fixtures/h264_aac.ismv");
+/// # let mut inspector = Inspector::new(file.len() as u64);
+/// # while let Step::Read(spans) = inspector.step()? {
+/// #     let bytes = spans.iter().flat_map(|span| &file[span.at as usize..span.end() as usize]);
+/// #     inspector.feed(&bytes.copied().collect::<Vec<u8>>())?;
+/// # }
+/// # let movie = inspector.into_movie();
+/// # let mut random = |bytes: &mut [u8]| Ok(bytes.fill(7));
+/// // `movie` is what an inspector made; `random` fills bytes from the system.
+/// let options = Protect::default().options(&mut random)?;
+/// let recipe = Proven::new(Plan::new(&movie, &options)?);
+/// let mut out = Vec::new();
+/// run(
+///     &recipe,
+///     |span| Ok::<_, Error>(file[span.at as usize..span.end() as usize].to_vec()),
+///     |bytes| Ok(out.extend_from_slice(bytes)),
+/// )?;
+/// let receipt = recipe.receipt("film.ismv", [file.len() as u64, out.len() as u64])?;
+/// assert!(receipt.ivs_unique && receipt.samples_encrypted > 0);
+/// # Ok::<(), ismvault::Error>(())
+/// ```
 pub trait Recipe: Sync {
     /// The parts, in the order they are written.
     fn pieces(&self) -> &[Piece];

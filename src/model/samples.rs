@@ -8,7 +8,7 @@ use crate::format::boxes::protection::{PIFF_SENC, SENC, SampleInfo, Senc, Subsam
 use crate::format::boxes::tables::{Sbgp, Seig, Sgpd};
 use crate::format::boxes::tree::Node;
 use crate::format::bytes::Reader;
-use crate::format::cipher::{Method, SampleCipher};
+use crate::format::cipher::{CipherMode, Method, SampleCipher};
 use crate::format::ids::{BoxType, FourCc, Kid};
 
 /// How one sample is protected.
@@ -83,6 +83,15 @@ impl Protection {
             (b"cbcs", _) => Some(Method { pattern, restart: true, ..Method::CBC }),
             _ => None,
         }
+    }
+
+    /// What samples are encrypted with, where a scheme is named.
+    pub fn mode(&self) -> Option<CipherMode> {
+        Some(match &self.scheme?.0 {
+            b"cbcs" | b"cbc1" => CipherMode::Cbc,
+            b"piff" if self.algorithm_id == 2 => CipherMode::Cbc,
+            _ => CipherMode::Ctr,
+        })
     }
 
     /// Whether it is `piff` or `cenc` with AES-CTR and an IV a sample.

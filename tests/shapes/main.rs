@@ -6,6 +6,7 @@
 mod shape;
 
 use ismvault::checks::Severity;
+use ismvault::format::cipher::CipherMode;
 use ismvault::format::drm::playready::{HeaderVersion, NewHeader, NewKey};
 use ismvault::format::ids::Kid;
 use ismvault::look::inspect::Inspector;
@@ -61,7 +62,7 @@ fn new_header() -> NewHeader {
     NewHeader {
         version: HeaderVersion::V4_0,
         keys: vec![NewKey { kid: Kid::parse(KID).unwrap(), checksum: None }],
-        cbc: false,
+        mode: CipherMode::Ctr,
         la_url: Some("https://l.example/".into()),
         lui_url: None,
         ds_id: None,

@@ -20,11 +20,11 @@ export const header = {
     const form = h('form', { class: 'header-editor', autocomplete: 'off' },
       text('kids', 'KIDs', { rows: 2, class: 'mono', placeholder: 'One a line, as UUIDs' }),
       text('key', 'Content key, for CHECKSUM', { class: 'mono secret', 'data-1p-ignore': '', 'data-lpignore': 'true' }),
-      text('laUrl', 'Licence URL (LA_URL)', { type: 'text', inputmode: 'url', placeholder: 'https://…' }),
-      text('luiUrl', 'Licence page URL (LUI_URL)', { type: 'text', inputmode: 'url', placeholder: 'https://…' }),
-      text('dsId', 'Domain service (DS_ID)', { class: 'mono', placeholder: '16 bytes in base64' }),
-      text('customAttributes', 'Custom attributes', { rows: 2, class: 'mono', placeholder: '<PACKAGER>…</PACKAGER>' }),
-      h('div', { class: 'field' }, check('cbc', 'AES-CBC (cbcs) instead of AES-CTR'), check('onDemand', 'Licence on demand (DECRYPTORSETUP)')));
+      text('la_url', 'Licence URL (LA_URL)', { type: 'text', inputmode: 'url', placeholder: 'https://…' }),
+      text('lui_url', 'Licence page URL (LUI_URL)', { type: 'text', inputmode: 'url', placeholder: 'https://…' }),
+      text('ds_id', 'Domain service (DS_ID)', { class: 'mono', placeholder: '16 bytes in base64' }),
+      text('custom_attributes', 'Custom attributes', { rows: 2, class: 'mono', placeholder: '<PACKAGER>…</PACKAGER>' }),
+      h('div', { class: 'field' }, check('cbc', 'AES-CBC (cbcs) instead of AES-CTR'), check('on_demand', 'Licence on demand (DECRYPTORSETUP)')));
     const out = h('div', { class: 'versions' });
     const result = h('div', { class: 'results' });
     body.append(form, out, result);
@@ -39,14 +39,16 @@ export const header = {
       const { elements } = form;
       const value = (name) => elements[name].value.trim() || undefined;
       return {
-        kids: elements.kids.value, key: value('key'), laUrl: value('laUrl'), luiUrl: value('luiUrl'), dsId: value('dsId'),
-        customAttributes: value('customAttributes'), cbc: elements.cbc.checked, onDemand: elements.onDemand.checked,
+        // A key is that of the first KID.
+        kids: elements.kids.value.split(/[\s,]+/).filter(Boolean), keys: value('key') ? [value('key')] : [],
+        la_url: value('la_url'), lui_url: value('lui_url'), ds_id: value('ds_id'), custom_attributes: value('custom_attributes'),
+        cbc: elements.cbc.checked, on_demand: elements.on_demand.checked,
       };
     };
 
     async function update() {
       const mine = ++asked;
-      if (!form.elements.kids.value.trim() && !form.elements.onDemand.checked) {
+      if (!form.elements.kids.value.trim() && !form.elements.on_demand.checked) {
         out.replaceChildren(h('p', { class: 'muted' }, 'Give a KID to see the header in every version.'));
         return;
       }
@@ -111,14 +113,14 @@ export const header = {
       const tracks = state.inspection?.tracks.map((t) => t.protection?.kid).filter(Boolean) ?? [];
       const { elements } = form;
       elements.kids.value = [...new Set(known?.kids.length ? known.kids : tracks)].join('\n');
-      elements.laUrl.value = known?.la_url ?? '';
-      elements.luiUrl.value = known?.lui_url ?? '';
-      elements.dsId.value = known?.ds_id ?? '';
-      elements.customAttributes.value = known?.custom_attributes ?? '';
+      elements.la_url.value = known?.la_url ?? '';
+      elements.lui_url.value = known?.lui_url ?? '';
+      elements.ds_id.value = known?.ds_id ?? '';
+      elements.custom_attributes.value = known?.custom_attributes ?? '';
       elements.key.value = '';
       const typed = kept.get(filled);
       for (const [name, value] of Object.entries(typed ?? {})) if (elements[name].type !== 'checkbox') elements[name].value = value;
-      for (const name of ['cbc', 'onDemand']) elements[name].checked = Boolean(typed?.[name]);
+      for (const name of ['cbc', 'on_demand']) elements[name].checked = Boolean(typed?.[name]);
       result.replaceChildren();
       update();
     };

@@ -537,8 +537,8 @@ fn a_header_is_pasted_made_and_put_into_a_file() {
         page.wait_for_text("#verdict", "Protected: PlayReady").await;
         page.click("#tab-header").await;
         page.wait_for_text("#header .versions", "Version 4.3").await;
-        page.find("#header [name=laUrl]").await.clear().await.unwrap();
-        page.write("#header [name=laUrl]", "https://new.example/").await;
+        page.find("#header [name=la_url]").await.clear().await.unwrap();
+        page.write("#header [name=la_url]", "https://new.example/").await;
         page.wait_for_text("#header .versions", "https://new.example/").await;
         page.click("#header .versions article button:not(.copy)").await;
         let out = fs::read(page.downloaded("a-header.mp4").await).unwrap();

@@ -4,6 +4,7 @@ use crate::host::{Input, Small, Stop, USAGE, check_output, print, same_file, sto
 use crate::make::Set;
 use crate::protect::Protection;
 use clap::Args;
+use ismvault::format::cipher::CipherMode;
 use ismvault::format::ids::Kid;
 use ismvault::make::mux::Choice;
 use serde::{Deserialize, Serialize};
@@ -134,7 +135,7 @@ fn read(args: &BatchArgs) -> Result<Vec<Job>, Stop> {
 
 /// Refuses lists that cannot be right, before anything is written.
 fn check(jobs: &[Job], args: &BatchArgs) -> Result<(), Stop> {
-    let mut modes: Vec<(String, bool, &Path)> = Vec::new();
+    let mut modes: Vec<(String, CipherMode, &Path)> = Vec::new();
     for (number, job) in jobs.iter().enumerate() {
         let output = &job.place.output;
         let before = &jobs[..number];
@@ -182,9 +183,9 @@ fn check(jobs: &[Job], args: &BatchArgs) -> Result<(), Stop> {
             job.protection.options().map_err(|e| Stop(format!("{name}: {}", e.0), USAGE))?;
         for key in &options.keys {
             let secret = key.key.reveal().to_string();
-            let cbc = options.profile.cbc;
+            let own = options.profile.mode;
             if let Some((_, _, other)) =
-                modes.iter().find(|(k, mode, _)| *k == secret && *mode != cbc)
+                modes.iter().find(|(k, mode, _)| *k == secret && *mode != own)
             {
                 let sentence = format!(
                     "The key of {} is that of {name}, and one is AES-CTR, the other AES-CBC: a key \
@@ -193,7 +194,7 @@ fn check(jobs: &[Job], args: &BatchArgs) -> Result<(), Stop> {
                 );
                 return Err(Stop(sentence, USAGE));
             }
-            modes.push((secret, cbc, output));
+            modes.push((secret, own, output));
         }
     }
     use zeroize::Zeroize as _;

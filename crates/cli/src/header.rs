@@ -3,15 +3,15 @@
 use crate::host::{Input, Stop, check_output, print, printable, stop, to_json, usage};
 use clap::{Args, Subcommand, ValueEnum};
 use ismvault::format::boxes::{BoxHeader, starts_a_file};
-use ismvault::format::cipher::ContentKey;
-use ismvault::format::drm::playready::{HeaderVersion, NewHeader, NewKey};
-use ismvault::format::ids::Kid;
+use ismvault::format::drm::playready::NewHeader;
+use ismvault::jobs::Header;
 use ismvault::look::decode::{Decoded, recognise};
 use ismvault::look::report::Inspection;
 use ismvault::make::header_editor::{Forms, HeaderChange, every_version, forms};
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use zeroize::Zeroizing;
 
 #[derive(Args)]
 #[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
@@ -109,28 +109,18 @@ enum Form {
 
 impl Content {
     fn header(&self) -> Result<NewHeader, Stop> {
-        if self.keys.len() > self.kids.len() {
-            return Err(stop(
-                "There are more keys than KIDs. Give a --kid in front of every --key.",
-            ));
-        }
-        let mut keys = Vec::new();
-        for (i, text) in self.kids.iter().enumerate() {
-            let kid = Kid::parse(text).map_err(usage)?;
-            let key =
-                self.keys.get(i).map(|key| ContentKey::parse(key)).transpose().map_err(usage)?;
-            keys.push(NewKey { kid, checksum: key.map(|key| key.checksum(kid)) });
-        }
-        Ok(NewHeader {
-            version: HeaderVersion::parse(&self.version).map_err(usage)?,
-            keys,
-            cbc: self.cbc,
+        let job = Header {
+            kids: self.kids.clone(),
+            keys: self.keys.iter().cloned().map(Zeroizing::new).collect(),
             la_url: self.la_url.clone(),
             lui_url: self.lui_url.clone(),
             ds_id: self.ds_id.clone(),
             custom_attributes: self.custom_attributes.clone(),
+            version: Some(self.version.clone()),
+            cbc: self.cbc,
             on_demand: self.on_demand,
-        })
+        };
+        job.header().map_err(usage)
     }
 }
 

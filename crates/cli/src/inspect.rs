@@ -1,7 +1,7 @@
 //! `ismvault inspect`: a file in words, as JSON, as a report; its boxes and samples.
 
 use crate::host::{Input, Stop, plural, print, printable, stop, to_json};
-use clap::{Args, ValueEnum};
+use clap::Args;
 use ismvault::Span;
 use ismvault::checks::Severity;
 use ismvault::look::explore;
@@ -24,16 +24,8 @@ pub(crate) struct InspectArgs {
     #[arg(long)]
     samples: bool,
     /// Print a report instead.
-    #[arg(long, value_name = "FORM", conflicts_with_all = ["json", "boxes", "samples"])]
-    report: Option<Form>,
-}
-
-#[derive(Clone, Copy, ValueEnum)]
-enum Form {
-    /// One page without scripts.
-    Html,
-    /// Tracks and fragments as a table.
-    Csv,
+    #[arg(long, value_name = "html|csv", conflicts_with_all = ["json", "boxes", "samples"])]
+    report: Option<report::Form>,
 }
 
 pub(crate) fn inspect(args: &InspectArgs) -> Result<ExitCode, Stop> {
@@ -43,8 +35,7 @@ pub(crate) fn inspect(args: &InspectArgs) -> Result<ExitCode, Stop> {
     let name = args.file.file_name().unwrap_or_default().to_string_lossy().into_owned();
     let timelines = || report::timelines(&movie);
     match args.report {
-        Some(Form::Html) => print(&report::html(&name, &inspection, &timelines()))?,
-        Some(Form::Csv) => print(&report::csv(&inspection, &timelines()))?,
+        Some(form) => print(&form.write(&name, &inspection, &timelines()))?,
         None if args.boxes => boxes(&input, &movie, args.json)?,
         None if args.samples => samples(&input, &movie, args.json)?,
         None if args.json => {

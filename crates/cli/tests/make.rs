@@ -618,7 +618,11 @@ fn several_keys_schemes_and_a_clear_lead() {
             // The header names both keys, in the oldest version that can.
             let movie = inspect(&file);
             let header = movie.systems[0].playready.as_ref().unwrap();
-            let version = if profile.cbc { "4.3.0.0" } else { "4.2.0.0" };
+            let version = if profile.mode == ismvault::format::cipher::CipherMode::Cbc {
+                "4.3.0.0"
+            } else {
+                "4.2.0.0"
+            };
             assert_eq!((header.version.as_str(), header.kids.len()), (version, 2), "{what}");
             // Ours, with the original sample entries.
             let parsed: Vec<_> = keys.iter().map(|key| parse_key(key).unwrap()).collect();

@@ -7,9 +7,9 @@
 #![cfg(target_family = "wasm")]
 
 use ismvault::error::{Error, Result};
-use ismvault::format::cipher::ContentKey;
-use ismvault::format::drm::playready::{HeaderVersion, NewHeader, NewKey};
-use ismvault::format::ids::{BoxType, Kid};
+use ismvault::format::drm::playready::NewHeader;
+use ismvault::format::ids::BoxType;
+use ismvault::jobs::Header;
 use ismvault::jobs::fields::{Choice, Field, PROTECT};
 use ismvault::jobs::names;
 use ismvault::look::decode;
@@ -25,7 +25,7 @@ use ismvault::model::Movie;
 use ismvault::model::manifest::Manifest;
 use ismvault::{Session, Step};
 use js_sys::{Float64Array, Uint8Array, Uint16Array};
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use wasm_bindgen::prelude::*;
 use zeroize::Zeroizing;
 
@@ -217,10 +217,8 @@ impl JsInspector {
         let movie = self.0.movie();
         let inspection = Inspection::new(movie);
         let timelines = report::timelines(movie);
-        Ok(match form {
-            "csv" => report::csv(&inspection, &timelines),
-            _ => report::html(name, &inspection, &timelines),
-        })
+        let form: report::Form = form.parse().map_err(throw)?;
+        Ok(form.write(name, &inspection, &timelines))
     }
 }
 
@@ -338,58 +336,16 @@ impl JsSet {
     }
 }
 
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-struct JsHeader {
-    kids: String,
-    key: Option<Zeroizing<String>>,
-    la_url: Option<String>,
-    lui_url: Option<String>,
-    ds_id: Option<String>,
-    custom_attributes: Option<String>,
-    version: Option<String>,
-    cbc: bool,
-    on_demand: bool,
+/// A header as the page asks for it.
+fn header(options: JsValue) -> JsResult<NewHeader> {
+    from_js::<Header>(options)?.header().map_err(throw)
 }
 
-impl JsHeader {
-    fn read(value: JsValue) -> JsResult<NewHeader> {
-        from_js::<Self>(value)?.header().map_err(throw)
-    }
-
-    fn header(self) -> Result<NewHeader> {
-        let given = |text: Option<String>| text.filter(|text| !text.trim().is_empty());
-        let key = self.key.filter(|key| !key.trim().is_empty());
-        let key = key.map(|key| ContentKey::parse(&key)).transpose()?;
-        let words = self.kids.split(|c: char| c.is_whitespace() || c == ',');
-        let mut keys = Vec::new();
-        for (i, text) in words.filter(|word| !word.is_empty()).enumerate() {
-            let kid = Kid::parse(text)?;
-            // One key is that of the first KID.
-            let checksum = key.as_ref().filter(|_| i == 0).map(|key| key.checksum(kid));
-            keys.push(NewKey { kid, checksum });
-        }
-        Ok(NewHeader {
-            version: match given(self.version) {
-                Some(text) => HeaderVersion::parse(&text)?,
-                None => HeaderVersion::default(),
-            },
-            keys,
-            cbc: self.cbc,
-            la_url: given(self.la_url),
-            lui_url: given(self.lui_url),
-            ds_id: given(self.ds_id),
-            custom_attributes: given(self.custom_attributes),
-            on_demand: self.on_demand,
-        })
-    }
-}
-
-/// A PlayReady header from `{kids, key, laUrl, luiUrl, dsId, customAttributes,
-/// version, cbc, onDemand}`, in every version: its forms, or why not.
+/// A PlayReady header from `{kids, keys, la_url, lui_url, ds_id, custom_attributes,
+/// version, cbc, on_demand}`, in every version: its forms, or why not.
 #[wasm_bindgen(js_name = everyVersion)]
 pub fn every_version_of(options: JsValue) -> JsResult<JsValue> {
-    to_js(&every_version(&JsHeader::read(options)?))
+    to_js(&every_version(&header(options)?))
 }
 
 /// Puts that header into a file: a session, then the pieces, each a `Uint8Array`
@@ -405,7 +361,7 @@ impl JsHeaderChange {
     /// Of a file, from the options of [`every_version_of`].
     #[wasm_bindgen(constructor)]
     pub fn new(inspector: &JsInspector, options: JsValue) -> JsResult<Self> {
-        let header = JsHeader::read(options)?;
+        let header = header(options)?;
         let change = HeaderChange::new(inspector.0.movie(), &header).map_err(throw)?;
         Ok(Self { change: Some(change), compared: 0 })
     }

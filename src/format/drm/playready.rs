@@ -103,7 +103,8 @@ mod tests {
         assert!(two(HeaderVersion::V4_1).xml().is_err());
         let (found, problems) = read(&two(HeaderVersion::V4_2).object().unwrap());
         assert_eq!((found.kids, problems.len()), (vec![KID, Kid::of(7)], 0));
-        let cbc = |version| NewHeader { cbc: true, ..header(version) };
+        let cbc =
+            |version| NewHeader { mode: crate::format::cipher::CipherMode::Cbc, ..header(version) };
         assert!(cbc(HeaderVersion::V4_2).xml().is_err());
         let xml = cbc(HeaderVersion::V4_3).xml().unwrap();
         assert!(xml.contains("AESCBC") && !xml.contains("CHECKSUM"), "{xml}");

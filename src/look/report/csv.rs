@@ -24,7 +24,7 @@ const COLUMNS: [&str; 17] = [
 ];
 
 /// The table.
-pub fn csv(inspection: &Inspection, timelines: &[Timeline]) -> String {
+pub(super) fn csv(inspection: &Inspection, timelines: &[Timeline]) -> String {
     let mut out = COLUMNS.join(",") + "\r\n";
     let mut row = |cells: [String; 17]| {
         let cells: Vec<String> = cells.iter().map(|cell| quoted(cell)).collect();

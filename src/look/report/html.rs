@@ -21,7 +21,7 @@ li{margin:.6rem 0}small{color:#777}svg{width:100%;height:120px}\
 @media print{body{margin:0;max-width:none;font-size:11px}tr,li{break-inside:avoid}}";
 
 /// The page, for a file of this name.
-pub fn html(name: &str, inspection: &Inspection, timelines: &[Timeline]) -> String {
+pub(super) fn html(name: &str, inspection: &Inspection, timelines: &[Timeline]) -> String {
     let mut out = String::new();
     // Writing to a String does not fail.
     let _ = write(&mut out, name, inspection, timelines);

@@ -1,8 +1,9 @@
 //! Manifests against the files they are about.
 
-use super::{FileSet, Member, found, is_cbc};
+use super::{FileSet, Member, found};
 use crate::checks::CheckId;
 use crate::collections::Set;
+use crate::format::cipher::CipherMode;
 use crate::format::drm::PLAYREADY;
 use crate::format::drm::playready::Header;
 use crate::format::ids::{FourCc, Kid, SystemId};
@@ -340,12 +341,14 @@ impl FileSet<'_> {
             } else {
                 self.header(name, system, &decoded, out);
             }
-            let modes: Set<bool> =
-                self.members().filter_map(|m| is_cbc(m.track.protection()?)).collect();
+            let modes = self.modes();
             if let (Some(value), true) = (protection.value.as_deref(), protection.system.is_none())
             {
-                let cbc = matches!(value, "cbcs" | "cbc1");
-                if !modes.is_empty() && !modes.contains(&cbc) {
+                let mode = match value {
+                    "cbcs" | "cbc1" => CipherMode::Cbc,
+                    _ => CipherMode::Ctr,
+                };
+                if !modes.is_empty() && !modes.contains(&mode) {
                     let message =
                         format!("It says that the files are protected with {value}; they are not.");
                     out.push(found(CheckId::ManifestHeaderDiffers, name, message));
@@ -385,11 +388,9 @@ impl FileSet<'_> {
                     out.push(found(CheckId::HeaderMixedUp, name, message));
                 }
             }
-            let modes = self.members().filter_map(|m| is_cbc(m.track.protection()?));
-            let modes: Set<bool> = modes.collect();
-            let wanted = match modes.iter().collect::<Vec<_>>()[..] {
-                [false] => "SAMPLE-AES-CTR",
-                [true] => "SAMPLE-AES",
+            let wanted = match self.modes()[..] {
+                [CipherMode::Ctr] => "SAMPLE-AES-CTR",
+                [CipherMode::Cbc] => "SAMPLE-AES",
                 _ => continue,
             };
             if key.method != wanted {

@@ -88,7 +88,7 @@ fn digest<'s>(samples: impl Iterator<Item = (u64, &'s Seen)>, changed: Changed) 
         hash.update(row);
         if let Some(lock) = &seen.lock {
             hash.update(lock.kid);
-            hash.update([lock.iv.len() as u8, lock.method.pattern, lock.method.cbc.into()]);
+            hash.update([lock.iv.len() as u8, lock.method.pattern, lock.method.mode as u8]);
             hash.update(&lock.iv);
             for (clear, protected) in &lock.parts {
                 hash.update(clear.to_be_bytes());

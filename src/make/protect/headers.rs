@@ -6,6 +6,7 @@ use crate::format::boxes::Mp4Box as _;
 use crate::format::boxes::movie::Tkhd;
 use crate::format::boxes::protection::{PIFF_PSSH, Pssh, Tenc};
 use crate::format::boxes::tree::{Content, Node};
+use crate::format::cipher::CipherMode;
 use crate::format::drm::playready::{HeaderVersion, NewHeader, NewKey};
 use crate::format::drm::{COMMON, PLAYREADY, WIDEVINE, common_pssh, widevine};
 use crate::format::ids::{BoxType, FourCc, Kid};
@@ -16,16 +17,16 @@ use crate::model::TrackKind;
 /// The PlayReady header: of the version asked for, else of the oldest that can
 /// say it, which most clients read.
 pub(super) fn playready_header(options: &Options, keys: &[&TrackKey]) -> NewHeader {
-    let oldest = match (options.profile.cbc, keys.len()) {
-        (true, _) => HeaderVersion::V4_3,
-        (false, 0 | 1) => HeaderVersion::V4_0,
-        (false, _) => HeaderVersion::V4_2,
+    let oldest = match (options.profile.mode, keys.len()) {
+        (CipherMode::Cbc, _) => HeaderVersion::V4_3,
+        (CipherMode::Ctr, 0 | 1) => HeaderVersion::V4_0,
+        (CipherMode::Ctr, _) => HeaderVersion::V4_2,
     };
     let checksum = |key: &TrackKey| Some(key.key.checksum(key.kid));
     NewHeader {
         version: options.header_version.unwrap_or(oldest),
         keys: keys.iter().map(|key| NewKey { kid: key.kid, checksum: checksum(key) }).collect(),
-        cbc: options.profile.cbc,
+        mode: options.profile.mode,
         la_url: options.la_url.clone(),
         lui_url: options.lui_url.clone(),
         custom_attributes: options.custom_attributes.clone(),

@@ -3,7 +3,7 @@
 
 use super::{Plan, PreviewKey};
 use crate::error::Result;
-use crate::format::cipher::hex;
+use crate::format::cipher::{CipherMode, hex};
 use crate::make::proof::{Proven, failed};
 use serde::Serialize;
 use sha2::{Digest as _, Sha256};
@@ -66,7 +66,7 @@ impl Proven<Plan> {
         if proof.encrypted != preview.samples {
             return Err(failed(0, "another number of samples is encrypted than was planned"));
         }
-        let constant = plan.profile().cbc;
+        let constant = plan.profile().mode == CipherMode::Cbc;
         crate::collections::sort_by_key(&mut proof.counters, |(kid, from, _)| (kid.0, *from));
         let twice = proof.counters.windows(2).any(|pair| {
             let ((a, _, end), (b, from, _)) = (pair[0], pair[1]);

@@ -1,6 +1,7 @@
 //! What a plan will write, in words.
 
 use super::{Options, TrackKey};
+use crate::format::cipher::CipherMode;
 use crate::format::drm::playready::NewHeader;
 use crate::format::drm::{COMMON, PLAYREADY};
 use crate::make::rewrite::Rewrite;
@@ -23,9 +24,9 @@ pub(super) fn sentences(
     let ids: Vec<u32> = tracks.iter().map(|track| track.id).collect();
     let touched = |f: &&Fragment| f.runs.iter().any(|run| ids.contains(&run.track_id));
     let fragments = movie.fragments.iter().filter(touched).count();
-    let cipher = match (options.profile.cbc, options.iv_size) {
-        (true, _) => "AES-128-CBC with a constant IV for each track".to_owned(),
-        (false, size) => {
+    let cipher = match (options.profile.mode, options.iv_size) {
+        (CipherMode::Cbc, _) => "AES-128-CBC with a constant IV for each track".to_owned(),
+        (CipherMode::Ctr, size) => {
             format!("AES-128-CTR, {} {size}-byte IV each", if size == 8 { "an" } else { "a" })
         }
     };
@@ -38,7 +39,7 @@ pub(super) fn sentences(
     if keys.len() > 1 {
         out.push(format!("{} keys, each for tracks of its own.", keys.len()));
     }
-    if !options.profile.cbc && options.iv_size == 16 {
+    if options.profile.mode == CipherMode::Ctr && options.iv_size == 16 {
         out.push("IVs of 16 bytes: PlayReady before 4.0 cannot play this.".into());
     }
     if options.clear_lead > 0 {

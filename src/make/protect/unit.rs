@@ -10,7 +10,7 @@ use crate::format::boxes::movie::Trex;
 use crate::format::boxes::protection::{SampleInfo, Senc, Tenc};
 use crate::format::boxes::tree::Node;
 use crate::format::bytes::{Reader, Writer};
-use crate::format::cipher::{ContentKey, IvCounter, Method, SampleCipher, constant_iv};
+use crate::format::cipher::{CipherMode, ContentKey, IvCounter, Method, SampleCipher, constant_iv};
 use crate::format::codec::Rule;
 use crate::format::ids::{Kid, Uuid};
 use crate::look::inspect::movie_of;
@@ -95,8 +95,11 @@ impl TrackPlan {
             rules,
             default_entry: track.trex.map_or(1, |trex| trex.sample_description_index),
             cipher: key.cipher(),
-            method: if profile.cbc { Method::cbcs(pattern) } else { Method::CTR },
-            constant_iv: profile.cbc.then(|| constant_iv(random, track.id)),
+            method: match profile.mode {
+                CipherMode::Cbc => Method::cbcs(pattern),
+                CipherMode::Ctr => Method::CTR,
+            },
+            constant_iv: (profile.mode == CipherMode::Cbc).then(|| constant_iv(random, track.id)),
         }
     }
 
@@ -301,7 +304,7 @@ impl Protector {
         let mut walk = Walk::new(rule);
         let constant = track.constant_iv.is_some();
         let iv_size = if constant { 0 } else { iv.size() };
-        let layout = Layout { aligned: !track.method.cbc, iv_size };
+        let layout = Layout { aligned: track.method.mode == CipherMode::Ctr, iv_size };
         let mut infos = Vec::with_capacity(fragment.samples.len());
         for sample in &fragment.samples {
             let data = &bytes[unit.range(sample)?];

@@ -3,7 +3,7 @@
 use super::lock::{Group, PIFF_TENC, Rule, groups};
 use super::{Atom, atoms, down, first, wrong};
 use crate::error::Result;
-use crate::format::cipher::Method;
+use crate::format::cipher::{CipherMode, Method};
 
 /// What a stranger knows of a file before its fragments.
 #[derive(Clone, Debug, Default)]
@@ -186,12 +186,14 @@ fn read_tenc(tenc: &Atom<'_>, scheme: &[u8; 4]) -> Result<Option<Rule>> {
 
 /// How a scheme uses the cipher (ISO/IEC 23001-7 §10; PIFF's AlgorithmID).
 pub(super) fn method(scheme: &[u8; 4], algorithm: u64, pattern: u8) -> Option<Method> {
-    let ctr = Method { cbc: false, restart: false, whole_blocks: false, pattern: 0 };
+    let ctr = Method { mode: CipherMode::Ctr, restart: false, whole_blocks: false, pattern: 0 };
     Some(match (scheme, algorithm) {
         (b"cenc", _) | (b"piff", 0 | 1) => ctr,
         (b"cens", _) => Method { pattern, whole_blocks: true, ..ctr },
-        (b"cbc1", _) | (b"piff", 2) => Method { cbc: true, whole_blocks: true, ..ctr },
-        (b"cbcs", _) => Method { cbc: true, restart: true, whole_blocks: true, pattern },
+        (b"cbc1", _) | (b"piff", 2) => Method { mode: CipherMode::Cbc, whole_blocks: true, ..ctr },
+        (b"cbcs", _) => {
+            Method { mode: CipherMode::Cbc, restart: true, whole_blocks: true, pattern }
+        }
         _ => return None,
     })
 }

@@ -2,6 +2,7 @@
 
 use super::RECORD_HEADER;
 use crate::error::{Error, Result};
+use crate::format::cipher::CipherMode;
 use crate::format::ids::Kid;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -78,8 +79,8 @@ pub struct NewHeader {
     pub version: HeaderVersion,
     /// The keys; none where the client asks on demand.
     pub keys: Vec<NewKey>,
-    /// For AES-CBC (`cbcs`) instead of AES-CTR.
-    pub cbc: bool,
+    /// What samples are encrypted with.
+    pub mode: CipherMode,
     /// Where licences are asked for.
     pub la_url: Option<String>,
     /// A page for people.
@@ -105,7 +106,7 @@ impl NewHeader {
         if self.keys.len() > 1 && self.version <= V4_1 {
             return cannot(&format!("name {} KIDs", self.keys.len()), "4.2");
         }
-        if self.cbc && self.version < V4_3 {
+        if self.mode == CipherMode::Cbc && self.version < V4_3 {
             return cannot("say AESCBC", "4.3");
         }
         if self.on_demand && self.version == V4_0 {
@@ -119,10 +120,11 @@ impl NewHeader {
 
     /// PROTECTINFO, and in 4.0 what stands beside it.
     fn protect_info(&self) -> String {
-        let algid = if self.cbc { "AESCBC" } else { "AESCTR" };
+        let algid = self.mode.algid();
         let base64 = |kid: Kid| STANDARD.encode(kid.to_guid_bytes());
         // CHECKSUM is not defined for AESCBC.
-        let sum = |key: &NewKey| key.checksum.filter(|_| !self.cbc).map(|sum| STANDARD.encode(sum));
+        let defined = self.mode == CipherMode::Ctr;
+        let sum = |key: &NewKey| key.checksum.filter(|_| defined).map(|sum| STANDARD.encode(sum));
         if self.version == HeaderVersion::V4_0 {
             let Some(key) = self.keys.first() else { return String::new() };
             let info =

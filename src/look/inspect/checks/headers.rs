@@ -3,9 +3,10 @@
 use crate::checks::CheckId;
 use crate::collections::Set;
 use crate::format::boxes::protection::PIFF_PSSH;
+use crate::format::cipher::CipherMode;
 use crate::format::drm::{COMMON, PLAYREADY};
 use crate::format::ids::Kid;
-use crate::model::{Finding, Movie, Protection, ProtectionHeader, Track};
+use crate::model::{Finding, Movie, ProtectionHeader, Track};
 
 /// PlayReady headers that could be read.
 fn playready(
@@ -70,14 +71,6 @@ fn used<'m>(movie: &'m Movie, track: &'m Track) -> impl Iterator<Item = Kid> {
     kids.into_iter().chain(announced)
 }
 
-fn is_cbc(protection: &Protection) -> bool {
-    match protection.scheme.map(|scheme| scheme.0).as_ref() {
-        Some(b"cbcs" | b"cbc1") => true,
-        Some(b"piff") => protection.algorithm_id == 2,
-        _ => false,
-    }
-}
-
 pub(super) fn modes(movie: &Movie, out: &mut Vec<Finding>) {
     for (system, header) in playready(movie) {
         for key in &header.keys {
@@ -86,8 +79,8 @@ pub(super) fn modes(movie: &Movie, out: &mut Vec<Finding>) {
                 track.protection().is_some_and(|p| p.kid.is_some() && p.kid == key.kid)
             });
             for track in tracks {
-                let Some(cbc) = track.protection().map(is_cbc) else { continue };
-                let wanted = if cbc { "AESCBC" } else { "AESCTR" };
+                let Some(protection) = track.protection() else { continue };
+                let wanted = protection.mode().unwrap_or_default().algid();
                 if algid != wanted && algid != "COCKTAIL" {
                     let message = format!(
                         "The header says {algid} for this track's key, but its samples are \
@@ -152,10 +145,9 @@ pub(super) fn envelopes(movie: &Movie, out: &mut Vec<Finding>) {
 
 pub(super) fn checksums(movie: &Movie, out: &mut Vec<Finding>) {
     for (system, header) in playready(movie) {
-        let cbc = header
-            .keys
-            .iter()
-            .any(|key| key.checksum.is_some() && key.algid.as_deref() == Some("AESCBC"));
+        let cbc = header.keys.iter().any(|key| {
+            key.checksum.is_some() && key.algid.as_deref() == Some(CipherMode::Cbc.algid())
+        });
         if cbc {
             let message = "The header has a CHECKSUM with AESCBC, which is not defined.";
             out.push(at(Finding::new(CheckId::ChecksumWithCbc, message), system));
