@@ -4,7 +4,7 @@ use super::names;
 use crate::Span;
 use crate::error::Result;
 use crate::make::manifests::{
-    self, Addressing, Rendition, Written, dash, hls, left_out, segments, smooth,
+    self, Addressing, Rendition, Texts, Written, dash, hls, left_out, segments, smooth,
 };
 use crate::make::mux::{Fold, MuxOptions, earliest, is_to_be_folded, longest_skip};
 use crate::make::protect::Profile;
@@ -116,7 +116,10 @@ impl Publish {
                 Format::Hls => hls(&self.title, media)?,
             },
             segments: if split { segments(media)? } else { Vec::new() },
-            notes: left_out(media, self.format != Format::Hls),
+            notes: left_out(
+                media,
+                if self.format == Format::Hls { Texts::LeftOut } else { Texts::Kept },
+            ),
         })
     }
 }

@@ -273,15 +273,23 @@ fn init(level: &Level<'_>) -> Result<Span> {
     Ok(Span { at: 0, len: moov.at + moov.size() })
 }
 
-/// What manifests leave out of these files, in sentences. HLS has text in files
-/// of its own, which are not written here.
-pub fn left_out(renditions: &[Rendition<'_>], text: bool) -> Vec<String> {
+/// Whether a manifest has text tracks of fragmented files.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Texts {
+    /// Smooth Streaming and DASH have.
+    Kept,
+    /// HLS has text in files of its own, which are not written here.
+    LeftOut,
+}
+
+/// What manifests leave out of these files, in sentences.
+pub fn left_out(renditions: &[Rendition<'_>], texts: Texts) -> Vec<String> {
     let mut notes = Vec::new();
     for rendition in renditions {
         for track in rendition.movie.tracks.iter().filter(|track| track.totals.samples > 0) {
             let codec = track.codec().map_or("?", |codec| &codec.string);
             let note = match track.kind {
-                TrackKind::Text if !text => format!(
+                TrackKind::Text if texts == Texts::LeftOut => format!(
                     "{}: the text track {} ({codec}, {}) is left out: HLS carries text in other \
                      files, as WebVTT or IMSC1.",
                     rendition.source, track.id, track.language

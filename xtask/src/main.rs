@@ -1,6 +1,7 @@
 //! `cargo xtask`: builds, serves, tests and packs ISMVault.
 
 mod bench;
+mod mutants;
 mod package;
 mod serve;
 mod test;
@@ -17,7 +18,8 @@ cargo xtask build               build pkg/, the WebAssembly package
 cargo xtask dist                write dist/, a folder that any static host can serve
 cargo xtask bench [PART...]     measure it against native packagers and others, in Chromium and
                                 natively: cipher, protect, start, growth, open; all if none is named
-cargo xtask fixtures            make tests/fixtures and www/sample.ismv again, with ffmpeg";
+cargo xtask fixtures            make tests/fixtures and www/sample.ismv again, with ffmpeg
+cargo xtask mutants [FILE...]   change the core in small ways, and tell what no test notices";
 
 fn main() -> ExitCode {
     let words: Vec<String> = std::env::args().skip(1).collect();
@@ -30,6 +32,7 @@ fn main() -> ExitCode {
         ["dist"] => package::dist(),
         ["bench", ref only @ ..] => bench::bench(only),
         ["fixtures"] => test::fixtures(),
+        ["mutants", ref only @ ..] => mutants::mutants(only),
         _ => {
             eprintln!("{USAGE}");
             return ExitCode::from(2);

@@ -1,7 +1,7 @@
 //! The plan: what every byte of the output will be.
 
 use super::headers::{Signal, playready_header, protected_moov, systems};
-use super::sentences::sentences;
+use super::sentences::{Decisions, sentences};
 use super::unit::{Protector, TrackPlan, UnitState};
 use super::{Options, Profile, TrackKey, selected};
 use crate::Span;
@@ -143,7 +143,16 @@ impl Plan {
                 .collect(),
         };
         let preview = Preview {
-            sentences: sentences(movie, options, &header, &tracks, &keys, samples, &rewrite, shift),
+            sentences: sentences(&Decisions {
+                movie,
+                options,
+                header: &header,
+                tracks: &tracks,
+                keys: &keys,
+                samples,
+                rewrite: &rewrite,
+                shift,
+            }),
             keys: keys.iter().map(preview_key).collect(),
             header_xml: header.xml()?,
             object_base64: STANDARD.encode(&object),

@@ -8,18 +8,24 @@ use crate::make::rewrite::Rewrite;
 use crate::model::decode_times::COMMON_SCALE;
 use crate::model::{Fragment, Movie, Track, TrackKind};
 
+/// What a plan decided, to be told.
+pub(super) struct Decisions<'a> {
+    pub(super) movie: &'a Movie,
+    pub(super) options: &'a Options,
+    pub(super) header: &'a NewHeader,
+    /// Those that are protected.
+    pub(super) tracks: &'a [&'a Track],
+    pub(super) keys: &'a [&'a TrackKey],
+    /// How many are protected.
+    pub(super) samples: u64,
+    pub(super) rewrite: &'a Rewrite,
+    /// Ticks of 100 ns that all times move.
+    pub(super) shift: i64,
+}
+
 /// One sentence for each decision a user may want to see.
-#[allow(clippy::too_many_arguments)]
-pub(super) fn sentences(
-    movie: &Movie,
-    options: &Options,
-    header: &NewHeader,
-    tracks: &[&Track],
-    keys: &[&TrackKey],
-    samples: u64,
-    rewrite: &Rewrite,
-    shift: i64,
-) -> Vec<String> {
+pub(super) fn sentences(decided: &Decisions<'_>) -> Vec<String> {
+    let Decisions { movie, options, header, tracks, keys, samples, rewrite, shift } = *decided;
     let plural = |n: usize| if n == 1 { "" } else { "s" };
     let ids: Vec<u32> = tracks.iter().map(|track| track.id).collect();
     let touched = |f: &&Fragment| f.runs.iter().any(|run| ids.contains(&run.track_id));
