@@ -8,6 +8,7 @@
 
 pub mod fields;
 mod header;
+pub mod key_list;
 pub mod names;
 mod protect;
 mod publish;

@@ -69,7 +69,11 @@ fn keys_by_lines_of_video() {
         options.keys = targets
             .into_iter()
             .zip(kids)
-            .map(|(target, kid)| TrackKey { target, kid, key: ContentKey::from_bytes(kid.0) })
+            .map(|(target, kid)| TrackKey {
+                target,
+                kid,
+                key: ContentKey::from_bytes(kid.0.map(|b| !b)),
+            })
             .collect();
         options.tracks = Some(vec![id]);
         let plan = Plan::new(&movie, &options).unwrap();

@@ -4,7 +4,7 @@
 onmessage = ({ data }) => receive(data);
 
 import init, {
-  assemble, Decryption, Doctor, FileHash, FileSet, fragment, HeaderChange, Inspector, isFragment, Mux, Protection, Publication, recognise, sources, tables, version, everyVersion,
+  assemble, Decryption, Doctor, FileHash, FileSet, fragment, HeaderChange, Inspector, isFragment, Mux, newKey, Protection, Publication, readKeyList, recognise, sources, tables, version, everyVersion, writeKeyList,
 } from './pkg/ismvault.js';
 import { Cancelled, plain } from './errors.js';
 import { Ahead, CHUNK, readSpans } from './reading.js';
@@ -143,6 +143,13 @@ const JOBS = {
   },
 
   recognise: ({ bytes }) => recognise(bytes),
+
+  /** A KID and a key, at random. */
+  newKey: () => newKey(),
+
+  /** The lines of a list of keys, and a list of such lines. */
+  readKeyList: ({ text }) => readKeyList(text),
+  writeKeyList: ({ entries }) => writeKeyList(entries),
 
   everyVersion: ({ options }) => everyVersion(options),
 

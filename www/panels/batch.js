@@ -19,7 +19,13 @@ async function walk(handle, path = '') {
   return found;
 }
 
-/** Titles: a set for each .ism, and every other media file by itself. */
+/** What a path is without the extension of its last part. */
+const bare = (path) => path.replace(/\.[^./]+$/, '');
+
+/**
+ * Titles: a set for each .ism, and every other media file by itself. Outputs lie
+ * as their inputs do, so that no two have one name, now or with more files later.
+ */
 async function titlesOf(files, actions) {
   const titles = [];
   const taken = new Set();
@@ -28,17 +34,26 @@ async function titlesOf(files, actions) {
     const own = files.filter((f) => isMedia(f.path) && folderOf(f.path) === folderOf(path) && sources.includes(f.path.slice(folderOf(path).length)));
     if (!own.length) continue;
     for (const f of own) taken.add(f.path);
-    titles.push({ name: stem(path), files: own });
+    titles.push({ path, files: own });
   }
-  for (const f of files) if (isMedia(f.path) && !taken.has(f.path)) titles.push({ name: stem(f.path), files: [f] });
-  const names = new Map();
-  for (const title of titles.sort((a, b) => a.name.localeCompare(b.name))) {
-    const count = names.get(title.name) ?? 0;
-    names.set(title.name, count + 1);
-    title.output = `${title.name}${count ? `-${count + 1}` : ''}.mp4`;
-    title.status = 'waiting';
-  }
-  return titles;
+  for (const f of files) if (isMedia(f.path) && !taken.has(f.path)) titles.push({ path: f.path, files: [f] });
+  const alike = new Map();
+  for (const { path } of titles) alike.set(bare(path), (alike.get(bare(path)) ?? 0) + 1);
+  titles.sort((a, b) => a.path.localeCompare(b.path));
+  return titles.map((title) => {
+    // film.ismv and film.mp4 side by side keep their extensions apart.
+    const name = alike.get(bare(title.path)) > 1 ? title.path : bare(title.path);
+    return { ...title, name, output: `${name}.mp4`, status: 'waiting', own: null };
+  });
+}
+
+/** A file of a folder, by its path; with `create`, and the folders in front of it. */
+async function place(folder, path, create = false) {
+  const parts = path.split('/');
+  const name = parts.pop();
+  let at = folder;
+  for (const part of parts) at = await at.getDirectoryHandle(part, { create });
+  return { folder: at, name };
 }
 
 async function readText(folder, name) {
@@ -55,24 +70,22 @@ async function writeText(folder, name, text) {
   await writable.close();
 }
 
-/** Keys of titles, one a line: name, KID, key. */
-function readList(text) {
-  const keys = new Map();
-  for (const [number, line] of text.split(/\r?\n/).entries()) {
-    const [name, kid, key] = line.split(/[,;\t]/).map((word) => word.trim().replace(/^"|"$/g, ''));
-    if (!name || name.toLowerCase() === 'name') continue;
-    if (!kid || !key) throw new Error(`Line ${number + 1} of the list needs a name, a KID and a key.`);
-    keys.set(name.replace(/\.[^.]+$/, ''), { kid, key });
+/** The key a list has for a title: by its path, its name, or for all others. */
+function listed(entries, title) {
+  const names = [title.output, title.path, title.name, stem(title.path), `${stem(title.path)}.mp4`, title.path.replace(/^.*\//, ''), '*'];
+  for (const name of names) {
+    const own = entries.filter(({ output }) => output === name);
+    if (own.length) return own.at(-1);
   }
-  return keys;
+  return null;
 }
 
 export const batch = {
   mount(body, actions) {
     let titles = [];
     let output = null;
+    let source = null;
     let live = null;
-    let made = [];
     let journal = { done: {} };
     let shown = [];
     let job = {};
@@ -86,7 +99,7 @@ export const batch = {
     const under = h('input', { id: 'batch-under', type: 'number', min: '1', class: 'short' });
     const radio = (value, label, checked) => h('label', { class: 'choice' }, h('input', { type: 'radio', name: 'keys', value, checked }), label);
     const list = h('textarea', { id: 'batch-list', rows: 3, spellcheck: 'false', autocomplete: 'off', class: 'mono secret', placeholder: 'name, KID, key' });
-    const listField = h('div', { class: 'field', hidden: true }, h('label', { for: 'batch-list' }, 'Keys, one title a line: name, KID, key; the name * is for all others'), list);
+    const listField = h('div', { class: 'field', hidden: true }, h('label', { for: 'batch-list' }, 'Keys, one title a line: name or path, KID, key; the name * is for all others'), list);
     const start = h('button', { class: 'primary' }, 'Protect all');
     const stop = h('button', { type: 'button', hidden: true }, 'Stop');
     const rows = h('tbody');
@@ -158,7 +171,7 @@ export const batch = {
       }
       for (const title of titles) {
         const known = journal.done[title.output];
-        const there = known && await output.getFileHandle(title.output).then((handle) => handle.getFile(), () => null);
+        const there = known && await place(output, title.output).then(({ folder, name }) => folder.getFileHandle(name)).then((handle) => handle.getFile()).catch(() => null);
         if (there && there.size === known.size && title.status === 'waiting') title.status = 'before';
       }
     }
@@ -166,7 +179,8 @@ export const batch = {
     input.addEventListener('click', async () => {
       if (!globalThis.showDirectoryPicker) return picker.click();
       try {
-        await take(await walk(await showDirectoryPicker({ id: 'titles' })));
+        source = await showDirectoryPicker({ id: 'titles' });
+        await take(await walk(source));
       } catch (error) {
         if (error.name !== 'AbortError') problem.replaceChildren(refused({ message: `The folder cannot be read: ${error.message}` }));
       }
@@ -193,9 +207,13 @@ export const batch = {
       try {
         if (!titles.length) throw new Error('Choose the folder with the titles first.');
         if (globalThis.showDirectoryPicker && !output) throw new Error('Choose the folder to write to.');
-        if (form.elements.keys.value === 'list') keys = readList(list.value);
-        const without = keys && titles.find((t) => t.status === 'waiting' && !keys.has(t.name) && !keys.has('*'));
+        if (output && await source?.isSameEntry(output)) throw new Error('Choose another folder to write to: in this one, protected files would take the place of clear ones.');
+        const waiting = titles.filter((t) => t.status === 'waiting');
+        if (form.elements.keys.value === 'list') keys = await actions.core('readKeyList', { text: list.value });
+        const without = keys && waiting.find((t) => !listed(keys, t));
         if (without) throw new Error(`The list has no key for ${without.name}.`);
+        // Without a folder, one download of keys comes before those of files.
+        if (!keys && !output) await makeKeys(waiting);
       } catch (error) {
         return problem.replaceChildren(refused(error));
       }
@@ -206,26 +224,37 @@ export const batch = {
       actions.busy(true);
       for (let title; !live.signal.aborted && (title = titles.find((t) => t.status === 'waiting'));) await one(title, keys, live.signal);
       actions.busy(false);
-      if (!output && made.length && form.elements.keys.value === 'random') {
-        download(csv(made), KEYS, 'text/csv');
-        made = [];
-      }
       live = null;
       [start.disabled, stop.hidden, input.disabled, to.disabled] = [false, true, false, false];
       summary();
       say(words.textContent);
     });
 
-    const csv = (all) => `name,kid,key\n${all.map(({ name, kid, key }) => `${name},${kid},${key}\n`).join('')}`;
-
-    /** The key is in the list before the file is. */
-    async function keep(title, [{ kid, key }]) {
-      made = [...made.filter(({ name }) => name !== title.name), { name: title.name, kid, key }];
-      if (!output) return;
-      const old = readList(await readText(output, KEYS) ?? '');
-      old.set(title.name, { kid, key });
-      await writeText(output, KEYS, csv([...old].map(([name, pair]) => ({ name, ...pair }))));
+    /**
+     * A key at random for each title that has none yet. They are in the list, or
+     * downloaded, before anything is protected with them; and none is ever taken
+     * out of a list: it may be the only one of a file.
+     */
+    async function makeKeys(waiting) {
+      const fresh = waiting.filter((title) => !title.own);
+      if (!fresh.length) return;
+      for (const title of fresh) title.own = await actions.core('newKey');
+      const added = fresh.map(({ output: path, own }) => ({ output: path, ...own }));
+      try {
+        if (!output) return download(await actions.core('writeKeyList', { entries: added }), KEYS, 'text/csv');
+        await alone(async () => {
+          const old = await readText(output, KEYS);
+          const before = old === null ? [] : await actions.core('readKeyList', { text: old });
+          await writeText(output, KEYS, await actions.core('writeKeyList', { entries: [...before, ...added] }));
+        });
+      } catch (error) {
+        for (const title of fresh) title.own = null;
+        throw new Error(`${KEYS} cannot be written (${error.message}), so nothing is protected: the keys would be lost.`);
+      }
     }
+
+    /** Two tabs may write into one folder. */
+    const alone = (work) => (navigator.locks ? navigator.locks.request(KEYS, work) : work());
 
     async function one(title, keys, signal) {
       const opened = [];
@@ -248,26 +277,27 @@ export const batch = {
           opened.push({ key });
           await actions.core('inspect', { key, file: blob }, { signal });
         }
-        const own = keys && (keys.get(title.name) ?? keys.get('*'));
-        const options = { ...job, kid: own?.kid, key: own?.key };
+        // What cannot be protected needs no key.
+        await actions.core('preview', { key, options: job });
+        if (!keys) await makeKeys([title]);
+        const { kid, key: secret } = keys ? listed(keys, title) : title.own;
+        const options = { ...job, kid, key: secret };
+        const to = output && await place(output, title.output, true);
+        const fileName = title.output.replaceAll('/', '_');
         const choice = output
-          ? { kind: 'picked', name: title.output, from: title.name, handle: await output.getFileHandle(`${title.output}.part`, { create: true }), folder: output, rename: title.output }
-          : { kind: navigator.storage?.getDirectory ? 'stored' : 'memory', name: title.output, from: title.name };
+          ? { kind: 'picked', name: to.name, from: title.name, handle: await to.folder.getFileHandle(`${to.name}.part`, { create: true }), folder: to.folder, rename: to.name }
+          : { kind: navigator.storage?.getDirectory ? 'stored' : 'memory', name: fileName, from: title.name };
         const started = performance.now();
-        let kept = Promise.resolve();
-        const update = ({ done, total, secret }) => {
-          if (secret) kept = keep(title, secret);
-          kept.catch(() => {});
+        const update = ({ done, total }) => {
           if (!total) return;
           title.part = done / total;
           title.left = wait((performance.now() - started) / 1000 / title.part * (1 - title.part));
           tell(title);
         };
-        const result = await actions.core('protect', { key, options, choice, secret: !own }, { signal, update });
-        await kept;
+        const result = await actions.core('protect', { key, options, choice, secret: false }, { signal, update });
         if (result.file) {
           const href = URL.createObjectURL(result.file);
-          title.link = h('a', { class: 'button', href, download: title.output }, 'Download');
+          title.link = h('a', { class: 'button', href, download: fileName }, 'Download');
           title.link.click();
         }
         title.status = 'done';

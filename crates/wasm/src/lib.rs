@@ -7,11 +7,12 @@
 #![cfg(target_family = "wasm")]
 
 use ismvault::error::{Error, Result};
+use ismvault::format::cipher::ContentKey;
 use ismvault::format::drm::playready::NewHeader;
 use ismvault::format::ids::BoxType;
-use ismvault::jobs::Header;
 use ismvault::jobs::fields::{Choice, Field, PROTECT};
 use ismvault::jobs::names;
+use ismvault::jobs::{Header, key_list, random_kid};
 use ismvault::look::decode;
 use ismvault::look::diff::compare;
 use ismvault::look::doctor::Doctor;
@@ -104,6 +105,32 @@ pub fn tables() -> JsResult<JsValue> {
         media: names::MEDIA,
         manifests: names::MANIFESTS,
     })
+}
+
+/// A KID and a key, both at random: `{kid, key}`.
+#[wasm_bindgen(js_name = newKey)]
+pub fn new_key() -> JsResult<JsValue> {
+    #[derive(Serialize)]
+    struct NewKey {
+        kid: String,
+        key: Zeroizing<String>,
+    }
+    let mut key = Zeroizing::new([0; 16]);
+    fill(&mut *key).map_err(throw)?;
+    let kid = random_kid(&mut fill).map_err(throw)?.to_string();
+    to_js(&NewKey { kid, key: ContentKey::from_bytes(*key).reveal() })
+}
+
+/// The lines of a list of keys: `[{output, kid, key}]`.
+#[wasm_bindgen(js_name = readKeyList)]
+pub fn read_key_list(text: String) -> JsResult<JsValue> {
+    to_js(&key_list::read(&Zeroizing::new(text)).map_err(throw)?)
+}
+
+/// A list of such lines, as CSV.
+#[wasm_bindgen(js_name = writeKeyList)]
+pub fn write_key_list(entries: JsValue) -> JsResult<String> {
+    Ok(key_list::write(&from_js::<Vec<key_list::Entry>>(entries)?).to_string())
 }
 
 /// Looks at a file: `while (spans = step()) feed(bytes of the spans)`.

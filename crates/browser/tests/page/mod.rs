@@ -318,7 +318,8 @@ impl Page {
         let script = "const [folder, name, base64, done] = arguments;
              (async () => {
                const root = await navigator.storage.getDirectory();
-               const to = await root.getDirectoryHandle(folder, { create: true });
+               let to = root;
+               for (const part of folder.split('/')) to = await to.getDirectoryHandle(part, { create: true });
                const writable = await (await to.getFileHandle(name, { create: true })).createWritable();
                await writable.write(Uint8Array.from(atob(base64), (c) => c.charCodeAt(0)));
                await writable.close();
@@ -334,7 +335,8 @@ impl Page {
         let script = "const [folder, name, done] = arguments;
              (async () => {
                const root = await navigator.storage.getDirectory();
-               const from = await root.getDirectoryHandle(folder);
+               let from = root;
+               for (const part of folder.split('/')) from = await from.getDirectoryHandle(part);
                const file = await (await from.getFileHandle(name)).getFile();
                const reader = new FileReader();
                reader.readAsDataURL(file);
