@@ -55,7 +55,7 @@ pub struct Page {
 }
 
 /// Opens the page and hands it to a test; afterwards the console must be clean.
-pub fn in_browser<F: Future<Output = ()>>(test: impl FnOnce(Page) -> F) {
+pub fn in_browser<F: Future<Output = ()> + 'static>(test: impl FnOnce(Page) -> F) {
     let site = std::env::var("ISMVAULT_SITE").expect("cargo xtask test serves the page");
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(async {
@@ -86,7 +86,14 @@ pub fn in_browser<F: Future<Output = ()>>(test: impl FnOnce(Page) -> F) {
         client.update_timeouts(TimeoutConfiguration::new(script, None, None)).await.unwrap();
         client.goto(&site).await.unwrap();
         client.wait().for_element(Locator::Css("html[data-ready]")).await.expect("the page is ready");
-        test(Page { client: client.clone(), folder }).await;
+        // A test that fails must not leave its browser behind.
+        let running = tokio::task::LocalSet::new();
+        let page = Page { client: client.clone(), folder };
+        let ended = running.run_until(async { tokio::task::spawn_local(test(page)).await }).await;
+        if let Err(failed) = ended {
+            client.close().await.unwrap();
+            std::panic::resume_unwind(failed.into_panic());
+        }
         let logs = client.issue_cmd(ConsoleLog).await.unwrap();
         let errors: Vec<&Value> =
             logs.as_array().unwrap().iter().filter(|entry| entry["level"] == "SEVERE").collect();
