@@ -9,7 +9,7 @@ use ismvault::format::cipher::{ContentKey, IvCounter};
 use ismvault::format::ids::Kid;
 use ismvault::make::mux::MuxOptions;
 use ismvault::make::protect::{Plan, Target, TrackKey};
-use ismvault::model::{Movie, TrackKind};
+use ismvault::model::{Movie, TrackFragment, TrackKind};
 use ismvault_testkit::edit::{Parts, code, find};
 use ismvault_testkit::{
     KEY, decrypted, fixture, in_order, inspect, options, protect, samples, trafs,
@@ -132,10 +132,18 @@ fn times_that_are_there_do_not_move() {
             traf.retain(|node| node.kind != Tfdt::KIND);
         }
     });
+    let smooth = |(_, trafs): (_, Vec<TrackFragment>)| trafs[0].tfxd.map(|tfxd| tfxd.time as i64);
+    let movie = inspect(&parts.bytes());
+    let told: Vec<_> = trafs(&movie, &parts.bytes()).into_iter().map(smooth).collect();
+    assert_eq!(told[1], Some(-213_333), "it begins before zero");
     let again = tfdts(&protect(&parts.bytes(), &options("dual")).unwrap());
     for (number, track) in tracks.iter().enumerate() {
         if *track == tracks[0] {
             assert_eq!(again[number], before[number], "fragment {number}");
+        } else {
+            // What tfxd says, but never before zero.
+            let time = told[number].unwrap().max(0) as u64;
+            assert_eq!(again[number], Some(time), "fragment {number}");
         }
     }
 }
