@@ -278,9 +278,7 @@ impl Rewrite {
                 tfra.entries.retain_mut(|entry| {
                     moved(entry.moof_offset).map(|new| entry.moof_offset = new).is_some()
                 });
-                if tfra.entries.iter().any(|entry| entry.moof_offset > u32::MAX.into()) {
-                    tfra.version = 1;
-                }
+                tfra.widen();
                 *node = tfra.to_node();
             }
         }

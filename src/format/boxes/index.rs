@@ -124,6 +124,14 @@ impl Tfra {
     fn number_lens(lengths: u32) -> [usize; 3] {
         [4, 2, 0].map(|shift| ((lengths >> shift) & 3) as usize + 1)
     }
+
+    /// Takes the version with 64 bits where a time or an offset needs them.
+    pub fn widen(&mut self) {
+        let most = u64::from(u32::MAX);
+        if self.entries.iter().any(|entry| entry.time > most || entry.moof_offset > most) {
+            self.version = 1;
+        }
+    }
 }
 
 impl Mp4Box for Tfra {
@@ -204,5 +212,26 @@ impl Mp4Box for Mfro {
     fn write(&self, w: &mut Writer) {
         w.u32(self.version_flags);
         w.u32(self.size);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn offsets_past_four_gigabytes_take_64_bits() {
+        let entry = |time, moof_offset| TfraEntry { time, moof_offset, numbers: [1; 3] };
+        let version = |entries| {
+            let mut tfra = Tfra { version: 0, flags: 0, track_id: 1, lengths: 0, entries };
+            tfra.widen();
+            let back = Tfra::parse(&tfra.to_node()).map(|back| back.entries[1].moof_offset);
+            assert_eq!(back, Ok(tfra.entries[1].moof_offset));
+            tfra.version
+        };
+        let most = u64::from(u32::MAX);
+        assert_eq!(version(vec![entry(0, 100), entry(most, most)]), 0);
+        assert_eq!(version(vec![entry(0, 100), entry(0, most + 1)]), 1);
+        assert_eq!(version(vec![entry(0, 100), entry(most + 1, 200)]), 1);
     }
 }
