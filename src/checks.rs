@@ -9,6 +9,7 @@ use std::fmt;
 
 /// How bad a finding is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 #[serde(rename_all = "lowercase")]
 pub enum Severity {
     /// Breaks playback or security, or the structure.
@@ -21,6 +22,7 @@ pub enum Severity {
 
 /// One row of [`CHECKS`].
 #[derive(Clone, Copy, Debug, Serialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct Check {
     /// Its number, 1 to 64; several rows may share one.
     pub number: u8,
@@ -43,6 +45,7 @@ macro_rules! checks {
         $advice:literal;)*) => {
         /// Which check.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+        #[cfg_attr(test, derive(ts_rs::TS), ts(type = "string"))]
         pub enum CheckId {
             $(#[doc = $title] $id,)*
             /// Structure that has no row of its own; the code of its [`crate::Error`].

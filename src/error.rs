@@ -8,6 +8,7 @@ use std::fmt;
 
 /// Whose doing an [`Error`] is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 #[serde(rename_all = "lowercase")]
 pub enum Kind {
     /// The file breaks the rules of its format.
@@ -22,6 +23,7 @@ pub enum Kind {
 
 /// A refusal: a sentence, a stable code, and the place in the file if there is one.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct Error {
     /// Whose doing.
     pub kind: Kind,
@@ -31,9 +33,11 @@ pub struct Error {
     pub message: String,
     /// Absolute byte offset in the input.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(test, ts(optional))]
     pub at: Option<u64>,
     /// Box path, such as `moov/trak/tkhd`.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(test, ts(optional))]
     pub path: Option<String>,
 }
 

@@ -126,6 +126,7 @@ pub struct TopBox {
 
 /// Something worth telling about a file.
 #[derive(Clone, Debug, Serialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct Finding {
     /// The check that found it.
     #[serde(flatten)]
@@ -134,23 +135,29 @@ pub struct Finding {
     pub message: String,
     /// The file it is in, where there are several.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(test, ts(optional))]
     pub file: Option<String>,
     /// Which track, where it concerns one.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(test, ts(optional))]
     pub track: Option<u32>,
     /// Absolute byte offset.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(test, ts(optional))]
     pub at: Option<u64>,
     /// Bytes it is about, from there.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(test, ts(optional))]
     pub length: Option<u64>,
     /// Box path.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(test, ts(optional))]
     pub path: Option<String>,
     /// How often the same was found; the rest is about the first time.
     pub times: u32,
     /// What proves it, line by line.
     #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[cfg_attr(test, ts(optional, as = "Option<_>"))]
     pub evidence: Vec<String>,
 }
 
@@ -213,6 +220,7 @@ impl From<Error> for Finding {
 
 /// What a track is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 #[serde(rename_all = "lowercase")]
 pub enum TrackKind {
     /// Pictures.

@@ -55,6 +55,7 @@ pub mod limits {
 
 /// What a [`Reader`] that records has read: one field, by name.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct Field {
     /// Its name in the standard; rows of a list carry their number, from 0.
     pub name: String,
@@ -68,6 +69,7 @@ pub struct Field {
 
 /// The value of a [`Field`].
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(test, derive(ts_rs::TS), ts(type = "string"))]
 pub enum Value {
     /// An unsigned number.
     Number(u64),

@@ -11,6 +11,7 @@ use std::fmt;
 
 /// A four-character box or brand code.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[cfg_attr(test, derive(ts_rs::TS), ts(type = "string"))]
 pub struct FourCc(pub [u8; 4]);
 
 impl FourCc {
@@ -48,6 +49,7 @@ impl Serialize for FourCc {
 
 /// A 16-byte identifier in the order it is printed.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[cfg_attr(test, derive(ts_rs::TS), ts(type = "string"))]
 pub struct Uuid(pub [u8; 16]);
 
 impl Uuid {
@@ -110,6 +112,7 @@ pub type SystemId = Uuid;
 
 /// How a box says what it is: a code, or `uuid` and sixteen bytes.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[cfg_attr(test, derive(ts_rs::TS), ts(type = "string"))]
 pub enum BoxType {
     /// A four-character code.
     Code(FourCc),

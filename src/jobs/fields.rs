@@ -6,6 +6,7 @@ use serde::Serialize;
 
 /// A field of a job.
 #[derive(Clone, Copy, Debug, Serialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct Field {
     /// In JSON; the flag has hyphens for its underscores.
     pub name: &'static str,
@@ -23,6 +24,7 @@ pub struct Field {
 
 /// What may be given for a field.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 #[serde(rename_all = "snake_case")]
 pub enum Control {
     /// A line of text.
@@ -47,6 +49,7 @@ pub enum Control {
 
 /// Where a form has a field.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 #[serde(rename_all = "snake_case")]
 pub enum Place {
     /// With KID and key.
@@ -63,6 +66,7 @@ pub enum Place {
 
 /// One of the values of a field.
 #[derive(Clone, Debug, Serialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct Choice {
     /// As JSON has it; a number where that is one.
     pub value: &'static str,

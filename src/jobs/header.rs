@@ -9,11 +9,14 @@ use zeroize::Zeroizing;
 
 /// What a header is to say.
 #[derive(Clone, Default, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS), ts(optional_fields))]
 #[serde(default, deny_unknown_fields)]
 pub struct Header {
     /// Identifiers of keys; several from version 4.2 on.
+    #[cfg_attr(test, ts(as = "Option<Vec<String>>"))]
     pub kids: Vec<String>,
     /// The content key of the KID in the same place, for its CHECKSUM.
+    #[cfg_attr(test, ts(as = "Option<Vec<String>>"))]
     pub keys: Vec<Zeroizing<String>>,
     /// Where players ask for licences.
     pub la_url: Option<String>,
@@ -26,9 +29,11 @@ pub struct Header {
     /// 4.0, 4.1, 4.2 or 4.3; 4.0 if left out.
     pub version: Option<String>,
     /// For AES-CBC (`cbcs`) instead of AES-CTR.
+    #[cfg_attr(test, ts(as = "Option<bool>"))]
     pub cbc: bool,
     /// Whether the client asks for a licence before it has a KID
     /// (DECRYPTORSETUP).
+    #[cfg_attr(test, ts(as = "Option<bool>"))]
     pub on_demand: bool,
 }
 

@@ -9,6 +9,7 @@ use zeroize::Zeroizing;
 
 /// A line of the list.
 #[derive(Clone, Deserialize, Serialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct Entry {
     /// The output's path in its folder; in a list that was given, also its name,
     /// or `*` for all others.
@@ -16,6 +17,7 @@ pub struct Entry {
     /// In the order of `tenc`.
     pub kid: String,
     /// In hex.
+    #[cfg_attr(test, ts(as = "String"))]
     pub key: Zeroizing<String>,
 }
 

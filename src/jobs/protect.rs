@@ -13,20 +13,27 @@ use zeroize::Zeroizing;
 /// How to protect; a field for each row of [`super::fields::PROTECT`], where
 /// it says what each is for.
 #[derive(Clone, Default, Deserialize, PartialEq)]
+#[cfg_attr(test, derive(ts_rs::TS), ts(optional_fields))]
 #[serde(default, deny_unknown_fields)]
 #[allow(missing_docs)]
 pub struct Protect {
     pub profile: Option<String>,
     pub scheme: Option<String>,
     pub kid: Option<String>,
+    #[cfg_attr(test, ts(as = "Option<String>"))]
     pub key: Option<Zeroizing<String>>,
+    #[cfg_attr(test, ts(as = "Option<String>"))]
     pub seed: Option<Zeroizing<String>>,
+    #[cfg_attr(test, ts(as = "Option<String>"))]
     pub keys: Option<Zeroizing<String>>,
     pub la_url: Option<String>,
     pub tracks: Option<Vec<u32>>,
+    #[cfg_attr(test, ts(as = "Option<u32>"))]
     pub clear_lead: u32,
     #[serde(deserialize_with = "number")]
+    #[cfg_attr(test, ts(optional, type = "number | string"))]
     pub iv_size: Option<u8>,
+    #[cfg_attr(test, ts(as = "Option<bool>"))]
     pub widevine: bool,
     pub header_version: Option<String>,
     pub lui_url: Option<String>,

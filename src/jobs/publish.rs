@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 
 /// Which manifests.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 #[serde(rename_all = "lowercase")]
 pub enum Format {
     /// `.ism` and `.ismc`.
@@ -25,6 +26,7 @@ pub enum Format {
 
 /// What is to be published.
 #[derive(Clone, Debug, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 #[serde(deny_unknown_fields)]
 pub struct Publish {
     /// Which manifests.
@@ -34,6 +36,7 @@ pub struct Publish {
     /// For DASH: each fragment as a file of its own, with an address like Smooth
     /// Streaming's.
     #[serde(default)]
+    #[cfg_attr(test, ts(optional, as = "Option<bool>"))]
     pub segments: bool,
 }
 

@@ -22,6 +22,7 @@ use serde::Serialize;
 
 /// A KID in every form people meet it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct KidForms {
     /// In the order of `tenc`, `pssh`, MPD.
     pub kid: Kid,
@@ -47,6 +48,7 @@ impl KidForms {
 
 /// What something turned out to be, and what is in it.
 #[derive(Clone, Debug, Default, Serialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct Decoded {
     /// For programs: `pssh`, `playready_object`, `wrmheader`, `licence_store`,
     /// `widevine`, `kid`, `manifest`, `text`, `bytes` and so on.
@@ -55,29 +57,37 @@ pub struct Decoded {
     pub title: String,
     /// Whose it is.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(test, ts(optional))]
     pub system_id: Option<SystemId>,
     /// Facts, each with its name.
     #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[cfg_attr(test, ts(optional, as = "Option<_>"))]
     pub facts: Vec<Fact>,
     /// The keys it names.
     #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[cfg_attr(test, ts(optional, as = "Option<_>"))]
     pub kids: Vec<KidForms>,
     /// A WRMHEADER.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(test, ts(optional))]
     pub header: Option<Header>,
     /// Its bytes, base64.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(test, ts(optional))]
     pub base64: Option<String>,
     /// What is wrong, or worth knowing.
     #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[cfg_attr(test, ts(optional, as = "Option<_>"))]
     pub findings: Vec<Finding>,
     /// What is in it.
     #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[cfg_attr(test, ts(optional, as = "Option<_>"))]
     pub inner: Vec<Decoded>,
 }
 
 /// A name and a value.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct Fact {
     /// The field's name.
     pub name: String,

@@ -12,6 +12,7 @@ use serde::Serialize;
 
 /// Something that is one thing in one file and another in the other.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct Difference {
     /// What it is of: `file`, `track 1`, `PlayReady header`.
     pub of: String,
@@ -25,6 +26,7 @@ pub struct Difference {
 
 /// What differs between two files.
 #[derive(Clone, Debug, Serialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct Comparison {
     /// The answer, in words.
     pub verdict: String,

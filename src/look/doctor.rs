@@ -27,6 +27,7 @@ const TEST_SEED: &str = "XVBovsmzhP9gRIZxWfFta3VVRPzVEWmJsazEJ46I";
 
 /// What is known of a key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 #[serde(rename_all = "lowercase")]
 pub enum Verdict {
     /// It is the key.
@@ -39,6 +40,7 @@ pub enum Verdict {
 
 /// The answer for one track.
 #[derive(Clone, Debug, Serialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct Diagnosis {
     /// Its number.
     pub track: u32,

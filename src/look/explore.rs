@@ -13,6 +13,7 @@ use serde::Serialize;
 
 /// A box, with those inside it.
 #[derive(Clone, Debug, Serialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct Branch {
     /// Its code, or `uuid[…]`.
     pub kind: String,
@@ -28,6 +29,7 @@ pub struct Branch {
     pub header: u64,
     /// The boxes inside.
     #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[cfg_attr(test, ts(optional, as = "Option<_>"))]
     pub children: Vec<Branch>,
 }
 
@@ -58,6 +60,7 @@ pub fn tree(bytes: &[u8], at: u64) -> Result<(Branch, Vec<Error>)> {
 
 /// The fields of one box.
 #[derive(Clone, Debug, Serialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct FieldTable {
     /// The window asked for.
     pub fields: Vec<Field>,
@@ -65,6 +68,7 @@ pub struct FieldTable {
     pub total: usize,
     /// Where they stop being what the standard says.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(test, ts(optional))]
     pub error: Option<Error>,
 }
 
@@ -162,6 +166,7 @@ fn iv_size(movie: &Movie, path: &[&Node]) -> u8 {
 
 /// One sample, to show.
 #[derive(Clone, Debug, Serialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct SampleRow {
     /// Its number in the fragment, from 1.
     pub number: usize,
@@ -186,11 +191,13 @@ pub struct SampleRow {
     /// Clear and protected bytes, in turn; none where all of it is one or the
     /// other, as [`SampleRow::kid`] tells.
     #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[cfg_attr(test, ts(optional, as = "Option<_>"))]
     pub subsamples: Vec<(u16, u32)>,
 }
 
 /// The samples of one track in a fragment.
 #[derive(Clone, Debug, Serialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct TrackSamples {
     /// The track.
     pub track: u32,
@@ -200,6 +207,7 @@ pub struct TrackSamples {
     pub samples: Vec<SampleRow>,
     /// Why their protection cannot be told, if so.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(test, ts(optional))]
     pub problem: Option<Error>,
 }
 

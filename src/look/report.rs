@@ -62,6 +62,7 @@ impl Form {
 /// Everything known of a file. Times in seconds; in ticks as decimal text,
 /// because JavaScript's numbers end at 2^53. Rates in bits a second.
 #[derive(Clone, Debug, Serialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct Inspection {
     /// Version of this form.
     pub schema: u32,
@@ -95,6 +96,7 @@ pub struct Inspection {
 
 /// Whether a file can be protected.
 #[derive(Clone, Debug, Serialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct Protectable {
     /// It can.
     pub yes: bool,
@@ -106,6 +108,7 @@ pub struct Protectable {
 
 /// One track.
 #[derive(Clone, Debug, Serialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct TrackSummary {
     /// Its number.
     pub id: u32,
@@ -151,6 +154,7 @@ pub struct TrackSummary {
 
 /// Bits a second.
 #[derive(Clone, Copy, Debug, Serialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct Bitrates {
     /// What `esds` or `btrt` says.
     pub declared: Option<u32>,
@@ -162,6 +166,7 @@ pub struct Bitrates {
 
 /// How a track is protected.
 #[derive(Clone, Debug, Serialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct ProtectionSummary {
     /// `piff`, `cenc` and the like.
     pub scheme: Option<FourCc>,
@@ -185,6 +190,7 @@ pub struct ProtectionSummary {
 
 /// A protection header.
 #[derive(Clone, Debug, Serialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct SystemSummary {
     /// SystemID.
     pub system_id: SystemId,
@@ -207,6 +213,7 @@ pub struct SystemSummary {
     pub in_fragment: bool,
     /// PlayReady's header.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(test, ts(optional))]
     pub header: Option<HeaderSummary>,
     /// All that is in it.
     pub decoded: Decoded,
@@ -214,6 +221,7 @@ pub struct SystemSummary {
 
 /// A WRMHEADER, each KID in both byte orders.
 #[derive(Clone, Debug, Serialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct HeaderSummary {
     /// As it was found.
     #[serde(flatten)]

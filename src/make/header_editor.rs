@@ -24,6 +24,7 @@ use serde::Serialize;
 
 /// A header of one version, in every form it is needed in.
 #[derive(Clone, Debug, Serialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct Forms {
     /// Such as `4.0`.
     pub version: &'static str,
@@ -51,6 +52,7 @@ pub struct Forms {
 
 /// A header in one version: its forms, or why the version cannot say it.
 #[derive(Clone, Debug, Serialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct Attempt {
     /// Such as `4.0`.
     pub version: &'static str,
@@ -58,9 +60,11 @@ pub struct Attempt {
     pub clients: &'static str,
     /// The forms.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(test, ts(optional))]
     pub forms: Option<Forms>,
     /// Why not.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(test, ts(optional))]
     pub refusal: Option<Error>,
 }
 

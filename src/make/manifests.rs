@@ -32,6 +32,7 @@ pub struct Rendition<'a> {
 
 /// A manifest, and what it is to be called.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct Written {
     /// The file's name.
     pub name: String,

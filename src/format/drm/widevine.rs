@@ -10,6 +10,7 @@ use serde::Serialize;
 
 /// One field of the message.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct Field {
     /// Its number in the message.
     pub number: u64,
@@ -21,6 +22,7 @@ pub struct Field {
 
 /// The message.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct Message {
     /// Its fields, in order.
     pub fields: Vec<Field>,

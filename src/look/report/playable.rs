@@ -6,6 +6,7 @@ use serde::Serialize;
 
 /// What is given to a media source, and in which parts.
 #[derive(Clone, Debug, Serialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct Playable {
     /// `video/mp4` or `audio/mp4`.
     pub mime: &'static str,

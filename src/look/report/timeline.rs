@@ -5,6 +5,7 @@ use serde::Serialize;
 
 /// The fragments of one track.
 #[derive(Clone, Debug, Serialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct Timeline {
     /// The track.
     pub track: u32,
@@ -20,6 +21,7 @@ pub struct Timeline {
 
 /// One fragment of a track.
 #[derive(Clone, Copy, Debug, Serialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct Point {
     /// Its `moof`.
     pub at: u64,

@@ -23,6 +23,7 @@ pub struct Choice {
 
 /// A track of a set, as it can be chosen.
 #[derive(Clone, Debug, Serialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct Candidate {
     /// Number of its file.
     pub file: usize,

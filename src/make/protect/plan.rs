@@ -22,6 +22,7 @@ use serde::Serialize;
 
 /// What a plan will write, for people to read first.
 #[derive(Clone, Debug, Serialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct Preview {
     /// The plan in sentences.
     pub sentences: Vec<String>,
@@ -41,6 +42,7 @@ pub struct Preview {
 
 /// A key of a [`Preview`], by what is public of it.
 #[derive(Clone, Debug, Serialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct PreviewKey {
     /// In the order of `tenc`.
     pub kid: Kid,

@@ -26,6 +26,7 @@ impl FileHash {
 
 /// What is known of a finished file.
 #[derive(Clone, Debug, Serialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct Receipt {
     /// What made it.
     pub made_by: String,

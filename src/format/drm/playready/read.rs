@@ -97,22 +97,27 @@ pub fn read_object<'a>(data: &'a [u8], problems: &mut Vec<Error>) -> Vec<Record<
 
 /// A key as a WRMHEADER names it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct HeaderKey {
     /// In the order of `tenc`; none where the text is not 16 bytes of base64.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(test, ts(optional))]
     pub kid: Option<Kid>,
     /// As it is written: base64 of the GUID byte order.
     pub guid_base64: String,
     /// AESCTR, AESCBC or COCKTAIL.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(test, ts(optional))]
     pub algid: Option<String>,
     /// base64; proves the key that belongs to the KID.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(test, ts(optional))]
     pub checksum: Option<String>,
 }
 
 /// A WRMHEADER, as it was found.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct Header {
     /// Such as `4.0.0.0`.
     pub version: String,
