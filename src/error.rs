@@ -10,7 +10,7 @@ use std::fmt;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
 #[cfg_attr(test, derive(ts_rs::TS))]
 #[serde(rename_all = "lowercase")]
-pub enum Kind {
+pub enum ErrorKind {
     /// The file breaks the rules of its format.
     Malformed,
     /// The file is fine, but this is not handled here.
@@ -23,10 +23,10 @@ pub enum Kind {
 
 /// A refusal: a sentence, a stable code, and the place in the file if there is one.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
-#[cfg_attr(test, derive(ts_rs::TS))]
+#[cfg_attr(test, derive(ts_rs::TS), ts(rename = "Failure"))]
 pub struct Error {
     /// Whose doing.
-    pub kind: Kind,
+    pub kind: ErrorKind,
     /// Stable identifier for programs, such as `box_too_short`.
     pub code: &'static str,
     /// A sentence for people, without the place.
@@ -45,28 +45,28 @@ pub struct Error {
 pub type Result<T> = std::result::Result<T, Error>;
 
 impl Error {
-    fn new(kind: Kind, code: &'static str, message: impl Into<String>) -> Self {
+    fn new(kind: ErrorKind, code: &'static str, message: impl Into<String>) -> Self {
         Self { kind, code, message: message.into(), at: None, path: None }
     }
 
     /// The file breaks a rule.
     pub fn malformed(code: &'static str, message: impl Into<String>) -> Self {
-        Self::new(Kind::Malformed, code, message)
+        Self::new(ErrorKind::Malformed, code, message)
     }
 
     /// The file is outside what is handled here.
     pub fn unsupported(code: &'static str, message: impl Into<String>) -> Self {
-        Self::new(Kind::Unsupported, code, message)
+        Self::new(ErrorKind::Unsupported, code, message)
     }
 
     /// The request cannot be met.
     pub fn misuse(code: &'static str, message: impl Into<String>) -> Self {
-        Self::new(Kind::Misuse, code, message)
+        Self::new(ErrorKind::Misuse, code, message)
     }
 
     /// A bound was hit.
     pub fn limit(code: &'static str, message: impl Into<String>) -> Self {
-        Self::new(Kind::Limit, code, message)
+        Self::new(ErrorKind::Limit, code, message)
     }
 
     /// A host read fewer bytes than the file had when it was opened.

@@ -12,10 +12,12 @@ pub mod key_list;
 pub mod names;
 mod protect;
 mod publish;
+mod rewriting;
 
 pub use header::Header;
-pub use protect::{Protect, random_kid};
-pub use publish::{Format, Part, Publish, Published};
+pub use protect::{KeyPair, Protect, random_kid};
+pub use publish::{Format, NewFile, Part, Publish, Published, PublishedNames};
+pub use rewriting::Rewriting;
 
 /// Random bytes of the host; the core has none of its own.
 pub type Random<'r> = &'r mut dyn FnMut(&mut [u8]) -> crate::Result<()>;

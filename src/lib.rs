@@ -23,6 +23,8 @@ pub mod jobs;
 pub mod look;
 pub mod make;
 pub mod model;
+#[cfg(test)]
+mod typescript;
 
 pub use error::{Error, Result};
 pub use make::recipe::{Piece, Recipe, Stitched};

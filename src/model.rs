@@ -22,7 +22,7 @@ use crate::format::boxes::movie::{Ftyp, Trex};
 use crate::format::boxes::tables::Seig;
 use crate::format::boxes::tree::Node;
 use crate::format::codec::Codec;
-use crate::format::drm::playready::Header;
+use crate::format::drm::playready::WrmHeader;
 use crate::format::ids::{BoxType, FourCc, Kid, SystemId};
 use serde::Serialize;
 
@@ -399,7 +399,7 @@ pub struct ProtectionHeader {
     /// The system's own data.
     pub data: Vec<u8>,
     /// The PlayReady header in it.
-    pub playready: Option<Header>,
+    pub playready: Option<WrmHeader>,
 }
 
 impl Movie {

@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use ismvault::checks::CheckId;
-use ismvault::error::Kind;
+use ismvault::error::ErrorKind;
 use ismvault::format::boxes::Mp4Box as _;
 use ismvault::format::boxes::fragment::{Saio, Saiz, Tfhd, Trun};
 use ismvault::format::boxes::index::{Sidx, SidxReference};
@@ -188,7 +188,7 @@ fn media_before_its_moof_is_refused_but_not_called_damaged() {
     nodes[at] = trun.to_node();
     let file = parts.bytes();
     assert!(inspect(&file).damage.is_none());
-    assert_eq!(protect(&file, &options("dual")).unwrap_err().kind, Kind::Unsupported);
+    assert_eq!(protect(&file, &options("dual")).unwrap_err().kind, ErrorKind::Unsupported);
 }
 
 #[test]

@@ -56,7 +56,7 @@ pub mod limits {
 /// What a [`Reader`] that records has read: one field, by name.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[cfg_attr(test, derive(ts_rs::TS))]
-pub struct Field {
+pub struct BoxField {
     /// Its name in the standard; rows of a list carry their number, from 0.
     pub name: String,
     /// Absolute offset of its first byte.
@@ -67,7 +67,7 @@ pub struct Field {
     pub value: Value,
 }
 
-/// The value of a [`Field`].
+/// The value of a [`BoxField`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[cfg_attr(test, derive(ts_rs::TS), ts(type = "string"))]
 pub enum Value {
@@ -110,7 +110,7 @@ impl Serialize for Value {
 struct Recorder {
     /// In front of every name: the row of a list that is being read.
     prefix: String,
-    fields: Vec<Field>,
+    fields: Vec<BoxField>,
     from: usize,
     most: usize,
     total: usize,
@@ -142,7 +142,7 @@ impl<'a> Reader<'a> {
     }
 
     /// The fields kept, and how many there were.
-    pub fn into_fields(self) -> (Vec<Field>, usize) {
+    pub fn into_fields(self) -> (Vec<BoxField>, usize) {
         self.recorder.map_or((Vec::new(), 0), |recorder| (recorder.fields, recorder.total))
     }
 
@@ -181,7 +181,7 @@ impl<'a> Reader<'a> {
         recorder.total += 1;
         if number >= recorder.from && recorder.fields.len() < recorder.most {
             let name = format!("{}{name}", recorder.prefix);
-            recorder.fields.push(Field { name, at, len: len as u64, value: value() });
+            recorder.fields.push(BoxField { name, at, len: len as u64, value: value() });
         }
     }
 

@@ -19,7 +19,7 @@ pub struct Field {
     /// What may be given.
     pub control: Control,
     /// Where a form has it.
-    pub place: Place,
+    pub place: FormPlace,
 }
 
 /// What may be given for a field.
@@ -51,7 +51,7 @@ pub enum Control {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[cfg_attr(test, derive(ts_rs::TS))]
 #[serde(rename_all = "snake_case")]
-pub enum Place {
+pub enum FormPlace {
     /// With KID and key.
     Key,
     /// Among what everybody looks at.
@@ -74,6 +74,39 @@ pub struct Choice {
     pub label: String,
     /// What it is for, or nothing.
     pub purpose: &'static str,
+}
+
+/// A field and its choices.
+#[derive(Clone, Debug, Serialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+pub struct FormField {
+    /// The row of the table.
+    #[serde(flatten)]
+    pub field: Field,
+    /// [`Field::choices`].
+    pub choices: Vec<Choice>,
+}
+
+/// What a page makes its forms of, and what files it takes.
+#[derive(Clone, Debug, Serialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+pub struct Tables {
+    /// Of [`super::Protect`].
+    pub protect: Vec<FormField>,
+    /// Extensions of media files.
+    pub media: &'static [&'static str],
+    /// Extensions of manifests.
+    pub manifests: &'static [&'static str],
+}
+
+/// All tables.
+pub fn tables() -> Tables {
+    let row = |field: &Field| FormField { field: *field, choices: field.choices() };
+    Tables {
+        protect: PROTECT.iter().map(row).collect(),
+        media: super::names::MEDIA,
+        manifests: super::names::MANIFESTS,
+    }
 }
 
 impl Field {
@@ -114,7 +147,7 @@ impl Field {
 const fn field(
     (name, label): (&'static str, &'static str),
     (control, value): (Control, &'static str),
-    place: Place,
+    place: FormPlace,
     help: &'static str,
 ) -> Field {
     Field { name, label, value, help, control, place }
@@ -125,85 +158,85 @@ pub const PROTECT: &[Field] = &[
     field(
         ("profile", "Profile"),
         (Control::Choice, "P"),
-        Place::Plain,
+        FormPlace::Plain,
         "Which boxes to write: dual, piff, cenc or cbcs; dual if left out",
     ),
     field(
         ("scheme", "Scheme"),
         (Control::Choice, "S"),
-        Place::Nowhere,
+        FormPlace::Nowhere,
         "How to encrypt: cenc (AES-CTR) or cbcs (AES-CBC with a pattern)",
     ),
     field(
         ("kid", "KID"),
         (Control::Text, "UUID"),
-        Place::Key,
+        FormPlace::Key,
         "The key's identifier, a UUID in the order of tenc; made at random if left out",
     ),
     field(
         ("key", "Content key"),
         (Control::Secret, "HEX|BASE64"),
-        Place::Key,
+        FormPlace::Key,
         "The content key, 32 hex digits or 24 base64 characters; made at random, and shown once, if left out",
     ),
     field(
         ("seed", "Key seed"),
         (Control::Secret, "BASE64"),
-        Place::Key,
+        FormPlace::Key,
         "Derive the content key from the KID and a PlayReady key seed, base64 of 30 bytes or more",
     ),
     field(
         ("keys", "Keys with their tracks"),
         (Control::Keys, "FILE"),
-        Place::Key,
+        FormPlace::Key,
         "Take keys from CSV, JSON or CPIX, each with its tracks: a number, all, audio, video, sd, hd, uhd",
     ),
     field(
         ("la_url", "Licence URL"),
         (Control::Url, "URL"),
-        Place::Plain,
+        FormPlace::Plain,
         "Where players ask for a licence (LA_URL); it may be left out",
     ),
     field(
         ("tracks", "Tracks"),
         (Control::Numbers, "1,2"),
-        Place::Tracks,
+        FormPlace::Tracks,
         "Which tracks to protect; all video and audio if left out",
     ),
     field(
         ("clear_lead", "Clear lead"),
         (Control::Number, "N"),
-        Place::More,
+        FormPlace::More,
         "Leave the first N fragments of each track clear",
     ),
     field(
         ("iv_size", "IV size"),
         (Control::Choice, "N"),
-        Place::More,
+        FormPlace::More,
         "Bytes of an IV, 8 or 16; 8 if left out",
     ),
     field(
         ("widevine", "A Widevine header too"),
         (Control::Flag, ""),
-        Place::More,
+        FormPlace::More,
         "Write a Widevine header beside PlayReady's",
     ),
     field(
         ("header_version", "Header version"),
         (Control::Choice, "V"),
-        Place::More,
+        FormPlace::More,
         "Version of the PlayReady header: 4.0, 4.1, 4.2 or 4.3; the oldest that can say it if left out",
     ),
     field(
         ("lui_url", "Licence page URL"),
         (Control::Url, "URL"),
-        Place::More,
+        FormPlace::More,
         "A page for people without a licence (LUI_URL)",
     ),
     field(
         ("custom_attributes", "Custom attributes"),
         (Control::Lines, "XML"),
-        Place::More,
+        FormPlace::More,
         "XML of your own, put into the header's CUSTOMATTRIBUTES as it is",
     ),
 ];

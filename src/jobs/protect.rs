@@ -7,7 +7,7 @@ use crate::format::drm::playready::HeaderVersion;
 use crate::format::ids::{Kid, Uuid};
 use crate::make::protect::{Options, Profile, Target, TrackKey, keyfile};
 use serde::de::Error as _;
-use serde::{Deserialize, Deserializer};
+use serde::{Deserialize, Deserializer, Serialize};
 use zeroize::Zeroizing;
 
 /// How to protect; a field for each row of [`super::fields::PROTECT`], where
@@ -159,7 +159,39 @@ fn number<'de, D: Deserializer<'de>>(from: D) -> std::result::Result<Option<u8>,
     }
 }
 
+/// A KID and its content key, to be shown to the person who made them.
+#[derive(Clone, Serialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+pub struct KeyPair {
+    /// Which key.
+    pub kid: Kid,
+    /// The key, in hex.
+    #[cfg_attr(test, ts(as = "String"))]
+    pub key: Zeroizing<String>,
+}
+
+impl KeyPair {
+    /// Both at random.
+    ///
+    /// # Errors
+    /// Where the host has no randomness.
+    pub fn random(random: Random<'_>) -> Result<Self> {
+        let mut key = Zeroizing::new([0; 16]);
+        random(&mut *key)?;
+        let key = ContentKey::from_bytes(*key).reveal();
+        Ok(Self { kid: random_kid(random)?, key })
+    }
+
+    /// Those of some options.
+    pub fn all(options: &Options) -> Vec<Self> {
+        options.keys.iter().map(|one| Self { kid: one.kid, key: one.key.reveal() }).collect()
+    }
+}
+
 /// A random UUID, marked as one (version 4).
+///
+/// # Errors
+/// Where the host has no randomness.
 pub fn random_kid(random: Random<'_>) -> Result<Kid> {
     let mut bytes = [0; 16];
     random(&mut bytes)?;

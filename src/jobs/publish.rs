@@ -4,7 +4,7 @@ use super::names;
 use crate::Span;
 use crate::error::Result;
 use crate::make::manifests::{
-    self, Addressing, Rendition, Texts, Written, dash, hls, left_out, segments, smooth,
+    self, Addressing, Rendition, Texts, WrittenManifest, dash, hls, left_out, segments, smooth,
 };
 use crate::make::mux::{Fold, MuxOptions, earliest, is_to_be_folded, longest_skip};
 use crate::make::protect::Profile;
@@ -53,11 +53,42 @@ pub struct Part {
     pub options: Option<MuxOptions>,
 }
 
+/// A [`Part`], for a host that only makes files.
+#[derive(Clone, Debug, Serialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+pub struct NewFile {
+    /// Which input.
+    pub input: usize,
+    /// What it is called.
+    pub name: String,
+    /// Whether the input serves as it is.
+    pub whole: bool,
+}
+
+impl From<&Part> for NewFile {
+    fn from(part: &Part) -> Self {
+        let whole = part.options.is_none();
+        Self { input: part.input, name: part.name.clone(), whole }
+    }
+}
+
+/// What is kept of what was published.
+#[derive(Clone, Debug, Serialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+pub struct PublishedNames {
+    /// The manifests.
+    pub texts: Vec<WrittenManifest>,
+    /// The media files that they name.
+    pub media: Vec<String>,
+    /// What the manifests leave out.
+    pub notes: Vec<String>,
+}
+
 /// What publishing gives, but for the media.
 #[derive(Debug)]
 pub struct Published {
     /// The manifests.
-    pub manifests: Vec<Written>,
+    pub manifests: Vec<WrittenManifest>,
     /// Fragments that become files of their own: of which media file, called
     /// what, and where they are in it.
     pub segments: Vec<(String, String, Span)>,
@@ -128,6 +159,12 @@ impl Publish {
 }
 
 impl Published {
+    /// The manifests, and those of these media files that they name.
+    pub fn of<'a>(self, media: impl Iterator<Item = &'a str>) -> PublishedNames {
+        let media = media.filter(|file| self.names(file)).map(str::to_owned).collect();
+        PublishedNames { media, texts: self.manifests, notes: self.notes }
+    }
+
     /// Whether a media file is to be kept: one that no manifest names is a copy of
     /// another.
     pub fn names(&self, file: &str) -> bool {

@@ -11,7 +11,7 @@ use crate::error::Error;
 use crate::format::boxes::protection::{PIFF_PSSH, Pssh};
 use crate::format::bytes::limits;
 use crate::format::cipher::hex;
-use crate::format::drm::playready::{self, Header};
+use crate::format::drm::playready::{self, WrmHeader};
 use crate::format::drm::{self, COMMON, PLAYREADY, WIDEVINE, widevine};
 use crate::format::ids::{BoxType, Kid, SystemId};
 use crate::model::Finding;
@@ -70,7 +70,7 @@ pub struct Decoded {
     /// A WRMHEADER.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[cfg_attr(test, ts(optional))]
-    pub header: Option<Header>,
+    pub header: Option<WrmHeader>,
     /// Its bytes, base64.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[cfg_attr(test, ts(optional))]

@@ -189,7 +189,7 @@ fn systems(a: &[SystemSummary], b: &[SystemSummary], out: &mut Differences) {
     }
 }
 
-type HeaderFact = (&'static str, fn(&crate::format::drm::playready::Header) -> Option<String>);
+type HeaderFact = (&'static str, fn(&crate::format::drm::playready::WrmHeader) -> Option<String>);
 
 const HEADER_FACTS: [HeaderFact; 6] = [
     ("LA_URL", |h| h.la_url.clone()),
@@ -294,7 +294,7 @@ fn fields(a: &Node, b: &Node, path: &str, out: &mut Differences) {
     let new = right.iter().map(|f| &f.name).filter(|name| !names.contains(name));
     let mut count = 0;
     for name in names.iter().copied().chain(new) {
-        let value = |fields: &[crate::format::bytes::Field]| {
+        let value = |fields: &[crate::format::bytes::BoxField]| {
             fields.iter().find(|f| f.name == *name).map(|f| f.value.to_string())
         };
         let (a, b) = (value(&left), value(&right));

@@ -5,7 +5,7 @@
 use crate::error::{Error, Result};
 use crate::format::boxes::tree::{Content, Node};
 use crate::format::boxes::{Context, definition};
-use crate::format::bytes::{Field, Reader, limits};
+use crate::format::bytes::{BoxField, Reader, limits};
 use crate::format::cipher::hex;
 use crate::format::ids::{BoxType, Kid};
 use crate::model::{AtHand, Movie, Sample, Track, TrackFragment, protected_samples, read_fragment};
@@ -33,8 +33,27 @@ pub struct Branch {
     pub children: Vec<Branch>,
 }
 
+/// A kind of box.
+#[derive(Clone, Debug, Serialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+pub struct BoxKind {
+    /// Its type.
+    pub kind: String,
+    /// Its name.
+    pub name: Option<&'static str>,
+    /// Where it is defined.
+    pub source: Option<&'static str>,
+}
+
+impl From<BoxType> for BoxKind {
+    fn from(kind: BoxType) -> Self {
+        let (name, source) = names(kind);
+        Self { kind: kind.to_string(), name, source }
+    }
+}
+
 /// Name and source of a box.
-pub fn names(kind: BoxType) -> (Option<&'static str>, Option<&'static str>) {
+fn names(kind: BoxType) -> (Option<&'static str>, Option<&'static str>) {
     definition(kind).map_or((None, None), |def| (Some(def.name), Some(def.source)))
 }
 
@@ -63,7 +82,7 @@ pub fn tree(bytes: &[u8], at: u64) -> Result<(Branch, Vec<Error>)> {
 #[cfg_attr(test, derive(ts_rs::TS))]
 pub struct FieldTable {
     /// The window asked for.
-    pub fields: Vec<Field>,
+    pub fields: Vec<BoxField>,
     /// How many there are.
     pub total: usize,
     /// Where they stop being what the standard says.
@@ -128,7 +147,7 @@ pub fn fields(
 }
 
 /// The header of a box, as fields.
-fn header_fields(node: &Node, bytes: &[u8]) -> Vec<Field> {
+fn header_fields(node: &Node, bytes: &[u8]) -> Vec<BoxField> {
     let mut r = Reader::recording(bytes, node.at, 0, 8);
     // It was read once already, so it can be read again.
     let _ = r.u32("size");

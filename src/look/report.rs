@@ -17,7 +17,7 @@ use crate::error::{Error, Result};
 use crate::format::boxes::protection::{PIFF_PSSH, Pssh};
 use crate::format::cipher::hex;
 use crate::format::drm;
-use crate::format::drm::playready::Header;
+use crate::format::drm::playready::WrmHeader;
 use crate::format::ids::{FourCc, Kid, SystemId};
 use crate::look::decode::Decoded;
 use crate::model::{Finding, Movie, Protection, ProtectionHeader, Track, TrackKind, bitrate};
@@ -225,7 +225,7 @@ pub struct SystemSummary {
 pub struct HeaderSummary {
     /// As it was found.
     #[serde(flatten)]
-    pub header: Header,
+    pub header: WrmHeader,
     /// The KIDs in GUID byte order.
     pub kids_guid: Vec<Kid>,
 }

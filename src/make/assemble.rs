@@ -13,13 +13,13 @@ use crate::format::ids::{BoxType, FourCc, Kid};
 use crate::format::language;
 use crate::look::decode::from_base64;
 use crate::look::inspect::movie_of;
-use crate::make::fragment_writer::Layout;
+use crate::make::fragment_writer::FragmentLayout;
 use crate::make::fragmenter::empty_tables;
 use crate::make::mux::{File, Mux};
 use crate::make::profile::PROFILES;
 use crate::make::proof::header_of;
 use crate::make::protection_boxes::{headers, insert_headers, sinf};
-use crate::make::sample_entries::{Entry, entry};
+use crate::make::sample_entries::{NewEntry, entry};
 use crate::model::decode_times::COMMON_SCALE;
 use crate::model::manifest::{Client, Level, Stream};
 use crate::model::{Fragment, Movie};
@@ -150,7 +150,7 @@ pub fn assemble(manifest: &Client, movie: &Movie, files: &[FragmentFile<'_>]) ->
         compatible: [*b"piff", *b"iso2", *b"iso6"].map(FourCc).to_vec(),
         rest: Vec::new(),
     };
-    let layout = Layout {
+    let layout = FragmentLayout {
         ftyp,
         moov,
         tracks,
@@ -450,7 +450,7 @@ fn movie_rest(next_track: u32) -> [u8; 80] {
 }
 
 fn trak(group: &Chosen<'_>, id: u32, kid: Option<Kid>) -> Result<Node> {
-    let Entry { mut node, handler, header, dimensions: (width, height) } =
+    let NewEntry { mut node, handler, header, dimensions: (width, height) } =
         entry(group.stream, group.level)?;
     let has_ivs = group.fragments.iter().any(|(f, _)| f.runs.iter().any(|run| run.has_ivs));
     let piff = PROFILES.iter().find(|profile| profile.name == "piff");

@@ -13,7 +13,7 @@ use crate::look::inspect::movie_of;
 use crate::make::proof::{self, Faults, Proof, Proves, Source, header_of};
 use crate::make::protection_boxes::is_of_protection;
 use crate::make::recipe::{Piece, Recipe};
-use crate::make::rewrite::{Rewrite, Unit, check_fragments, check_intact};
+use crate::make::rewrite::{PlannedUnit, Rewrite, check_fragments, check_intact};
 use crate::make::witness::Header;
 use crate::model::{
     AtHand, Movie, Protected, SampleEntry, Track, TrackFragment, protected_samples,
@@ -57,7 +57,7 @@ pub struct Decryption {
 /// worker can have one.
 pub struct Decryptor {
     trexes: Vec<Trex>,
-    tracks: Vec<TrackKey>,
+    tracks: Vec<TrackDecryption>,
     /// For [`Decryptor::setup`].
     moov: Node,
     /// `moov` as it is and as it becomes, as a stranger reads them.
@@ -68,7 +68,7 @@ pub struct Decryptor {
 type Sealed<'d> = Option<(&'d EntryKey, Vec<Option<Protected>>)>;
 
 /// How the fragments of one track are decrypted.
-struct TrackKey {
+struct TrackDecryption {
     track: Track,
     /// For each sample entry, how; none for a clear one.
     entries: Vec<Option<EntryKey>>,
@@ -150,7 +150,7 @@ impl Decryptor {
                 protected.then(|| entry_key(movie, track, entry, keys, warnings)).transpose()
             });
             let entries = entries.collect::<Result<Vec<_>>>()?;
-            Ok(TrackKey { track: track.clone(), entries })
+            Ok(TrackDecryption { track: track.clone(), entries })
         });
         let tracks = tracks.collect::<Result<Vec<_>>>()?;
         let trexes = movie.tracks.iter().filter_map(|track| track.trex).collect();
@@ -218,7 +218,7 @@ impl Decryptor {
             let mut keys = own.flat_map(|key| &key.entries).flatten();
             keys.find_map(|key| key.cipher(kid).ok())
         };
-        let unit = proof::Unit { at, input, output: out };
+        let unit = proof::UnitBytes { at, input, output: out };
         proof::compare(&unit, self.headers.each_ref(), cipher)
     }
 
@@ -229,8 +229,8 @@ impl Decryptor {
 
     /// The unit with its new boxes, and how the samples of each `traf` are
     /// encrypted.
-    fn boxes(&self, at: u64, input: &[u8]) -> Result<(Unit, Vec<Sealed<'_>>)> {
-        let mut unit = Unit::open(at, input, &self.trexes)?;
+    fn boxes(&self, at: u64, input: &[u8]) -> Result<(PlannedUnit, Vec<Sealed<'_>>)> {
+        let mut unit = PlannedUnit::open(at, input, &self.trexes)?;
         unit.check_overlaps(|fragment| self.key_of(fragment).is_some())?;
         let at_hand = AtHand { at, bytes: input };
         let trafs = unit.moof.all(BoxType::code(b"traf")).zip(&unit.fragments);

@@ -18,7 +18,7 @@ use crate::model::{Fragment, FragmentRun, Movie, Track, TrackKind};
 
 /// What one fragment of the output has: one `traf`, and where its samples lie.
 #[derive(Clone, Debug)]
-pub(crate) struct Part {
+pub(crate) struct FragmentPart {
     /// The `traf`, its track numbered as in the output. Offsets are settled later.
     pub(crate) traf: Node,
     /// What it has, its track numbered as in the output.
@@ -35,12 +35,12 @@ pub(crate) struct Part {
 
 /// A file to be.
 #[derive(Debug)]
-pub(crate) struct Layout {
+pub(crate) struct FragmentLayout {
     pub(crate) ftyp: Ftyp,
     pub(crate) moov: Node,
     /// Its tracks, for their kinds and timescales.
     pub(crate) tracks: Vec<Track>,
-    pub(crate) parts: Vec<Part>,
+    pub(crate) parts: Vec<FragmentPart>,
     /// When the earliest track begins that is played with these, in
     /// [`COMMON_SCALE`]; zero, or before it.
     pub(crate) earliest: i64,
@@ -62,7 +62,7 @@ struct Placed {
     time: i64,
 }
 
-impl Layout {
+impl FragmentLayout {
     /// The file. Refuses parts of a track that are not in order.
     pub(crate) fn stitch(mut self) -> Result<Stitched> {
         let fragments = self.parts.iter().map(|part| {
@@ -79,7 +79,7 @@ impl Layout {
         let order = self.order(&movie, &times)?;
         self.set_durations(&movie, &times)?;
         let head = [self.ftyp.to_node().to_bytes(), self.moov.to_bytes()].concat();
-        let mut parts: Vec<Option<Part>> = self.parts.into_iter().map(Some).collect();
+        let mut parts: Vec<Option<FragmentPart>> = self.parts.into_iter().map(Some).collect();
         let mut body = Stitched::default();
         let (mut at, mut placed) = (0, Vec::new());
         for (number, index) in order.into_iter().enumerate() {
@@ -180,7 +180,7 @@ pub(crate) fn mdat_header(bytes: u64) -> Vec<u8> {
 }
 
 /// The `moof` of a part, all offsets settled.
-fn moof(part: &Part, number: u32, tfdt: bool, time: u64) -> Result<Node> {
+fn moof(part: &FragmentPart, number: u32, tfdt: bool, time: u64) -> Result<Node> {
     let mut traf = part.traf.clone();
     let nodes = traf.children_mut().into_iter().flatten();
     for node in nodes.filter(|node| node.kind == Tfhd::KIND) {

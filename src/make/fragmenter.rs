@@ -12,7 +12,7 @@ use crate::format::boxes::tree::Node;
 use crate::format::bytes::limits;
 use crate::format::ids::{BoxType, FourCc};
 use crate::format::quicktime;
-use crate::make::fragment_writer::{Layout, Part};
+use crate::make::fragment_writer::{FragmentLayout, FragmentPart};
 use crate::make::proof::{Claims, header_of};
 use crate::make::recipe::Stitched;
 use crate::make::rewrite::check_intact;
@@ -35,7 +35,7 @@ const SMALLEST_ROW: u32 = 32;
 
 /// One sample of a track.
 #[derive(Clone, Copy, Debug)]
-struct Sample {
+struct ListedSample {
     at: u64,
     size: u32,
     decoded: i64,
@@ -46,7 +46,7 @@ struct Sample {
     entry: u32,
 }
 
-impl Sample {
+impl ListedSample {
     fn presented(&self) -> i64 {
         self.decoded.saturating_add(self.offset)
     }
@@ -96,8 +96,16 @@ pub fn fragment(movie: &Movie) -> Result<(Stitched, Vec<String>)> {
             set_edits(trak, track.edits.skip);
         }
     }
-    let layout =
-        Layout { ftyp, moov, tracks, parts, earliest: 0, one_file: true, tfdt: true, sidx: false };
+    let layout = FragmentLayout {
+        ftyp,
+        moov,
+        tracks,
+        parts,
+        earliest: 0,
+        one_file: true,
+        tfdt: true,
+        sidx: false,
+    };
     Ok((claims.check(layout.stitch()?)?, notes))
 }
 
@@ -119,7 +127,7 @@ pub(crate) struct Listed {
     /// Of each of these, how many samples its edit list hides in front and
     /// behind, and how many lie past the end of the file.
     hidden: Vec<[usize; 3]>,
-    pub(crate) parts: Vec<Part>,
+    pub(crate) parts: Vec<FragmentPart>,
 }
 
 impl Listed {
@@ -222,17 +230,17 @@ fn samples(
     movie: &Movie,
     movie_scale: u32,
     how: Fold,
-) -> Result<(Vec<Sample>, [usize; 3], Edits)> {
+) -> Result<(Vec<ListedSample>, [usize; 3], Edits)> {
     let Some(stbl) = trak.path(&[b"mdia", b"minf", b"stbl"]) else {
         return Ok((Vec::new(), [0; 3], Edits::default()));
     };
     check_data_is_inside(trak)?;
     let sizes = sizes(stbl, movie.size)?;
     let places = places(stbl, &sizes, movie.size)?;
-    let mut samples: Vec<Sample> = sizes
+    let mut samples: Vec<ListedSample> = sizes
         .iter()
         .zip(places)
-        .map(|(size, (at, entry))| Sample {
+        .map(|(size, (at, entry))| ListedSample {
             at,
             size: *size,
             decoded: 0,
@@ -358,7 +366,7 @@ fn places(stbl: &Node, sizes: &[u32], file_size: u64) -> Result<Vec<(u64, u32)>>
 /// Leaves out what an edit list never shows: pictures in front of where it
 /// begins, but for those needed to decode the first, and all behind its end.
 /// Gives how many samples went in front and behind.
-fn trim(edits: &Edits, samples: &mut Vec<Sample>, track: &Track) -> [usize; 2] {
+fn trim(edits: &Edits, samples: &mut Vec<ListedSample>, track: &Track) -> [usize; 2] {
     if track.kind == TrackKind::Text {
         return [0; 2]; // a few bytes, and readers differ in what they show
     }
@@ -377,7 +385,7 @@ fn trim(edits: &Edits, samples: &mut Vec<Sample>, track: &Track) -> [usize; 2] {
 
 /// Where fragments begin, in seconds, by the sync samples of the first video,
 /// or of the first track.
-fn boundaries(tracks: &[(Track, Vec<Sample>)]) -> Vec<f64> {
+fn boundaries(tracks: &[(Track, Vec<ListedSample>)]) -> Vec<f64> {
     let video = tracks.iter().find(|(track, _)| track.kind == TrackKind::Video);
     let Some((track, samples)) = video.or(tracks.first()) else { return Vec::new() };
     let mut found: Vec<f64> = Vec::new();
@@ -393,7 +401,7 @@ fn boundaries(tracks: &[(Track, Vec<Sample>)]) -> Vec<f64> {
 
 /// Cuts the samples of a track at the first sync sample behind each boundary,
 /// and where the sample entry changes.
-fn cut(track: &Track, samples: &[Sample], boundaries: &[f64]) -> Vec<Range<usize>> {
+fn cut(track: &Track, samples: &[ListedSample], boundaries: &[f64]) -> Vec<Range<usize>> {
     let mut cuts = Vec::new();
     let mut from = 0;
     let mut boundaries = boundaries.iter().skip(1).peekable();
@@ -414,7 +422,7 @@ fn cut(track: &Track, samples: &[Sample], boundaries: &[f64]) -> Vec<Range<usize
 }
 
 /// A fragment of these samples.
-fn part(track: &Track, samples: &[Sample]) -> Result<Part> {
+fn part(track: &Track, samples: &[ListedSample]) -> Result<FragmentPart> {
     let offsets = samples.iter().any(|sample| sample.offset != 0);
     let too_far = || {
         let sentence = "A sample is presented further from its decoding than trun can say.";
@@ -480,7 +488,7 @@ fn part(track: &Track, samples: &[Sample]) -> Result<Part> {
         }
     }
     let at = samples.first().map_or(0, |sample| sample.at);
-    Ok(Part { traf, run, runs: vec![run.bytes], media, siblings: Vec::new(), at })
+    Ok(FragmentPart { traf, run, runs: vec![run.bytes], media, siblings: Vec::new(), at })
 }
 
 /// `moov` with its tables emptied and `mvex` added.

@@ -14,7 +14,7 @@ use crate::format::drm::playready::{self, HeaderVersion, NewHeader};
 use crate::format::ids::{BoxType, Kid};
 use crate::make::proof::{Changed, Claims, Known, header_of};
 use crate::make::recipe::{Gather, Stitched};
-use crate::make::rewrite::{Rewrite, Unit, check_intact};
+use crate::make::rewrite::{PlannedUnit, Rewrite, check_intact};
 use crate::make::witness::{self, Header};
 use crate::model::Movie;
 use crate::{Session, Step};
@@ -199,7 +199,7 @@ impl Session for HeaderChange {
         let Self { movie, header, gather, moofs, claims, known, .. } = self;
         let trexes: Vec<Trex> = movie.tracks.iter().filter_map(|track| track.trex).collect();
         gather.feed(bytes, |_, at, bytes| {
-            let mut unit = Unit::open_head(at, &bytes, &trexes)?;
+            let mut unit = PlannedUnit::open_head(at, &bytes, &trexes)?;
             let moof_len = unit.moof.size();
             for (number, fragment) in unit.fragments.iter().enumerate() {
                 let id = fragment.tfhd.track_id;

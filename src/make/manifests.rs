@@ -33,7 +33,7 @@ pub struct Rendition<'a> {
 /// A manifest, and what it is to be called.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
 #[cfg_attr(test, derive(ts_rs::TS))]
-pub struct Written {
+pub struct WrittenManifest {
     /// The file's name.
     pub name: String,
     /// What stands in it.
@@ -41,7 +41,7 @@ pub struct Written {
 }
 
 /// A track of a rendition, with the bitrate it goes by.
-struct Level<'a> {
+struct Quality<'a> {
     file: &'a str,
     /// The file it was taken from; two sounds of one file are two things.
     source: &'a str,
@@ -51,13 +51,13 @@ struct Level<'a> {
 }
 
 /// Levels of the same thing in the same codec: players change between them.
-struct Group<'a> {
+struct QualityGroup<'a> {
     kind: TrackKind,
     /// Its kind and language.
     stem: String,
     /// The same, with a number where there are several.
     name: String,
-    levels: Vec<Level<'a>>,
+    levels: Vec<Quality<'a>>,
 }
 
 /// What a fragment is in a manifest.
@@ -69,7 +69,7 @@ struct Chunk {
     sync: bool,
 }
 
-impl Level<'_> {
+impl Quality<'_> {
     /// Its fragments as a client of Smooth Streaming sees them, which knows no
     /// edit lists.
     fn unedited(&self) -> Vec<Chunk> {
@@ -141,15 +141,15 @@ impl Level<'_> {
     }
 }
 
-fn groups<'a>(renditions: &[Rendition<'a>]) -> Result<Vec<Group<'a>>> {
-    let mut groups: Vec<Group<'a>> = Vec::new();
+fn groups<'a>(renditions: &[Rendition<'a>]) -> Result<Vec<QualityGroup<'a>>> {
+    let mut groups: Vec<QualityGroup<'a>> = Vec::new();
     for rendition in renditions {
         let spoken = |track: &&Track| track.kind != TrackKind::Other && track.totals.samples > 0;
         for track in rendition.movie.tracks.iter().filter(spoken) {
             let totals = &track.totals;
             let measured = bitrate(totals.bytes, totals.duration, track.timescale);
             let declared = track.codec().and_then(|codec| codec.declared_bitrate).map(u64::from);
-            let mut level = Level {
+            let mut level = Quality {
                 file: rendition.file,
                 source: rendition.source,
                 movie: rendition.movie,
@@ -168,7 +168,7 @@ fn groups<'a>(renditions: &[Rendition<'a>]) -> Result<Vec<Group<'a>>> {
             if all().any(|known| known.is_copy_of(&level)) {
                 continue;
             }
-            let fits = |group: &Group<'_>| {
+            let fits = |group: &QualityGroup<'_>| {
                 group.stem == stem
                     && group.levels.iter().all(|known| known.is_alternative_to(&level))
             };
@@ -180,7 +180,7 @@ fn groups<'a>(renditions: &[Rendition<'a>]) -> Result<Vec<Group<'a>>> {
                         0 => stem.clone(),
                         n => format!("{stem}_{}", n + 1),
                     };
-                    groups.push(Group { kind: track.kind, stem, name, levels: Vec::new() });
+                    groups.push(QualityGroup { kind: track.kind, stem, name, levels: Vec::new() });
                     groups.len() - 1
                 }
             };
@@ -200,7 +200,7 @@ fn groups<'a>(renditions: &[Rendition<'a>]) -> Result<Vec<Group<'a>>> {
 
 /// When the first fragment of all begins, as a time and its timescale: live
 /// archives count from the epoch, and a player from there.
-fn begin(groups: &[Group<'_>]) -> (u64, u32) {
+fn begin(groups: &[QualityGroup<'_>]) -> (u64, u32) {
     let levels = groups.iter().flat_map(|group| &group.levels);
     let starts = levels.filter_map(|level| {
         let first = level.chunks().into_iter().next()?;
@@ -211,7 +211,7 @@ fn begin(groups: &[Group<'_>]) -> (u64, u32) {
 }
 
 /// How long all of it lasts, in ticks of this timescale.
-fn length(groups: &[Group<'_>], timescale: u32) -> u64 {
+fn length(groups: &[QualityGroup<'_>], timescale: u32) -> u64 {
     let scaled =
         |time: u64, from: u32| u128::from(time) * u128::from(timescale) / u128::from(from.max(1));
     let levels = groups.iter().flat_map(|group| &group.levels);
@@ -225,9 +225,9 @@ fn length(groups: &[Group<'_>], timescale: u32) -> u64 {
 
 /// Refuses levels whose fragments do not begin together: a player that changes
 /// between them would ask for what is not there.
-fn check_boundaries(group: &Group<'_>) -> Result<()> {
+fn check_boundaries(group: &QualityGroup<'_>) -> Result<()> {
     let Some(first) = group.levels.first() else { return Ok(()) };
-    let seconds = |level: &Level<'_>| {
+    let seconds = |level: &Quality<'_>| {
         let scale = f64::from(level.track.timescale.max(1));
         level
             .chunks()
@@ -267,7 +267,7 @@ fn playready(renditions: &[Rendition<'_>]) -> Option<Vec<u8>> {
 }
 
 /// `ftyp` and `moov`.
-fn init(level: &Level<'_>) -> Result<Span> {
+fn init(level: &Quality<'_>) -> Result<Span> {
     let moov = level.movie.moov.as_ref();
     let missing = || Error::malformed("no_moov", "The file has no moov box.");
     let moov = moov.ok_or_else(missing)?;
@@ -310,7 +310,7 @@ pub fn left_out(renditions: &[Rendition<'_>], texts: Texts) -> Vec<String> {
 }
 
 /// Whether a manifest names a file.
-pub fn names(written: &[Written], file: &str) -> bool {
+pub fn names(written: &[WrittenManifest], file: &str) -> bool {
     let (plain, address) = (escape(file), address(file));
     written.iter().any(|one| one.text.contains(&*plain) || one.text.contains(&address))
 }

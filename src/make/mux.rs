@@ -6,7 +6,7 @@ mod choose;
 mod fit;
 mod moov;
 
-pub use choose::{Candidate, Choice, candidates, check_set, choose};
+pub use choose::{Candidate, TrackChoice, candidates, check_set, choose};
 
 use crate::Span;
 use crate::error::{Error, Result};
@@ -17,7 +17,7 @@ use crate::format::boxes::piff::Tfrf;
 use crate::format::boxes::protection::{PIFF_SENC, SENC};
 use crate::format::boxes::tree::Node;
 use crate::format::ids::BoxType;
-use crate::make::fragment_writer::{Layout, Part};
+use crate::make::fragment_writer::{FragmentLayout, FragmentPart};
 use crate::make::fragmenter::{listed, set_edits};
 use crate::make::profile::{PROFILES, Profile};
 use crate::make::proof::{Changed, Claims, header_of};
@@ -82,7 +82,7 @@ pub fn is_to_be_folded(movie: &Movie, skip: i64) -> bool {
 /// A [`Session`] that reads the `moof`s of its inputs, and then gives the output.
 #[derive(Debug)]
 pub struct Mux {
-    layout: Layout,
+    layout: FragmentLayout,
     files: Vec<File>,
     /// For each span to be read, whose `moof` it is, and when it begins and how
     /// long it lasts where the fragment itself does not tell.
@@ -210,7 +210,7 @@ impl Mux {
                 }
             }
         }
-        let layout = Layout {
+        let layout = FragmentLayout {
             ftyp,
             moov,
             tracks: renumbered,
@@ -230,7 +230,7 @@ impl Mux {
 
     /// Of fragments whose `moov` was made for them.
     pub(crate) fn of_fragments(
-        layout: Layout,
+        layout: FragmentLayout,
         files: Vec<File>,
         of: Vec<Told>,
         spans: Vec<Span>,
@@ -306,7 +306,7 @@ fn listed_parts(
     input: &MuxInput<'_>,
     file: &File,
     fold: Fold,
-    parts: &mut Vec<Part>,
+    parts: &mut Vec<FragmentPart>,
     (claims, notes): (&mut Claims, &mut Vec<String>),
 ) -> Result<Vec<(u32, Edits)>> {
     let number = |id| file.tracks.iter().find(|(track, _)| track.id == id).map(|(_, own)| *own);
@@ -334,7 +334,7 @@ fn take(
     bytes: &[u8],
     (profile, fold): (Option<&Profile>, Fold),
     (time, duration): (Option<i64>, Option<u64>),
-    parts: &mut Vec<Part>,
+    parts: &mut Vec<FragmentPart>,
     claims: &mut Claims,
 ) -> Result<()> {
     let mut problems = Vec::new();
@@ -386,7 +386,14 @@ fn take(
         let told = time.map(|time| time.saturating_sub(run.first_offset.into()));
         let (later, _) = fold.of(&track.edits, track.timescale);
         run.decode_time = run.decode_time.or(told).map(|time| time.saturating_add(later));
-        parts.push(Part { traf, run, runs, media, siblings: std::mem::take(&mut siblings), at });
+        parts.push(FragmentPart {
+            traf,
+            run,
+            runs,
+            media,
+            siblings: std::mem::take(&mut siblings),
+            at,
+        });
     }
     Ok(())
 }

@@ -68,7 +68,7 @@ pub struct Proof {
 }
 
 /// Units on their way out or in: where they begin in the input, and the bytes.
-pub(crate) struct Unit<'a> {
+pub(crate) struct UnitBytes<'a> {
     pub(crate) at: u64,
     pub(crate) input: &'a [u8],
     pub(crate) output: &'a [u8],
@@ -78,11 +78,11 @@ pub(crate) struct Unit<'a> {
 /// times, flags and sizes. `headers` are those of the input and of the output;
 /// `agree` says which of the two was written here.
 pub(crate) fn compare<'c>(
-    unit: &Unit<'_>,
+    unit: &UnitBytes<'_>,
     headers: [&Header; 2],
     cipher: impl Fn(u32, Kid) -> Option<&'c SampleCipher>,
 ) -> Result<Proof> {
-    let Unit { at, input, output } = *unit;
+    let UnitBytes { at, input, output } = *unit;
     let before = witness::runs(headers[0], input, at, Agree::First).map_err(unread)?;
     let after = witness::runs(headers[1], output, at, Agree::All).map_err(told)?;
     if before.len() != after.len() {

@@ -295,7 +295,7 @@ impl Rewrite {
 
 /// A fragment, opened.
 #[derive(Debug)]
-pub(crate) struct Unit {
+pub(crate) struct PlannedUnit {
     /// Where it was.
     pub(crate) at: u64,
     old_len: u64,
@@ -309,7 +309,7 @@ pub(crate) struct Unit {
     pub(crate) fragments: Vec<TrackFragment>,
 }
 
-impl Unit {
+impl PlannedUnit {
     /// Of a fragment of which only the `moof` is at hand.
     pub(crate) fn open_head(at: u64, bytes: &[u8], trexes: &[Trex]) -> Result<Self> {
         let header = BoxHeader::read(bytes, at, bytes.len() as u64)?;
@@ -438,7 +438,7 @@ impl Unit {
         out.extend_from_slice(&bytes[self.old_len as usize..]);
     }
 
-    /// Where a sample lies in the bytes that were written; see [`Unit::range`].
+    /// Where a sample lies in the bytes that were written; see [`PlannedUnit::range`].
     pub(crate) fn new_range(&self, sample: &Sample) -> Result<Range<usize>> {
         let old = self.range(sample)?;
         if old.is_empty() {

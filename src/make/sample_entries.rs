@@ -9,7 +9,7 @@ use crate::format::ids::{BoxType, FourCc};
 use crate::model::manifest::{Level, Stream};
 
 /// A sample entry, and what `mdia` needs to know of it.
-pub(crate) struct Entry {
+pub(crate) struct NewEntry {
     pub(crate) node: Node,
     /// Of `hdlr`.
     pub(crate) handler: [u8; 4],
@@ -19,7 +19,7 @@ pub(crate) struct Entry {
 }
 
 /// The sample entry of a quality level.
-pub(crate) fn entry(stream: &Stream, level: &Level) -> Result<Entry> {
+pub(crate) fn entry(stream: &Stream, level: &Level) -> Result<NewEntry> {
     let data = private_data(level)?;
     let code = level.fourcc.as_deref().unwrap_or_default().trim().to_ascii_uppercase();
     match (stream.kind.as_str(), code.as_str()) {
@@ -158,7 +158,7 @@ fn vc1(data: &[u8]) -> Result<Vec<Node>> {
 }
 
 /// A visual sample entry (ISO/IEC 14496-12 §12.1.3).
-fn video(level: &Level, (code, boxes): ([u8; 4], Vec<Node>)) -> Result<Entry> {
+fn video(level: &Level, (code, boxes): ([u8; 4], Vec<Node>)) -> Result<NewEntry> {
     let (width, height) = (level.width.unwrap_or(0), level.height.unwrap_or(0));
     let mut w = Writer::new();
     w.bytes(&[0, 0, 0, 0, 0, 0, 0, 1]);
@@ -175,7 +175,7 @@ fn video(level: &Level, (code, boxes): ([u8; 4], Vec<Node>)) -> Result<Entry> {
     let mut vmhd = Writer::new();
     vmhd.u32(1);
     vmhd.bytes(&[0; 8]);
-    Ok(Entry {
+    Ok(NewEntry {
         node: parent(&code, w, boxes),
         handler: *b"vide",
         header: leaf(b"vmhd", vmhd),
@@ -184,7 +184,7 @@ fn video(level: &Level, (code, boxes): ([u8; 4], Vec<Node>)) -> Result<Entry> {
 }
 
 /// An audio sample entry (ISO/IEC 14496-12 §12.2.3).
-fn audio(level: &Level, code: &str, data: &[u8]) -> Result<Entry> {
+fn audio(level: &Level, code: &str, data: &[u8]) -> Result<NewEntry> {
     let tag = level.audio_tag.unwrap_or(0);
     let (format, boxes) = match (code, tag) {
         ("EC-3" | "DEC3", _) | ("", 65534) => {
@@ -220,7 +220,7 @@ fn audio(level: &Level, code: &str, data: &[u8]) -> Result<Entry> {
     // 16.16; a rate that does not fit is told by the configuration alone.
     w.u32(u16::try_from(level.sampling_rate.unwrap_or(0)).map_or(0, |rate| u32::from(rate) << 16));
     let boxes = boxes.map(|(code, body)| Node::leaf(BoxType::Code(four(code)), body));
-    Ok(Entry {
+    Ok(NewEntry {
         node: parent(&format, w, boxes.into_iter().collect()),
         handler: *b"soun",
         header: Node::leaf(BoxType::code(b"smhd"), vec![0; 8]),
@@ -290,9 +290,9 @@ fn wave_format(level: &Level, tag: u32, extra: &[u8]) -> Vec<u8> {
 }
 
 /// `stpp` (ISO/IEC 14496-12 §12.6.3).
-fn ttml() -> Entry {
+fn ttml() -> NewEntry {
     let body = [&[0, 0, 0, 0, 0, 0, 0, 1][..], b"http://www.w3.org/ns/ttml\0\0\0"].concat();
-    Entry {
+    NewEntry {
         node: Node::leaf(BoxType::code(b"stpp"), body),
         handler: *b"subt",
         header: Node::leaf(BoxType::code(b"sthd"), vec![0; 4]),

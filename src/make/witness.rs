@@ -16,7 +16,7 @@ mod tables;
 
 pub(crate) use moof::read as runs;
 pub(crate) use moov::{Header, Track};
-pub(crate) use tables::{Listed, listed};
+pub(crate) use tables::{ListedTrack, listed};
 
 use crate::error::{Error, Result};
 use crate::format::cipher::Method;

@@ -6,7 +6,7 @@ use crate::protect::Protection;
 use clap::Args;
 use ismvault::format::cipher::CipherMode;
 use ismvault::format::ids::Kid;
-use ismvault::make::mux::Choice;
+use ismvault::make::mux::TrackChoice;
 use serde::{Deserialize, Serialize};
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
@@ -292,10 +292,10 @@ fn run(
     let input = match &paths[..] {
         [one] if one.is_file() => Input::open(one)?,
         _ => {
-            let choice = Choice {
+            let choice = TrackChoice {
                 under: job.place.under.map(|kbps| kbps.saturating_mul(1000)),
                 audio: job.place.audio.clone(),
-                ..Choice::default()
+                ..TrackChoice::default()
             };
             let (joined, recipe, _) = Set::open(&paths, &job.place.output)?.mux(&choice)?;
             joined.stitched(&recipe)

@@ -37,7 +37,7 @@ enum HeaderCommand {
         #[arg(short, long)]
         output: PathBuf,
         #[command(flatten)]
-        header: Content,
+        header: HeaderContent,
         /// Overwrite the output.
         #[arg(long)]
         force: bool,
@@ -47,17 +47,17 @@ enum HeaderCommand {
 #[derive(Args)]
 struct NewArgs {
     #[command(flatten)]
-    header: Content,
+    header: HeaderContent,
     /// Which form to print.
     #[arg(long, value_enum, default_value = "xml")]
-    form: Form,
+    form: HeaderForm,
     /// Print every version and form as JSON.
     #[arg(long)]
     json: bool,
 }
 
 #[derive(Args)]
-struct Content {
+struct HeaderContent {
     /// A key's identifier; several from version 4.2 on.
     #[arg(long = "kid", value_name = "UUID")]
     kids: Vec<String>,
@@ -88,7 +88,7 @@ struct Content {
 }
 
 #[derive(Clone, Copy, ValueEnum)]
-enum Form {
+enum HeaderForm {
     /// The XML.
     Xml,
     /// The PlayReady Object in base64.
@@ -107,7 +107,7 @@ enum Form {
     Hls,
 }
 
-impl Content {
+impl HeaderContent {
     fn header(&self) -> Result<NewHeader, Stop> {
         let job = Header {
             kids: self.kids.clone(),
@@ -156,16 +156,16 @@ fn make(args: &NewArgs) -> Result<ExitCode, Stop> {
     Ok(ExitCode::SUCCESS)
 }
 
-fn form(made: &Forms, form: Form) -> &str {
+fn form(made: &Forms, form: HeaderForm) -> &str {
     match form {
-        Form::Xml => &made.xml,
-        Form::Object => &made.object_base64,
-        Form::Pssh => &made.pssh_base64,
-        Form::ObjectHex => &made.object_hex,
-        Form::PsshHex => &made.pssh_hex,
-        Form::Ismc => &made.ismc,
-        Form::Mpd => &made.mpd,
-        Form::Hls => &made.hls,
+        HeaderForm::Xml => &made.xml,
+        HeaderForm::Object => &made.object_base64,
+        HeaderForm::Pssh => &made.pssh_base64,
+        HeaderForm::ObjectHex => &made.object_hex,
+        HeaderForm::PsshHex => &made.pssh_hex,
+        HeaderForm::Ismc => &made.ismc,
+        HeaderForm::Mpd => &made.mpd,
+        HeaderForm::Hls => &made.hls,
     }
 }
 

@@ -60,7 +60,7 @@ struct Whole<'a> {
 struct BoxWithFields {
     #[serde(flatten)]
     head: Head,
-    fields: Vec<ismvault::format::bytes::Field>,
+    fields: Vec<ismvault::format::bytes::BoxField>,
     #[serde(skip_serializing_if = "Option::is_none")]
     error: Option<ismvault::Error>,
     children: Vec<BoxWithFields>,
@@ -109,7 +109,7 @@ fn boxes(input: &Input, movie: &Movie, json: bool) -> Result<(), Stop> {
     let mut first = true;
     for top in &movie.top {
         let kind = top.kind.to_string();
-        let (name, source) = explore::names(top.kind);
+        let explore::BoxKind { name, source, .. } = top.kind.into();
         let head = Head { kind: kind.clone(), name, source, at: top.span.at, size: top.span.len };
         let mut shown =
             BoxWithFields { head, fields: Vec::new(), error: None, children: Vec::new() };

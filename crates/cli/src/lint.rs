@@ -24,11 +24,11 @@ pub(crate) struct LintArgs {
     keys: Vec<String>,
     /// How to print what was found.
     #[arg(long, value_enum, default_value = "text")]
-    format: Format,
+    format: LintFormat,
 }
 
 #[derive(Clone, Copy, ValueEnum)]
-enum Format {
+enum LintFormat {
     Text,
     Json,
     /// SARIF 2.1.0.
@@ -64,10 +64,10 @@ pub(crate) fn lint(args: &LintArgs) -> Result<ExitCode, Stop> {
     }
     let (findings, names) = findings(&paths, &args.keys)?;
     let text = match args.format {
-        Format::Text => text(&findings, &names),
-        Format::Json => to_json(&as_json(&findings, &names))?,
-        Format::Sarif => to_json(&sarif(&findings))?,
-        Format::Junit => junit(&findings, &names),
+        LintFormat::Text => text(&findings, &names),
+        LintFormat::Json => to_json(&as_json(&findings, &names))?,
+        LintFormat::Sarif => to_json(&sarif(&findings))?,
+        LintFormat::Junit => junit(&findings, &names),
     };
     print(&text)?;
     let errors = findings.iter().any(|finding| finding.severity() == Severity::Error);

@@ -11,7 +11,7 @@ use ismvault::look::set::FileSet;
 use ismvault::make::assemble::{FragmentFile, assemble as assembled, is_fragment};
 use ismvault::make::decrypt::{Decryption, parse_key};
 use ismvault::make::fragmenter::fragment as fragmented;
-use ismvault::make::mux::{Choice, Fold, Mux, MuxInput, MuxOptions, check_set, choose};
+use ismvault::make::mux::{Fold, Mux, MuxInput, MuxOptions, TrackChoice, check_set, choose};
 use ismvault::make::proof::Proven;
 use ismvault::make::protect::Profile;
 use ismvault::model::Movie;
@@ -245,7 +245,7 @@ impl Set {
     }
 
     /// One file of what was chosen, and what there is to say of it.
-    pub(crate) fn mux(self, choice: &Choice) -> Result<(Input, Stitched, Vec<String>), Stop> {
+    pub(crate) fn mux(self, choice: &TrackChoice) -> Result<(Input, Stitched, Vec<String>), Stop> {
         let named = self.named();
         let files = named.iter().map(|(name, movie)| ((*name).to_owned(), *movie)).collect();
         if self.movies.is_empty() {
@@ -294,7 +294,7 @@ pub(crate) fn mux(args: &MuxArgs) -> Result<ExitCode, Stop> {
     for input in args.inputs.iter().filter(|input| input.is_file()) {
         check_output(input, &args.out.output, args.out.force)?;
     }
-    let choice = Choice {
+    let choice = TrackChoice {
         video: args.video.as_ref().map(|name| {
             Path::new(name).file_name().unwrap_or_default().to_string_lossy().into_owned()
         }),

@@ -23,7 +23,7 @@ pub(crate) struct ManifestArgs {
     out: PathBuf,
     /// Which manifests.
     #[arg(long, value_enum)]
-    format: Format,
+    format: ManifestFormat,
     /// For DASH: each fragment as a file of its own, with an address like Smooth
     /// Streaming's.
     #[arg(long)]
@@ -37,7 +37,7 @@ pub(crate) struct ManifestArgs {
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Format {
+enum ManifestFormat {
     /// .ism and .ismc.
     Ism,
     /// .mpd.
@@ -46,12 +46,12 @@ enum Format {
     Hls,
 }
 
-impl From<Format> for ismvault::jobs::Format {
-    fn from(format: Format) -> Self {
+impl From<ManifestFormat> for ismvault::jobs::Format {
+    fn from(format: ManifestFormat) -> Self {
         match format {
-            Format::Ism => Self::Ism,
-            Format::Dash => Self::Dash,
-            Format::Hls => Self::Hls,
+            ManifestFormat::Ism => Self::Ism,
+            ManifestFormat::Dash => Self::Dash,
+            ManifestFormat::Hls => Self::Hls,
         }
     }
 }

@@ -49,7 +49,7 @@ fn parts(piece: &Piece) -> Vec<Part<'_>> {
 type Answer = Result<Vec<u8>, Stop>;
 
 /// A part for a thread, and where it is waited for.
-struct Job<'r> {
+struct ThreadPart<'r> {
     part: Part<'r>,
     answer: SyncSender<Answer>,
 }
@@ -72,10 +72,10 @@ pub(crate) fn write_out<R: Recipe>(
     })
 }
 
-fn work<R: Recipe>(recipe: &R, input: &Input, queue: &Mutex<Receiver<Job<'_>>>) {
+fn work<R: Recipe>(recipe: &R, input: &Input, queue: &Mutex<Receiver<ThreadPart<'_>>>) {
     loop {
         let job = queue.lock().unwrap_or_else(PoisonError::into_inner).recv();
-        let Ok(Job { part, answer }) = job else { return };
+        let Ok(ThreadPart { part, answer }) = job else { return };
         let made = match part {
             Part::Bytes(bytes) => Ok(bytes.to_vec()),
             Part::Copy(span) => input.read_whole(span),
@@ -90,7 +90,7 @@ fn work<R: Recipe>(recipe: &R, input: &Input, queue: &Mutex<Receiver<Job<'_>>>) 
 
 fn write_in_order<'r, R: Recipe>(
     recipe: &'r R,
-    jobs: Sender<Job<'r>>,
+    jobs: Sender<ThreadPart<'r>>,
     mut write: impl FnMut(&[u8]) -> Result<(), Stop>,
 ) -> Result<u64, Stop> {
     let mut next = recipe.pieces().iter().flat_map(parts).peekable();
@@ -101,7 +101,7 @@ fn write_in_order<'r, R: Recipe>(
         if let Some(part) = next.next_if(fits) {
             let (answer, coming_in) = sync_channel(1);
             let lost = |_| stop("The threads that do the work have ended.");
-            jobs.send(Job { part, answer }).map_err(lost)?;
+            jobs.send(ThreadPart { part, answer }).map_err(lost)?;
             in_flight += part.cost();
             coming.push_back((part, coming_in));
             continue;

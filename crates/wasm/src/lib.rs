@@ -7,16 +7,13 @@
 #![cfg(target_family = "wasm")]
 
 use ismvault::error::{Error, Result};
-use ismvault::format::cipher::ContentKey;
 use ismvault::format::drm::playready::NewHeader;
 use ismvault::format::ids::BoxType;
-use ismvault::jobs::fields::{Choice, Field, PROTECT};
-use ismvault::jobs::names;
-use ismvault::jobs::{Header, key_list, random_kid};
+use ismvault::jobs::{Header, KeyPair, fields, key_list};
 use ismvault::look::decode;
 use ismvault::look::diff::compare;
 use ismvault::look::doctor::Doctor;
-use ismvault::look::explore;
+use ismvault::look::explore::{self, BoxKind};
 use ismvault::look::inspect::Inspector;
 use ismvault::look::report::{self, Inspection};
 use ismvault::look::set::{FileSet, ReuseProofs};
@@ -33,6 +30,18 @@ use zeroize::Zeroizing;
 pub mod make;
 pub mod protect;
 pub mod worker;
+
+/// The types of the core, made of its structs, and what is only JavaScript's.
+#[wasm_bindgen(typescript_custom_section)]
+const TYPES: &str = concat!(
+    include_str!("types.d.ts"),
+    r"
+/** A part of an output: bytes made already, bytes of the input to copy, or a unit to work on. */
+export type Piece = Uint8Array<ArrayBuffer> | { at: number; length: number; unit?: number };
+/** The boxes at the top of a file, in columns: of each the number of its kind, its offset and its size. */
+export type Tops = { kinds: BoxKind[]; kind: Uint16Array; at: Float64Array; size: Float64Array };
+"
+);
 
 type JsResult<T> = std::result::Result<T, JsValue>;
 
@@ -83,53 +92,29 @@ pub fn version() -> String {
     env!("CARGO_PKG_VERSION").to_owned()
 }
 
-/// What forms are made of: `{protect: [{name, label, help, control, place,
-/// choices: [{value, label, purpose}]}], media: [extension], manifests:
-/// [extension]}`.
-#[wasm_bindgen]
+/// What forms are made of.
+#[wasm_bindgen(unchecked_return_type = "Tables")]
 pub fn tables() -> JsResult<JsValue> {
-    #[derive(Serialize)]
-    struct Row {
-        #[serde(flatten)]
-        field: Field,
-        choices: Vec<Choice>,
-    }
-    #[derive(Serialize)]
-    struct Tables {
-        protect: Vec<Row>,
-        media: &'static [&'static str],
-        manifests: &'static [&'static str],
-    }
-    to_js(&Tables {
-        protect: PROTECT.iter().map(|f| Row { field: *f, choices: f.choices() }).collect(),
-        media: names::MEDIA,
-        manifests: names::MANIFESTS,
-    })
+    to_js(&fields::tables())
 }
 
-/// A KID and a key, both at random: `{kid, key}`.
-#[wasm_bindgen(js_name = newKey)]
+/// A KID and a key, both at random.
+#[wasm_bindgen(js_name = newKey, unchecked_return_type = "KeyPair")]
 pub fn new_key() -> JsResult<JsValue> {
-    #[derive(Serialize)]
-    struct NewKey {
-        kid: String,
-        key: Zeroizing<String>,
-    }
-    let mut key = Zeroizing::new([0; 16]);
-    fill(&mut *key).map_err(throw)?;
-    let kid = random_kid(&mut fill).map_err(throw)?.to_string();
-    to_js(&NewKey { kid, key: ContentKey::from_bytes(*key).reveal() })
+    to_js(&KeyPair::random(&mut fill).map_err(throw)?)
 }
 
-/// The lines of a list of keys: `[{output, kid, key}]`.
-#[wasm_bindgen(js_name = readKeyList)]
+/// The lines of a list of keys.
+#[wasm_bindgen(js_name = readKeyList, unchecked_return_type = "Entry[]")]
 pub fn read_key_list(text: String) -> JsResult<JsValue> {
     to_js(&key_list::read(&Zeroizing::new(text)).map_err(throw)?)
 }
 
 /// A list of such lines, as CSV.
 #[wasm_bindgen(js_name = writeKeyList)]
-pub fn write_key_list(entries: JsValue) -> JsResult<String> {
+pub fn write_key_list(
+    #[wasm_bindgen(unchecked_param_type = "Entry[]")] entries: JsValue,
+) -> JsResult<String> {
     Ok(key_list::write(&from_js::<Vec<key_list::Entry>>(entries)?).to_string())
 }
 
@@ -168,18 +153,21 @@ impl JsInspector {
     }
 
     /// What was found so far.
+    #[wasm_bindgen(unchecked_return_type = "Inspection")]
     pub fn inspection(&self) -> JsResult<JsValue> {
         to_js(&Inspection::new(self.0.movie()))
     }
 
     /// The fragments of every track over time.
+    #[wasm_bindgen(unchecked_return_type = "Timeline[]")]
     pub fn timelines(&self) -> JsResult<JsValue> {
         to_js(&report::timelines(self.0.movie()))
     }
 
     /// Every box at the top: what kinds there are, and of each box the number
     /// of its kind, its offset and its size.
-    pub fn tops(&self) -> JsResult<Tops> {
+    #[wasm_bindgen(unchecked_return_type = "Tops")]
+    pub fn tops(&self) -> JsResult<JsValue> {
         let mut kinds: Vec<BoxType> = Vec::new();
         let (mut kind, mut at, mut size) = (Vec::new(), Vec::new(), Vec::new());
         for top in &self.0.movie().top {
@@ -191,50 +179,48 @@ impl JsInspector {
             at.push(top.span.at as f64);
             size.push(top.span.len as f64);
         }
-        #[derive(Serialize)]
-        struct Kind {
-            kind: String,
-            name: Option<&'static str>,
-            source: Option<&'static str>,
+        let kinds: Vec<BoxKind> = kinds.into_iter().map(BoxKind::from).collect();
+        let tops = js_sys::Object::new();
+        let columns: [(&str, JsValue); 4] = [
+            ("kinds", to_js(&kinds)?),
+            ("kind", Uint16Array::from(&kind[..]).into()),
+            ("at", Float64Array::from(&at[..]).into()),
+            ("size", Float64Array::from(&size[..]).into()),
+        ];
+        for (name, column) in columns {
+            js_sys::Reflect::set(&tops, &name.into(), &column)?;
         }
-        let kinds: Vec<Kind> = kinds
-            .into_iter()
-            .map(|kind| {
-                let (name, source) = explore::names(kind);
-                Kind { kind: kind.to_string(), name, source }
-            })
-            .collect();
-        Ok(Tops {
-            kinds: to_js(&kinds)?,
-            kind: Uint16Array::from(&kind[..]),
-            at: Float64Array::from(&at[..]),
-            size: Float64Array::from(&size[..]),
-        })
+        Ok(tops.into())
     }
 
     /// The tree of a box at the top, from its bytes.
+    #[wasm_bindgen(unchecked_return_type = "Branch")]
     pub fn tree(&self, bytes: &[u8], at: f64) -> JsResult<JsValue> {
         to_js(&explore::tree(bytes, at as u64).map_err(throw)?.0)
     }
 
     /// The fields of the box at `box_at` in the box at the top that `bytes`
-    /// are: `{fields: [{name, at, len, value}], total, error}`.
+    /// are.
+    #[wasm_bindgen(unchecked_return_type = "FieldTable")]
     pub fn fields(&self, bytes: &[u8], at: f64, box_at: f64, from: usize) -> JsResult<JsValue> {
         let table = explore::fields(self.0.movie(), bytes, at as u64, box_at as u64, from);
         to_js(&table.map_err(throw)?)
     }
 
     /// The samples of a fragment, from the bytes of its `moof`.
+    #[wasm_bindgen(unchecked_return_type = "TrackSamples[]")]
     pub fn samples(&self, bytes: &[u8], at: f64) -> JsResult<JsValue> {
         to_js(&explore::samples(self.0.movie(), bytes, at as u64).map_err(throw)?)
     }
 
     /// What is needed to play the first seconds of it in a page.
+    #[wasm_bindgen(unchecked_return_type = "Playable")]
     pub fn playable(&self, seconds: f64) -> JsResult<JsValue> {
         to_js(&report::Playable::new(self.0.movie(), seconds))
     }
 
     /// What differs between this file and another.
+    #[wasm_bindgen(unchecked_return_type = "Comparison")]
     pub fn compare(&self, other: &JsInspector) -> JsResult<JsValue> {
         to_js(&compare(self.0.movie(), other.0.movie()))
     }
@@ -247,19 +233,6 @@ impl JsInspector {
         let form: report::Form = form.parse().map_err(throw)?;
         Ok(form.write(name, &inspection, &timelines))
     }
-}
-
-/// The boxes at the top of a file.
-#[wasm_bindgen(getter_with_clone)]
-pub struct Tops {
-    /// `{kind, name, source}` of every kind there is.
-    pub kinds: JsValue,
-    /// The kind of each box.
-    pub kind: Uint16Array,
-    /// Its offset.
-    pub at: Float64Array,
-    /// Its size.
-    pub size: Float64Array,
 }
 
 /// The key doctor: a session, then an answer.
@@ -285,14 +258,15 @@ impl JsDoctor {
         self.0.feed(bytes).map_err(throw)
     }
 
-    /// `[{track, kid, verdict, reading, evidence, sentence}]`.
+    /// What is known of what was given, track by track.
+    #[wasm_bindgen(unchecked_return_type = "Diagnosis[]")]
     pub fn diagnose(&self) -> JsResult<JsValue> {
         to_js(&self.0.diagnose())
     }
 }
 
 /// Recognises a protection header in any wrapping.
-#[wasm_bindgen]
+#[wasm_bindgen(unchecked_return_type = "Decoded")]
 pub fn recognise(bytes: &[u8]) -> JsResult<JsValue> {
     to_js(&decode::recognise(bytes).map_err(throw)?)
 }
@@ -357,6 +331,7 @@ impl JsSet {
     }
 
     /// What is wrong between them.
+    #[wasm_bindgen(unchecked_return_type = "Finding[]")]
     pub fn check(&mut self) -> JsResult<JsValue> {
         let proofs = self.proofs.take().map(ReuseProofs::into_proofs).unwrap_or_default();
         to_js(&FileSet { proofs, ..self.set() }.check())
@@ -368,10 +343,11 @@ fn header(options: JsValue) -> JsResult<NewHeader> {
     from_js::<Header>(options)?.header().map_err(throw)
 }
 
-/// A PlayReady header from `{kids, keys, la_url, lui_url, ds_id, custom_attributes,
-/// version, cbc, on_demand}`, in every version: its forms, or why not.
-#[wasm_bindgen(js_name = everyVersion)]
-pub fn every_version_of(options: JsValue) -> JsResult<JsValue> {
+/// A PlayReady header in every version: its forms, or why not.
+#[wasm_bindgen(js_name = everyVersion, unchecked_return_type = "Attempt[]")]
+pub fn every_version_of(
+    #[wasm_bindgen(unchecked_param_type = "Header")] options: JsValue,
+) -> JsResult<JsValue> {
     to_js(&every_version(&header(options)?))
 }
 
@@ -387,7 +363,10 @@ pub struct JsHeaderChange {
 impl JsHeaderChange {
     /// Of a file, from the options of [`every_version_of`].
     #[wasm_bindgen(constructor)]
-    pub fn new(inspector: &JsInspector, options: JsValue) -> JsResult<Self> {
+    pub fn new(
+        inspector: &JsInspector,
+        #[wasm_bindgen(unchecked_param_type = "Header")] options: JsValue,
+    ) -> JsResult<Self> {
         let header = header(options)?;
         let change = HeaderChange::new(inspector.0.movie(), &header).map_err(throw)?;
         Ok(Self { change: Some(change), compared: 0 })
@@ -417,6 +396,7 @@ impl JsHeaderChange {
     }
 
     /// The pieces.
+    #[wasm_bindgen(unchecked_return_type = "Piece[]")]
     pub fn pieces(&mut self) -> JsResult<Vec<JsValue>> {
         let unready = || throw(Error::misuse("not_planned", "The plan is not finished."));
         let made = self.change.take().ok_or_else(unready)?.finish().map_err(throw)?;

@@ -3,27 +3,26 @@
 
 use super::{JsInspector, JsResult, from_js, piece, step, throw, to_js};
 use ismvault::error::{Error, Result};
-use ismvault::jobs::{Part, Publish};
+use ismvault::jobs::{NewFile, Part, Publish, Rewriting};
 use ismvault::look::set::FileSet;
 use ismvault::make::assemble::{FragmentFile, assemble, is_fragment};
 use ismvault::make::fragmenter;
-use ismvault::make::manifests::{Rendition, Written};
-use ismvault::make::mux::{self, Choice, Fold, Mux, MuxInput, MuxOptions};
-use ismvault::make::protect::Profile;
+use ismvault::make::manifests::Rendition;
+use ismvault::make::mux::{self, Mux, MuxInput, TrackChoice};
 use ismvault::make::recipe::{Recipe as _, Stitched};
 use ismvault::model::Movie;
 use ismvault::model::manifest::Manifest;
 use js_sys::Float64Array;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use wasm_bindgen::prelude::*;
 
 pub(super) fn pieces(stitched: &Stitched) -> JsResult<Vec<JsValue>> {
     stitched.pieces().iter().map(piece).collect()
 }
 
-/// A progressive MP4 as a fragmented one: its pieces, and last
-/// `{notes, compared}`.
-#[wasm_bindgen]
+/// A progressive MP4 as a fragmented one: its pieces, and last what there is to
+/// say of it.
+#[wasm_bindgen(unchecked_return_type = "[...Piece[], { notes: string[]; compared: number }]")]
 pub fn fragment(inspector: &JsInspector) -> JsResult<Vec<JsValue>> {
     let (made, notes) = fragmenter::fragment(inspector.0.movie()).map_err(throw)?;
     let mut out = pieces(&made)?;
@@ -34,15 +33,6 @@ pub fn fragment(inspector: &JsInspector) -> JsResult<Vec<JsValue>> {
     }
     out.push(to_js(&Told { notes, compared: made.samples_compared() })?);
     Ok(out)
-}
-
-#[derive(Default, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-struct JsMuxOptions {
-    profile: Option<String>,
-    mend: bool,
-    /// Whether edit lists become a part of the times, as for files of a set.
-    fold: bool,
 }
 
 /// Makes one file of several, or one anew: files are added, then `begin`, then
@@ -85,34 +75,37 @@ impl JsMux {
 
     /// Every track that can be chosen, the best first, with the number of its
     /// file.
+    #[wasm_bindgen(unchecked_return_type = "Candidate[]")]
     pub fn candidates(&self) -> JsResult<JsValue> {
         to_js(&mux::candidates(&self.named()))
     }
 
     /// Which tracks of which files are best under so many bit/s: `[[file,
     /// [track]]]`.
+    #[wasm_bindgen(unchecked_return_type = "[number, number[]][]")]
     pub fn choose(&self, under: Option<f64>) -> JsResult<JsValue> {
-        let choice = Choice { under: under.map(|under| under as u64), ..Choice::default() };
+        let choice =
+            TrackChoice { under: under.map(|under| under as u64), ..TrackChoice::default() };
         to_js(&mux::choose(&self.named(), &choice).map_err(throw)?)
     }
 
-    /// Decides everything, from `{profile, mend, fold}`.
-    pub fn begin(&mut self, options: JsValue) -> JsResult<()> {
-        let options: JsMuxOptions = from_js(options)?;
+    /// Decides everything.
+    pub fn begin(
+        &mut self,
+        #[wasm_bindgen(unchecked_param_type = "Rewriting")] options: JsValue,
+    ) -> JsResult<()> {
+        let options = from_js::<Rewriting>(options)?.options().map_err(throw)?;
         if !self.manifests.is_empty() {
             let files = self.files.iter().map(|(name, movie, _)| (name.clone(), movie));
             let manifests = self.manifests.clone();
             let set = FileSet { files: files.collect(), manifests, proofs: Vec::new() };
             mux::check_set(&set).map_err(throw)?;
         }
-        let profile = options.profile.as_deref().map(Profile::parse).transpose().map_err(throw)?;
         let (mut at, mut inputs) = (0, Vec::new());
         for (name, movie, tracks) in &self.files {
             inputs.push(MuxInput { name, movie, at, tracks: tracks.as_deref() });
             at += movie.size;
         }
-        let fold = if options.fold { Fold::All { skip: 0 } } else { Fold::Nothing };
-        let options = MuxOptions { profile, mend: options.mend, fold, ..MuxOptions::default() };
         self.mux = Some(Mux::new(&inputs, options).map_err(throw)?);
         Ok(())
     }
@@ -141,6 +134,7 @@ impl JsMux {
     }
 
     /// The pieces.
+    #[wasm_bindgen(unchecked_return_type = "Piece[]")]
     pub fn pieces(&mut self) -> JsResult<Vec<JsValue>> {
         let unready = || throw(Error::misuse("not_planned", "The plan is not finished."));
         let made = self.mux.take().ok_or_else(unready)?.finish().map_err(throw)?;
@@ -210,20 +204,13 @@ pub struct JsPublication {
     media: Vec<(String, String, Movie)>,
 }
 
-/// What the page gets of a [`Part`].
-#[derive(Serialize)]
-struct JsPart<'a> {
-    input: usize,
-    name: &'a str,
-    /// Whether the input serves as it is.
-    whole: bool,
-}
-
 #[wasm_bindgen(js_class = Publication)]
 impl JsPublication {
-    /// Of `{format: 'ism' | 'dash' | 'hls', title}`.
+    /// Of what is asked for.
     #[wasm_bindgen(constructor)]
-    pub fn new(publish: JsValue) -> JsResult<Self> {
+    pub fn new(
+        #[wasm_bindgen(unchecked_param_type = "Publish")] publish: JsValue,
+    ) -> JsResult<Self> {
         let publish = from_js(publish)?;
         Ok(Self { publish, inputs: Vec::new(), parts: Vec::new(), media: Vec::new() })
     }
@@ -233,16 +220,12 @@ impl JsPublication {
         self.inputs.push((name, inspector.0.movie().clone()));
     }
 
-    /// The files that are needed: `[{input, name, whole}]`.
+    /// The files that are needed.
+    #[wasm_bindgen(unchecked_return_type = "NewFile[]")]
     pub fn parts(&mut self) -> JsResult<JsValue> {
         let inputs: Vec<_> = self.inputs.iter().map(|(name, m)| (name.as_str(), m)).collect();
         self.parts = self.publish.parts(&inputs).map_err(throw)?;
-        let shown = self.parts.iter().map(|part| JsPart {
-            input: part.input,
-            name: &part.name,
-            whole: part.options.is_none(),
-        });
-        to_js(&shown.collect::<Vec<_>>())
+        to_js(&self.parts.iter().map(NewFile::from).collect::<Vec<_>>())
     }
 
     /// How one of them is made: a session, as of `Mux`.
@@ -265,26 +248,15 @@ impl JsPublication {
         Ok(())
     }
 
-    /// `{texts: [{name, text}], media: [name], notes: [sentence]}`: the manifests,
-    /// the parts they name, and what they leave out.
+    /// The manifests, the parts they name, and what they leave out.
+    #[wasm_bindgen(unchecked_return_type = "PublishedNames")]
     pub fn write(&self) -> JsResult<JsValue> {
-        #[derive(Serialize)]
-        struct Out<'a> {
-            texts: Vec<Written>,
-            media: Vec<&'a str>,
-            notes: Vec<String>,
-        }
         let media: Vec<_> = self
             .media
             .iter()
             .map(|(file, source, movie)| Rendition { file, source, movie })
             .collect();
         let published = self.publish.write(&media).map_err(throw)?;
-        let named = media.iter().map(|one| one.file).filter(|file| published.names(file));
-        to_js(&Out {
-            media: named.collect(),
-            texts: published.manifests.clone(),
-            notes: published.notes.clone(),
-        })
+        to_js(&published.of(media.iter().map(|one| one.file)))
     }
 }

@@ -5,13 +5,11 @@ use super::{JsInspector, JsResult, fill, from_js, piece, throw, to_js};
 use crate::worker;
 use ismvault::error::{Error, Result};
 use ismvault::format::cipher::ContentKey;
-use ismvault::format::ids::Kid;
-use ismvault::jobs::Protect;
+use ismvault::jobs::{KeyPair, Protect};
 use ismvault::make::decrypt::{Decryption, KeyFor, parse_key};
 use ismvault::make::proof::{Proof, Proven};
 use ismvault::make::protect::{Options, Plan};
 use ismvault::make::recipe::Recipe;
-use serde::Serialize;
 use wasm_bindgen::prelude::*;
 use zeroize::Zeroizing;
 
@@ -44,31 +42,28 @@ fn ended() -> JsValue {
 
 #[wasm_bindgen(js_class = Protection)]
 impl JsProtection {
-    /// Decides everything, from an object with the fields of `fields()`; a KID and
-    /// key that are left out are made at random. Throws what cannot be done.
+    /// Decides everything; a KID and key that are left out are made
+    /// at random. Throws what cannot be done.
     #[wasm_bindgen(constructor)]
-    pub fn new(inspector: &JsInspector, options: JsValue) -> JsResult<Self> {
+    pub fn new(
+        inspector: &JsInspector,
+        #[wasm_bindgen(unchecked_param_type = "Protect")] options: JsValue,
+    ) -> JsResult<Self> {
         let options = from_js::<Protect>(options)?.options(&mut fill).map_err(throw)?;
         let plan = Plan::new(inspector.0.movie(), &options).map_err(throw)?;
         Ok(Self { proven: Some(Proven::new(plan)), options })
     }
 
     /// What will be written.
+    #[wasm_bindgen(unchecked_return_type = "Preview")]
     pub fn preview(&self) -> JsResult<JsValue> {
         to_js(self.proven()?.recipe().preview())
     }
 
-    /// KIDs and keys, `[{kid, key}]`, to show to the person who made them.
+    /// KIDs and keys, to show to the person who made them.
+    #[wasm_bindgen(unchecked_return_type = "KeyPair[]")]
     pub fn secret(&self) -> JsResult<JsValue> {
-        #[derive(Serialize)]
-        struct Secret {
-            kid: Kid,
-            key: Zeroizing<String>,
-        }
-        let keys = self.options.keys.iter();
-        let secrets: Vec<Secret> =
-            keys.map(|key| Secret { kid: key.kid, key: key.key.reveal() }).collect();
-        to_js(&secrets)
+        to_js(&KeyPair::all(&self.options))
     }
 
     /// What a worker is made of. It has the keys in it: wipe it when it is sent.
@@ -98,6 +93,7 @@ impl JsProtection {
 
     /// The pieces in order, each a `Uint8Array` of bytes made already, or
     /// `{at, length}` to copy, or `{at, length, unit}` to work on.
+    #[wasm_bindgen(unchecked_return_type = "Piece[]")]
     pub fn pieces(&self) -> JsResult<Vec<JsValue>> {
         pieces(self.proven()?)
     }
@@ -115,6 +111,7 @@ impl JsProtection {
 
     /// The receipt of the file that is whole now, but for its hash. There is one
     /// only.
+    #[wasm_bindgen(unchecked_return_type = "Receipt")]
     pub fn receipt(&mut self, input: &str, from: f64, to: f64) -> JsResult<JsValue> {
         let proven = self.proven.take().ok_or_else(ended)?;
         to_js(&proven.receipt(input, [from as u64, to as u64]).map_err(throw)?)
@@ -178,6 +175,7 @@ impl JsDecryption {
     }
 
     /// The pieces, as those of `Protection`.
+    #[wasm_bindgen(unchecked_return_type = "Piece[]")]
     pub fn pieces(&self) -> JsResult<Vec<JsValue>> {
         pieces(self.proven()?)
     }

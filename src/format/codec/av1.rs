@@ -7,7 +7,7 @@ mod frame;
 mod sequence;
 
 use super::bits::Bits;
-use frame::{Header, Kept, Layout};
+use frame::{FrameHeader, Kept, Layout};
 use sequence::Sequence;
 use std::ops::Range;
 
@@ -26,7 +26,7 @@ pub struct State {
     /// The frames kept for reference.
     slots: [Option<Kept>; 8],
     /// The frame whose tiles are not all there yet.
-    open: Option<Header>,
+    open: Option<FrameHeader>,
 }
 
 /// An OBU of a sample.
@@ -83,7 +83,7 @@ impl State {
             return Some(());
         }
         let sequence = self.sequence.as_ref()?;
-        let header = Header::read(bits, sequence, &mut self.slots, obu.temporal, obu.spatial)?;
+        let header = FrameHeader::read(bits, sequence, &mut self.slots, obu.temporal, obu.spatial)?;
         if header.layout.is_some() {
             self.open = Some(header);
         } else {
@@ -133,7 +133,7 @@ impl State {
     }
 
     /// The reference frame update (§7.20).
-    fn keep(&mut self, header: &Header) {
+    fn keep(&mut self, header: &FrameHeader) {
         for (index, slot) in self.slots.iter_mut().enumerate() {
             if header.refreshes >> index & 1 == 1 {
                 *slot = Some(header.kept.clone());

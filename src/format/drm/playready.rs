@@ -9,7 +9,7 @@ mod check;
 pub mod read;
 pub mod write;
 
-pub use read::{Header, read_header, read_object};
+pub use read::{WrmHeader, read_header, read_object};
 pub use write::{HeaderVersion, NewHeader, NewKey};
 
 use super::PLAYREADY;
@@ -43,7 +43,7 @@ mod tests {
         }
     }
 
-    fn read(object: &[u8]) -> (Header, Vec<Error>) {
+    fn read(object: &[u8]) -> (WrmHeader, Vec<Error>) {
         let mut problems = Vec::new();
         let records = read_object(object, &mut problems);
         assert_eq!(records.len(), 1);

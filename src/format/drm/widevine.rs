@@ -11,7 +11,7 @@ use serde::Serialize;
 /// One field of the message.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[cfg_attr(test, derive(ts_rs::TS))]
-pub struct Field {
+pub struct DataField {
     /// Its number in the message.
     pub number: u64,
     /// Its name, where it is known.
@@ -25,7 +25,7 @@ pub struct Field {
 #[cfg_attr(test, derive(ts_rs::TS))]
 pub struct Message {
     /// Its fields, in order.
-    pub fields: Vec<Field>,
+    pub fields: Vec<DataField>,
     /// The keys it names.
     pub kids: Vec<Kid>,
 }
@@ -113,7 +113,7 @@ pub fn read(data: &[u8]) -> Result<Message> {
             return Err(Error::malformed("widevine_data", sentence).at(at));
         }
         let name = NAMES.iter().find(|(n, _)| *n == number).map(|(_, name)| *name);
-        message.fields.push(Field { number, name, value });
+        message.fields.push(DataField { number, name, value });
     }
     Ok(message)
 }

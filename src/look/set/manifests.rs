@@ -5,7 +5,7 @@ use crate::checks::CheckId;
 use crate::collections::Set;
 use crate::format::cipher::CipherMode;
 use crate::format::drm::PLAYREADY;
-use crate::format::drm::playready::Header;
+use crate::format::drm::playready::WrmHeader;
 use crate::format::ids::{FourCc, Kid, SystemId};
 use crate::look::decode::{self, Decoded};
 use crate::model::manifest::{Client, Dash, Hls, Level, Manifest, Server, Stream};
@@ -296,14 +296,14 @@ impl FileSet<'_> {
         if system.is_some_and(|system| system != PLAYREADY) {
             return;
         }
-        let mut theirs: Option<&Header> = None;
+        let mut theirs: Option<&WrmHeader> = None;
         decoded.walk(&mut |part| theirs = theirs.or(part.header.as_ref()));
         let Some(theirs) = theirs else { return };
         for (file, movie) in &self.files {
             let Some(own) = movie.systems.iter().find_map(|s| s.playready.as_ref()) else {
                 continue;
             };
-            let kids = |header: &Header| header.kids.iter().copied().collect::<Set<Kid>>();
+            let kids = |header: &WrmHeader| header.kids.iter().copied().collect::<Set<Kid>>();
             let (mine, others) = (kids(own), kids(theirs));
             let swapped =
                 others.iter().find(|kid| !mine.contains(kid) && mine.contains(&kid.swapped()));

@@ -1,7 +1,8 @@
 //! DASH: a manifest of files with a segment index, or of templates.
 
 use super::{
-    Group, Level, Rendition, Written, address, begin, check_boundaries, groups, init, length,
+    Quality, QualityGroup, Rendition, WrittenManifest, address, begin, check_boundaries, groups,
+    init, length,
 };
 use crate::Span;
 use crate::error::{Error, Result};
@@ -24,7 +25,7 @@ pub enum Addressing {
 }
 
 /// A DASH manifest.
-pub fn dash(title: &str, renditions: &[Rendition<'_>], by: Addressing) -> Result<Written> {
+pub fn dash(title: &str, renditions: &[Rendition<'_>], by: Addressing) -> Result<WrittenManifest> {
     let groups = groups(renditions)?;
     let duration = length(&groups, 1_000_000) as f64 / 1e6;
     let begin = begin(&groups);
@@ -43,12 +44,12 @@ pub fn dash(title: &str, renditions: &[Rendition<'_>], by: Addressing) -> Result
         adaptation_set(&mut mpd, group, by, begin)?;
     }
     mpd += "  </Period>\n</MPD>\n";
-    Ok(Written { name: format!("{title}.mpd"), text: mpd })
+    Ok(WrittenManifest { name: format!("{title}.mpd"), text: mpd })
 }
 
 fn adaptation_set(
     out: &mut String,
-    group: &Group<'_>,
+    group: &QualityGroup<'_>,
     by: Addressing,
     begin: (u64, u32),
 ) -> Result<()> {
@@ -69,7 +70,7 @@ fn adaptation_set(
          segmentAlignment=\"true\" startWithSAP=\"1\">"
     );
     // Said once where it is the same for all.
-    let of = |level: &Level<'_>| {
+    let of = |level: &Quality<'_>| {
         let mut text = String::new();
         content_protection(&mut text, level);
         text
@@ -98,7 +99,7 @@ fn pssh_box(system: &ProtectionHeader) -> Vec<u8> {
     .to_bytes()
 }
 
-fn content_protection(out: &mut String, level: &Level<'_>) {
+fn content_protection(out: &mut String, level: &Quality<'_>) {
     let Some(protection) = level.track.protection() else { return };
     let scheme = protection.scheme.map_or("cenc".to_owned(), |scheme| scheme.to_string());
     let kid = protection.kid.map(|kid| format!(" cenc:default_KID=\"{kid}\"")).unwrap_or_default();
@@ -130,8 +131,8 @@ fn content_protection(out: &mut String, level: &Level<'_>) {
 
 fn representation(
     out: &mut String,
-    group: &Group<'_>,
-    level: &Level<'_>,
+    group: &QualityGroup<'_>,
+    level: &Quality<'_>,
     own_protection: bool,
     (by, begin): (Addressing, (u64, u32)),
 ) -> Result<()> {
@@ -205,7 +206,7 @@ fn representation(
 }
 
 /// Where `ftyp` and `moov` are, and where the `sidx` is.
-fn ranges(level: &Level<'_>) -> Result<(Span, Span)> {
+fn ranges(level: &Quality<'_>) -> Result<(Span, Span)> {
     let alone = || {
         Error::misuse(
             "no_segment_index",

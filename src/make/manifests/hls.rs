@@ -1,6 +1,6 @@
 //! HLS: playlists of byte ranges (RFC 8216).
 
-use super::{Group, Level, Rendition, Written, address, groups, init};
+use super::{Quality, QualityGroup, Rendition, WrittenManifest, address, groups, init};
 use crate::error::{Error, Result};
 use crate::format::drm::PLAYREADY;
 use crate::model::TrackKind;
@@ -10,9 +10,9 @@ use std::fmt::Write as _;
 
 /// An HLS multivariant playlist, and a media playlist of byte ranges for each
 /// file.
-pub fn hls(title: &str, renditions: &[Rendition<'_>]) -> Result<Vec<Written>> {
+pub fn hls(title: &str, renditions: &[Rendition<'_>]) -> Result<Vec<WrittenManifest>> {
     let groups = groups(renditions)?;
-    let key = |session: bool, level: &Level<'_>| {
+    let key = |session: bool, level: &Quality<'_>| {
         let object = level.movie.systems.iter().find(|system| system.system_id == PLAYREADY)?;
         let scheme = level.track.protection()?.scheme?.0;
         let method = if &scheme == b"cbcs" { "SAMPLE-AES" } else { "SAMPLE-AES-CTR" };
@@ -33,14 +33,15 @@ pub fn hls(title: &str, renditions: &[Rendition<'_>]) -> Result<Vec<Written>> {
     }
     session_keys.iter().for_each(|line| master += line);
     let mut written = Vec::new();
-    let playlist = |group: &Group<'_>, level: &Level<'_>| {
+    let playlist = |group: &QualityGroup<'_>, level: &Quality<'_>| {
         format!("{title}-{}-{}.m3u8", group.name, level.bitrate)
     };
-    let audio: Vec<&Group<'_>> = groups.iter().filter(|g| g.kind == TrackKind::Audio).collect();
+    let audio: Vec<&QualityGroup<'_>> =
+        groups.iter().filter(|g| g.kind == TrackKind::Audio).collect();
     let videos = groups.iter().filter(|group| group.kind == TrackKind::Video);
     let alone = videos.clone().next().is_none();
     // Renditions of a group are of one codec, which each variant names.
-    let codec_of = |group: &Group<'_>| {
+    let codec_of = |group: &QualityGroup<'_>| {
         let format = group.levels.first().and_then(|level| level.track.entries.first());
         format.map(|entry| entry.format.to_string().trim_end().to_owned()).unwrap_or_default()
     };
@@ -74,7 +75,7 @@ pub fn hls(title: &str, renditions: &[Rendition<'_>]) -> Result<Vec<Written>> {
             );
         }
     }
-    let main: Vec<&Group<'_>> = if alone { audio.clone() } else { videos.collect() };
+    let main: Vec<&QualityGroup<'_>> = if alone { audio.clone() } else { videos.collect() };
     let variants: Vec<Option<&String>> = match alone || sounds.is_empty() {
         true => vec![None],
         false => sounds.iter().map(Some).collect(),
@@ -84,7 +85,7 @@ pub fn hls(title: &str, renditions: &[Rendition<'_>]) -> Result<Vec<Written>> {
             group.levels.iter().flat_map(|level| variants.iter().map(move |sound| (level, *sound)))
         {
             let own = audio.iter().filter(|group| Some(&codec_of(group)) == sound);
-            let own: Vec<&Level<'_>> = own.flat_map(|group| &group.levels).collect();
+            let own: Vec<&Quality<'_>> = own.flat_map(|group| &group.levels).collect();
             let loudest = own.iter().map(|level| level.peak()).max().unwrap_or(0);
             let mut codecs: Vec<&str> = vec![level.codec()];
             for level in &own {
@@ -108,17 +109,17 @@ pub fn hls(title: &str, renditions: &[Rendition<'_>]) -> Result<Vec<Written>> {
             );
         }
     }
-    written.push(Written { name: format!("{title}.m3u8"), text: master });
+    written.push(WrittenManifest { name: format!("{title}.m3u8"), text: master });
     for group in groups.iter().filter(|group| group.kind != TrackKind::Text) {
         for level in &group.levels {
             let text = media_playlist(level, key(false, level))?;
-            written.push(Written { name: playlist(group, level), text });
+            written.push(WrittenManifest { name: playlist(group, level), text });
         }
     }
     Ok(written)
 }
 
-fn media_playlist(level: &Level<'_>, key: Option<String>) -> Result<String> {
+fn media_playlist(level: &Quality<'_>, key: Option<String>) -> Result<String> {
     if level.movie.tracks.len() != 1 {
         let sentence = format!("{}: for HLS a file must have one track.", level.file);
         return Err(Error::misuse("several_tracks", sentence));

@@ -1,6 +1,8 @@
 //! Smooth Streaming: a server manifest (.ism) and a client manifest (.ismc).
 
-use super::{Group, Level, Rendition, Written, check_boundaries, groups, length, playready};
+use super::{
+    Quality, QualityGroup, Rendition, WrittenManifest, check_boundaries, groups, length, playready,
+};
 use crate::error::{Error, Result};
 use crate::format::drm::PLAYREADY;
 use crate::model::TrackKind;
@@ -10,7 +12,7 @@ use quick_xml::escape::escape;
 use std::fmt::Write as _;
 
 /// The server and the client manifest for IIS, Unified Origin and the like.
-pub fn smooth(title: &str, renditions: &[Rendition<'_>]) -> Result<[Written; 2]> {
+pub fn smooth(title: &str, renditions: &[Rendition<'_>]) -> Result<[WrittenManifest; 2]> {
     let groups = groups(renditions)?;
     let client = format!("{title}.ismc");
     let mut ism = String::from(
@@ -60,10 +62,13 @@ pub fn smooth(title: &str, renditions: &[Rendition<'_>]) -> Result<[Written; 2]>
         );
     }
     ismc += "</SmoothStreamingMedia>\n";
-    Ok([Written { name: format!("{title}.ism"), text: ism }, Written { name: client, text: ismc }])
+    Ok([
+        WrittenManifest { name: format!("{title}.ism"), text: ism },
+        WrittenManifest { name: client, text: ismc },
+    ])
 }
 
-fn server_track(out: &mut String, group: &Group<'_>, level: &Level<'_>) {
+fn server_track(out: &mut String, group: &QualityGroup<'_>, level: &Quality<'_>) {
     let element = match group.kind {
         TrackKind::Video => "video",
         TrackKind::Audio => "audio",
@@ -85,7 +90,7 @@ fn server_track(out: &mut String, group: &Group<'_>, level: &Level<'_>) {
     );
 }
 
-fn stream_index(out: &mut String, group: &Group<'_>) -> Result<()> {
+fn stream_index(out: &mut String, group: &QualityGroup<'_>) -> Result<()> {
     let Some(first) = group.levels.first() else { return Ok(()) };
     let chunks = first.unedited();
     let timescale = match first.track.timescale {
@@ -96,7 +101,7 @@ fn stream_index(out: &mut String, group: &Group<'_>) -> Result<()> {
         "und" => String::new(),
         language => format!(" Language=\"{language}\""),
     };
-    let sizes = group.levels.iter().filter_map(Level::dimensions);
+    let sizes = group.levels.iter().filter_map(Quality::dimensions);
     let size = match (group.kind, sizes.clone().map(|s| s.0).max(), sizes.map(|s| s.1).max()) {
         (TrackKind::Video, Some(w), Some(h)) => format!(" MaxWidth=\"{w}\" MaxHeight=\"{h}\""),
         _ => String::new(),
@@ -162,7 +167,7 @@ fn fourcc(format: &[u8; 4], codec: &str) -> Option<(&'static str, u32)> {
 }
 
 /// Refuses a track that Smooth Streaming has no name for.
-fn check_named(level: &Level<'_>) -> Result<()> {
+fn check_named(level: &Quality<'_>) -> Result<()> {
     let format = level.track.entries.first().map(|entry| entry.format.0).unwrap_or_default();
     if fourcc(&format, level.codec()).is_some() {
         return Ok(());
@@ -178,7 +183,7 @@ fn check_named(level: &Level<'_>) -> Result<()> {
     Err(Error::unsupported("not_in_smooth", sentence))
 }
 
-fn quality_level(out: &mut String, index: usize, kind: TrackKind, level: &Level<'_>) {
+fn quality_level(out: &mut String, index: usize, kind: TrackKind, level: &Quality<'_>) {
     let format = level.track.entries.first().map(|entry| entry.format.0).unwrap_or_default();
     let (fourcc, tag) = fourcc(&format, level.codec()).unwrap_or_default();
     let codec = level.track.codec();

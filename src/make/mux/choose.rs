@@ -8,7 +8,7 @@ use serde::Serialize;
 
 /// Which tracks of a set go into one file.
 #[derive(Clone, Debug, Default)]
-pub struct Choice {
+pub struct TrackChoice {
     /// The file with the video; none for the best.
     pub video: Option<String>,
     /// Bits a second that the video may have at most.
@@ -77,7 +77,7 @@ fn rank(kind: TrackKind) -> u8 {
 }
 
 /// The tracks a choice means: of each file that has some, their numbers.
-pub fn choose(files: &[(&str, &Movie)], choice: &Choice) -> Result<Vec<(usize, Vec<u32>)>> {
+pub fn choose(files: &[(&str, &Movie)], choice: &TrackChoice) -> Result<Vec<(usize, Vec<u32>)>> {
     let all = candidates(files);
     let videos: Vec<&Candidate> = all.iter().filter(|c| c.kind == TrackKind::Video).collect();
     let mut chosen = Vec::new();

@@ -20,7 +20,7 @@ pub(crate) struct Claims {
 /// Samples that a `moov` lists.
 #[derive(Debug)]
 struct Table {
-    listed: witness::Listed,
+    listed: witness::ListedTrack,
     /// Which of them are taken.
     taken: std::ops::Range<usize>,
     /// Where the source begins among all.
@@ -156,7 +156,7 @@ impl Claims {
     pub(crate) fn listed(
         &mut self,
         id: u32,
-        (header, listed): (&Header, witness::Listed),
+        (header, listed): (&Header, witness::ListedTrack),
         hidden: [usize; 2],
         start: u64,
     ) {

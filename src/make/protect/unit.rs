@@ -17,7 +17,7 @@ use crate::look::inspect::movie_of;
 use crate::make::fragment_writer::{insert_after, replace};
 use crate::make::proof::{self, Proof, header_of};
 use crate::make::protection_boxes::add_senc;
-use crate::make::rewrite::Unit;
+use crate::make::rewrite::PlannedUnit;
 use crate::make::witness::Header;
 use crate::model::{Track, TrackFragment};
 use zeroize::Zeroizing;
@@ -104,7 +104,7 @@ impl TrackPlan {
     }
 
     /// The sample entry that a fragment uses, from 1, and its rule.
-    fn entry_of(&self, fragment: &TrackFragment, unit: &Unit) -> Result<(u32, &Rule)> {
+    fn entry_of(&self, fragment: &TrackFragment, unit: &PlannedUnit) -> Result<(u32, &Rule)> {
         let named = fragment.tfhd.sample_description_index;
         let entry = named.unwrap_or(self.default_entry).max(1);
         let rule = self.rules.get(entry as usize - 1).ok_or_else(|| {
@@ -240,7 +240,7 @@ impl Protector {
     /// Reads a unit back: whether `output` decrypts to what `input` has.
     pub fn prove(&self, at: u64, input: &[u8], output: &[u8]) -> Result<Proof> {
         let cipher = |_, kid| self.tracks.iter().find(|t| t.kid == kid).map(|track| &track.cipher);
-        let unit = proof::Unit { at, input, output };
+        let unit = proof::UnitBytes { at, input, output };
         proof::compare(&unit, self.headers.each_ref(), cipher)
     }
 
@@ -250,8 +250,13 @@ impl Protector {
     }
 
     /// The unit with its new boxes, and how each `traf` is encrypted.
-    fn boxes(&self, state: &UnitState, at: u64, input: &[u8]) -> Result<(Unit, Vec<Sealed<'_>>)> {
-        let mut unit = Unit::open(at, input, &self.trexes)?;
+    fn boxes(
+        &self,
+        state: &UnitState,
+        at: u64,
+        input: &[u8],
+    ) -> Result<(PlannedUnit, Vec<Sealed<'_>>)> {
+        let mut unit = PlannedUnit::open(at, input, &self.trexes)?;
         let chosen = |id: u32| self.tracks.iter().find(|track| track.id == id);
         unit.check_overlaps(|fragment| chosen(fragment.tfhd.track_id).is_some())?;
         let mut iv = state.iv;
@@ -297,7 +302,7 @@ impl Protector {
         track: &TrackPlan,
         rule: &Rule,
         fragment: &TrackFragment,
-        unit: &Unit,
+        unit: &PlannedUnit,
         bytes: &[u8],
         iv: &mut IvCounter,
     ) -> Result<Vec<SampleInfo>> {

@@ -6,7 +6,7 @@ use crate::error::Result;
 
 /// A track whose samples `moov` lists.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Listed {
+pub(crate) struct ListedTrack {
     pub(crate) track: u32,
     /// Samples that lie within the file.
     pub(crate) count: usize,
@@ -44,7 +44,7 @@ impl Sizes {
 
 /// The tracks of a `moov` that lists samples. Samples past the end of the file
 /// end the list, as where a download was cut.
-pub(crate) fn listed(moov: &[u8], file_size: u64) -> Result<Vec<Listed>> {
+pub(crate) fn listed(moov: &[u8], file_size: u64) -> Result<Vec<ListedTrack>> {
     let whole = atoms(moov, 0)?;
     let moov = first(&whole, b"moov").ok_or_else(|| wrong(0, "there is no moov"))?;
     let mut found = Vec::new();
@@ -74,9 +74,9 @@ fn pairs(atom: &Atom<'_>) -> Result<Vec<(u32, u32)>> {
     Ok(rows)
 }
 
-fn read(stbl: &Atom<'_>, track: u32, file_size: u64) -> Result<Listed> {
+fn read(stbl: &Atom<'_>, track: u32, file_size: u64) -> Result<ListedTrack> {
     let children = stbl.children()?;
-    let mut listed = Listed { track, sizes: sizes(&children)?, ..Listed::default() };
+    let mut listed = ListedTrack { track, sizes: sizes(&children)?, ..ListedTrack::default() };
     let (Some(stsc), Some(chunks)) =
         (first(&children, b"stsc"), first(&children, b"co64").or(first(&children, b"stco")))
     else {
@@ -174,7 +174,7 @@ fn expanded<T: Copy>(rows: &[(u32, T)]) -> impl Iterator<Item = T> {
     rows.iter().flat_map(|(count, value)| std::iter::repeat_n(*value, *count as usize))
 }
 
-impl Listed {
+impl ListedTrack {
     /// The samples, in order of decoding, each with its time.
     pub(crate) fn samples(&self) -> impl Iterator<Item = (i64, Seen)> {
         let mut durations = expanded(&self.durations);

@@ -23,7 +23,7 @@ const STILL: Motion = [[0, 0, 1 << WARPED_BITS, 0, 0, 1 << WARPED_BITS]; REFEREN
 
 /// A frame header.
 #[derive(Clone, Debug)]
-pub(super) struct Header {
+pub(super) struct FrameHeader {
     /// Its tiles; none where it shows a frame that was decoded before.
     pub layout: Option<Layout>,
     /// Which slots take it in, a bit each.
@@ -45,7 +45,7 @@ pub(super) struct Layout {
 /// What later frame headers depend on.
 #[derive(Clone, Debug)]
 pub(super) struct Kept {
-    kind: Kind,
+    kind: FrameKind,
     /// Width before superres made it narrower, and height.
     size: (u32, u32),
     order_hint: u32,
@@ -55,7 +55,7 @@ pub(super) struct Kept {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Kind {
+enum FrameKind {
     Key,
     Inter,
     IntraOnly,
@@ -74,7 +74,7 @@ struct Size {
 struct Parser<'b, 'd, 's> {
     b: &'b mut Bits<'d>,
     sequence: &'s Sequence,
-    kind: Kind,
+    kind: FrameKind,
     intra: bool,
     error_resilient: bool,
     order_hint: u32,
@@ -82,7 +82,7 @@ struct Parser<'b, 'd, 's> {
     resized: bool,
 }
 
-impl Header {
+impl FrameHeader {
     /// `uncompressed_header` (§5.9.2), of a frame in these layers.
     pub(super) fn read(
         b: &mut Bits<'_>,
@@ -91,25 +91,27 @@ impl Header {
         temporal: u32,
         spatial: u32,
     ) -> Option<Self> {
-        let (mut kind, mut shown, mut showable, mut resilient) = (Kind::Key, true, false, true);
+        let (mut kind, mut shown, mut showable, mut resilient) =
+            (FrameKind::Key, true, false, true);
         if !sequence.reduced_still_picture {
             if b.flag()? {
                 return shown_again(b, sequence, slots);
             }
             kind = match b.u(2)? {
-                0 => Kind::Key,
-                1 => Kind::Inter,
-                2 => Kind::IntraOnly,
-                _ => Kind::Switch,
+                0 => FrameKind::Key,
+                1 => FrameKind::Inter,
+                2 => FrameKind::IntraOnly,
+                _ => FrameKind::Switch,
             };
             shown = b.flag()?;
             if shown {
                 b.skip(sequence.presentation_time.unwrap_or(0))?;
             }
-            showable = if shown { kind != Kind::Key } else { b.flag()? };
-            resilient = kind == Kind::Switch || (kind == Kind::Key && shown) || b.flag()?;
+            showable = if shown { kind != FrameKind::Key } else { b.flag()? };
+            resilient =
+                kind == FrameKind::Switch || (kind == FrameKind::Key && shown) || b.flag()?;
         }
-        let starts = kind == Kind::Key && shown;
+        let starts = kind == FrameKind::Key && shown;
         if starts {
             *slots = Default::default();
         }
@@ -118,15 +120,15 @@ impl Header {
         let mut integer_mv = screen_content && own_or(b, sequence.integer_mv)?;
         b.skip(sequence.frame_id.map_or(0, |(_, bits)| bits))?;
         let resized = match kind {
-            Kind::Switch => true,
+            FrameKind::Switch => true,
             _ => !sequence.reduced_still_picture && b.flag()?,
         };
         let order_hint = b.u(sequence.order_hint)?;
-        let intra = matches!(kind, Kind::Key | Kind::IntraOnly);
+        let intra = matches!(kind, FrameKind::Key | FrameKind::IntraOnly);
         integer_mv |= intra;
         let primary = if intra || resilient { None } else { Some(b.u(3)?).filter(|p| *p < 7) };
         removal_times(b, sequence, temporal, spatial)?;
-        let refreshes = if kind == Kind::Switch || starts { ALL } else { b.u(8)? };
+        let refreshes = if kind == FrameKind::Switch || starts { ALL } else { b.u(8)? };
         if (!intra || refreshes != ALL) && resilient && sequence.order_hint > 0 {
             for slot in slots.iter_mut() {
                 let hint = b.u(sequence.order_hint)?;
@@ -199,19 +201,23 @@ impl Kept {
     /// In place of a frame that is not there (§7.20).
     fn lost(sequence: &Sequence, order_hint: u32) -> Self {
         let quantizers = [0; SEGMENTS];
-        Self { kind: Kind::Inter, size: sequence.size, order_hint, motion: STILL, quantizers }
+        Self { kind: FrameKind::Inter, size: sequence.size, order_hint, motion: STILL, quantizers }
     }
 }
 
 /// A frame that was decoded before is shown: a key frame begins anew.
-fn shown_again(b: &mut Bits<'_>, sequence: &Sequence, slots: &[Option<Kept>; 8]) -> Option<Header> {
+fn shown_again(
+    b: &mut Bits<'_>,
+    sequence: &Sequence,
+    slots: &[Option<Kept>; 8],
+) -> Option<FrameHeader> {
     let index = b.u(3)? as usize;
     b.skip(sequence.presentation_time.unwrap_or(0))?;
     b.skip(sequence.frame_id.map_or(0, |(_, bits)| bits))?;
     // Nothing depends on which frame it is, unless it is a key frame.
     let kept = slots[index].clone().unwrap_or_else(|| Kept::lost(sequence, 0));
-    let refreshes = if kept.kind == Kind::Key { ALL } else { 0 };
-    Some(Header { layout: None, refreshes, kept })
+    let refreshes = if kept.kind == FrameKind::Key { ALL } else { 0 };
+    Some(FrameHeader { layout: None, refreshes, kept })
 }
 
 /// A flag of the frame's own where the sequence leaves it to it.
@@ -578,7 +584,7 @@ impl Parser<'_, '_, '_> {
             return Some(());
         }
         self.b.skip(16)?; // grain_seed
-        if self.kind == Kind::Inter && !self.b.flag()? {
+        if self.kind == FrameKind::Inter && !self.b.flag()? {
             return self.b.skip(3); // film_grain_params_ref_idx
         }
         let color = self.sequence.color;

@@ -118,7 +118,7 @@ pub struct HeaderKey {
 /// A WRMHEADER, as it was found.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 #[cfg_attr(test, derive(ts_rs::TS))]
-pub struct Header {
+pub struct WrmHeader {
     /// Such as `4.0.0.0`.
     pub version: String,
     /// The keys, in the order of `tenc`.
@@ -141,7 +141,7 @@ pub struct Header {
 
 /// Reads a WRMHEADER record. Entities are not expanded, namespaces not
 /// resolved: packagers put undeclared ones into CUSTOMATTRIBUTES.
-pub fn read_header(value: &[u8], problems: &mut Vec<Error>) -> Header {
+pub fn read_header(value: &[u8], problems: &mut Vec<Error>) -> WrmHeader {
     let mut problem = |code, message: String| problems.push(Error::malformed(code, message));
     if value.len() % 2 == 1 {
         problem(
@@ -165,7 +165,7 @@ pub fn read_header(value: &[u8], problems: &mut Vec<Error>) -> Header {
             "The WRMHEADER begins with a byte order mark, which PlayReady does not allow.".into(),
         );
     }
-    let mut header = Header { xml, ..Header::default() };
+    let mut header = WrmHeader { xml, ..WrmHeader::default() };
     let text = header.xml.trim_start_matches('\u{feff}').to_owned();
     match read_xml(&text, &mut header) {
         Ok(()) => check(&text, problems),
@@ -188,7 +188,7 @@ pub fn read_header(value: &[u8], problems: &mut Vec<Error>) -> Header {
     header
 }
 
-fn read_xml(text: &str, header: &mut Header) -> std::result::Result<(), String> {
+fn read_xml(text: &str, header: &mut WrmHeader) -> std::result::Result<(), String> {
     let mut reader = Reader::from_str(text);
     let mut path: Vec<String> = Vec::new();
     let mut content = String::new();
@@ -261,7 +261,7 @@ fn header_key(guid_base64: String) -> HeaderKey {
     HeaderKey { kid: bytes.map(Kid::from_guid_bytes), guid_base64, ..HeaderKey::default() }
 }
 
-fn open(path: &[String], tag: &BytesStart<'_>, header: &mut Header) {
+fn open(path: &[String], tag: &BytesStart<'_>, header: &mut WrmHeader) {
     let path: Vec<&str> = path.iter().map(String::as_str).collect();
     match path[..] {
         ["WRMHEADER"] => header.version = attribute(tag, "version").unwrap_or_default(),
@@ -276,7 +276,7 @@ fn open(path: &[String], tag: &BytesStart<'_>, header: &mut Header) {
     }
 }
 
-fn close(path: &[String], content: String, header: &mut Header) {
+fn close(path: &[String], content: String, header: &mut WrmHeader) {
     let path: Vec<&str> = path.iter().map(String::as_str).collect();
     let ["WRMHEADER", "DATA", inner @ ..] = &path[..] else { return };
     match inner {
@@ -296,7 +296,7 @@ fn close(path: &[String], content: String, header: &mut Header) {
     }
 }
 
-fn first_key(header: &mut Header) -> &mut HeaderKey {
+fn first_key(header: &mut WrmHeader) -> &mut HeaderKey {
     if header.keys.is_empty() {
         header.keys.push(HeaderKey::default());
     }

@@ -11,7 +11,7 @@ use crate::model::{Finding, Movie, ProtectionHeader, Track};
 /// PlayReady headers that could be read.
 fn playready(
     movie: &Movie,
-) -> impl Iterator<Item = (&ProtectionHeader, &crate::format::drm::playready::Header)> {
+) -> impl Iterator<Item = (&ProtectionHeader, &crate::format::drm::playready::WrmHeader)> {
     movie.systems.iter().filter_map(|system| Some((system, system.playready.as_ref()?)))
 }
 
