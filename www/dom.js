@@ -26,6 +26,20 @@ export function h(tag, props = {}, ...children) {
 }
 
 /**
+ * An element of index.html, by its id.
+ *
+ * @template {HTMLElement} [T=HTMLElement]
+ * @param {string} id
+ * @param {new () => T} [kind]
+ * @returns {T}
+ */
+export const $ = (id, kind) => {
+  const found = document.getElementById(id);
+  if (!(found instanceof (kind ?? HTMLElement))) throw new Error(`index.html has no such ${id}`);
+  return /** @type {T} */ (found);
+};
+
+/**
  * Tells people who do not see the screen.
  *
  * @param {string} sentence
@@ -106,6 +120,14 @@ export function svg(tag, props = {}, ...children) {
   element.append(...children);
   return element;
 }
+
+/**
+ * A field of a form, by its name; of radio buttons, what has their value.
+ *
+ * @param {HTMLFormElement} form
+ * @param {string} name
+ */
+export const inputOf = (form, name) => /** @type {HTMLInputElement} */ (form.elements.namedItem(name));
 
 /**
  * A refusal as a note.

@@ -39,13 +39,19 @@ export function startWorker(name) {
   return new Worker(policy ? policy.createScriptURL(url) : url, { type: 'module' });
 }
 
-/** @typedef {(message: any) => void} Update */
-/** @typedef {{ resolve: (result: any) => void, reject: (refusal: Refusal) => void, update?: Update }} Job */
+/** @typedef {import('./worker.js').Jobs} Jobs */
+/**
+ * What a job tells while it is done.
+ *
+ * @template {keyof Jobs} T
+ * @typedef {(news: Jobs[T] extends (data: any, update: (news: infer News) => void, ...rest: any[]) => unknown ? unknown extends News ? never : News : never) => void} Update
+ */
+/** @typedef {{ resolve: (result: any) => void, reject: (refusal: Refusal) => void, update?: (news: any) => void }} Waiting */
 
 /** The page's end. */
 export class Core {
   #worker = startWorker('worker.js');
-  /** @type {Map<number, Job>} */
+  /** @type {Map<number, Waiting>} */
   #jobs = new Map();
   #next = 1;
   /** @type {Refusal | null} why nothing works any more, if so */
@@ -63,12 +69,13 @@ export class Core {
   /**
    * Does a job. `update` hears of its progress; `signal` cancels it.
    *
-   * @param {string} type
-   * @param {object} data
-   * @param {{ signal?: AbortSignal, update?: Update }} options
-   * @returns {Promise<any>}
+   * @template {keyof Jobs} T
+   * @param {T} type
+   * @param {Parameters<Jobs[T]>[0]} data
+   * @param {{ signal?: AbortSignal, update?: Update<T> }} options
+   * @returns {Promise<Awaited<ReturnType<Jobs[T]>>>}
    */
-  call(type, data = {}, { signal, update } = {}) {
+  call(type, data, { signal, update } = {}) {
     if (this.#fatal) return Promise.reject(this.#fatal);
     const id = this.#next++;
     return new Promise((resolve, reject) => {

@@ -18,25 +18,40 @@ onmessage = ({ data }) => {
 import init, { Worker as Units } from './pkg/ismvault.js';
 import { plain } from './errors.js';
 
+/** @typedef {import('./pool.js').Hello} Hello */
+/** @typedef {import('./pool.js').Message & { number: number, buffer?: ArrayBuffer }} Batch */
+
+/** @type {Blob} */
 let file;
+/** @type {Promise<void>} */
 let started;
+/** @type {Promise<void>} */
 let last = Promise.resolve();
+/** @type {Units} */
 let units;
+/** @type {WebAssembly.Memory} */
 let memory;
 
+/** @param {Hello} hello */
 async function begin({ module, setup }) {
   ({ memory } = await init({ module_or_path: module }));
   units = new Units(setup);
   setup.fill(0);
 }
 
+/**
+ * @param {Batch} batch
+ * @param {Promise<ArrayBuffer>} read
+ */
 async function make({ number, at, length, measure, units: list, buffer }, read) {
   await started;
   const bytes = new Uint8Array(await read);
   if (bytes.length < length) throw new DOMException('', 'NotReadableError');
+  /** @type {number[]} */
   const lengths = [];
   const room = length + (length >> 4) + (64 << 10);
-  let out = measure ? null : new Uint8Array(buffer?.byteLength >= room ? buffer : new ArrayBuffer(room));
+  const kept = buffer && buffer.byteLength >= room ? buffer : null;
+  let out = new Uint8Array(measure ? new ArrayBuffer(0) : kept ?? new ArrayBuffer(room));
   let size = 0;
   for (const unit of list) {
     // One copy in, one out: the views are new each time, for memory may grow.
@@ -58,5 +73,5 @@ async function make({ number, at, length, measure, units: list, buffer }, read) 
     size += made;
   }
   if (measure) postMessage({ number, lengths });
-  else postMessage({ number, lengths, proof: units.takeProof(), buffer: out.buffer, size }, [out.buffer]);
+  else postMessage({ number, lengths, proof: units.takeProof(), buffer: out.buffer, size }, { transfer: [out.buffer] });
 }

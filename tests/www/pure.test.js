@@ -8,6 +8,7 @@ import { valuesOf } from '../../www/fields.js';
 import { isManifest, isMedia, know, stem } from '../../www/names.js';
 import { batches } from '../../www/pool.js';
 import { Ahead, CHUNK, readSpans } from '../../www/reading.js';
+import { keyFor, titlesOf } from '../../www/titles.js';
 import { stitched } from '../../www/writing.js';
 
 /** A file whose every byte tells where it is, modulo a prime. */
@@ -95,4 +96,24 @@ test('a form gives a job, and leaves out what is empty', () => {
   const form = { elements: { namedItem: (name) => elements.get(name) ?? null } };
   const rows = [['profile', 'choice'], ['la_url', 'url'], ['clear_lead', 'number'], ['widevine', 'flag'], ['kid', 'text']].map(([name, control]) => ({ name, control }));
   assert.deepEqual(valuesOf(form, rows), { profile: 'dual', clear_lead: 2, widevine: true });
+});
+
+test('titles of a folder keep apart whatever their files are called', async () => {
+  know({ media: ['ismv', 'isma', 'mp4'], manifests: ['ism', 'ismc'] });
+  const paths = ['a/film.ismv', 'b/film.ismv', 'show.S01.E01.ismv', 'show.S01.E02.ismv', 'film.ismv', 'film.mp4', 'set/low.ismv', 'set/high.ismv', 'set/film.ism', 'name.ismv'];
+  const files = paths.map((path) => ({ path, file: new File([path], path) }));
+  const titles = await titlesOf(files, async () => ['low.ismv', 'high.ismv']);
+  const outputs = titles.map(({ output }) => output).sort();
+  assert.deepEqual(outputs, ['a/film.mp4', 'b/film.mp4', 'film.ismv.mp4', 'film.mp4.mp4', 'name.mp4', 'set/film.mp4', 'show.S01.E01.mp4', 'show.S01.E02.mp4']);
+  assert.deepEqual(titles.find(({ path }) => path === 'set/film.ism').files.map(({ path }) => path), ['set/low.ismv', 'set/high.ismv']);
+});
+
+test('a title has the key of its path before that of its name, and * is for the others', () => {
+  const title = { path: 'b/film.ismv', name: 'b/film', output: 'b/film.mp4', files: [] };
+  const entry = (output, key) => ({ output, kid: '', key });
+  const all = [entry('*', 'others'), entry('film', 'name'), entry('b/film.mp4', 'old'), entry('b/film.mp4', 'path')];
+  assert.equal(keyFor(all, title).key, 'path');
+  assert.equal(keyFor(all.slice(0, 2), title).key, 'name');
+  assert.equal(keyFor(all.slice(0, 1), title).key, 'others');
+  assert.equal(keyFor([entry('a/film.mp4', 'no')], title), null);
 });

@@ -2,8 +2,17 @@
 
 import { h, refused, svg } from '../dom.js';
 import { row } from './findings.js';
+import { endOf } from './parts.js';
+
+/** @typedef {import('../pkg/ismvault.js').Timeline} Timeline */
+/** @typedef {import('../pkg/ismvault.js').Comparison} Comparison */
+/** @typedef {import('../pkg/ismvault.js').Difference} Difference */
 
 export const compare = {
+  /**
+   * @param {HTMLElement} body
+   * @param {import('../actions.js').Actions} actions
+   */
   mount(body, actions) {
     const set = h('div', { class: 'results' });
     const a = h('select', { id: 'cmp-a', 'aria-label': 'First file' });
@@ -13,6 +22,7 @@ export const compare = {
     const hint = h('p', { class: 'muted' }, 'Open a second file, or the manifests that belong to this one, to compare them.');
     body.append(hint, set, pick, out);
     let known = '';
+    /** @type {unknown} */
     let shownSet;
     let asked = 0;
 
@@ -21,17 +31,17 @@ export const compare = {
       const [x, y] = [Number(a.value), Number(b.value)];
       if (!x || !y || x === y) return out.replaceChildren(x && x === y ? h('p', { class: 'muted' }, 'Choose two different files.') : '');
       try {
-        const names = [a, b].map((select) => select.selectedOptions[0].text);
-        const [found, ...lines] = await Promise.all([actions.compare(x, y), actions.timelines(x), actions.timelines(y)]);
-        if (mine === asked) out.replaceChildren(...result(found, ...names), ...alignment(lines, names));
-      } catch (refusal) {
+        const names = /** @type {[string, string]} */ ([a, b].map((select) => select.selectedOptions[0].text));
+        const [found, first, second] = await Promise.all([actions.call('compare', { a: x, b: y }), actions.call('timelines', { key: x }), actions.call('timelines', { key: y })]);
+        if (mine === asked) out.replaceChildren(...result(found, names), ...alignment(first, second, names));
+      } catch (/** @type {any} */ refusal) {
         if (mine === asked) out.replaceChildren(refused(refusal));
       }
     }
     a.addEventListener('change', update);
     b.addEventListener('change', update);
 
-    return (state) => {
+    return (/** @type {import('../state.js').Shown} */ state) => {
       const media = state.files.filter((f) => f.kind === 'media' && f.inspection && f.reading == null && !f.refusal);
       hint.hidden = state.files.length > 1;
       pick.hidden = media.length < 2;
@@ -45,7 +55,7 @@ export const compare = {
       const now = media.map((f) => `${f.key} ${f.name}`).join('\n');
       if (now === known || state.view !== 'compare') return;
       known = now;
-      for (const [select, at] of [[a, 0], [b, 1]]) {
+      for (const [at, select] of [a, b].entries()) {
         const was = select.value;
         select.replaceChildren(...media.map((f) => h('option', { value: String(f.key) }, f.name)));
         select.value = media.some((f) => String(f.key) === was) ? was : String(media[at]?.key ?? '');
@@ -56,12 +66,18 @@ export const compare = {
   },
 };
 
-/** Whether the fragments of two files begin together, drawn one above the other. */
-function alignment(lines, names) {
-  const tracks = lines[0].map((one) => [one, lines[1].find((other) => other.track === one.track)]).filter(([, other]) => other);
+/**
+ * Whether the fragments of two files begin together, drawn one above the other.
+ *
+ * @param {Timeline[]} first
+ * @param {Timeline[]} second
+ * @param {[string, string]} names
+ */
+function alignment(first, second, names) {
+  const tracks = first.flatMap((one) => second.filter((other) => other.track === one.track).slice(0, 1).map((other) => [one, other]));
   return tracks.map((pair) => {
     const starts = pair.map((line) => line.fragments.map((p) => p.start));
-    const end = Math.max(...pair.map((line) => line.fragments.at(-1).start + line.fragments.at(-1).duration));
+    const end = Math.max(...pair.map(endOf));
     let from = 0;
     const together = starts[0].filter((start) => {
       while (from < starts[1].length && starts[1][from] < start - 0.001) from += 1;
@@ -76,8 +92,12 @@ function alignment(lines, names) {
   });
 }
 
-function result(found, first, second) {
-  const table = (title, list) => list.length > 0 && [
+/**
+ * @param {Comparison} found
+ * @param {[string, string]} names
+ */
+function result(found, [first, second]) {
+  const table = (/** @type {string} */ title, /** @type {Difference[]} */ list) => (!list.length ? [] : [
     h('h4', {}, title),
     h('table', { class: 'diff' },
       h('thead', {}, h('tr', {}, ['', first, second].map((t) => h('th', { scope: 'col' }, t)))),
@@ -85,6 +105,6 @@ function result(found, first, second) {
         h('th', { scope: 'row' }, d.of === 'box' ? h('code', {}, d.what) : `${d.of}: ${d.what}`),
         h('td', { 'data-label': first }, h('div', {}, d.a == null ? '–' : h('code', {}, d.a))),
         h('td', { 'data-label': second }, h('div', {}, d.b == null ? '–' : h('code', {}, d.b))))))),
-  ];
-  return [h('p', { class: `note ${found.same_meaning ? 'ok' : ''}` }, h('b', {}, found.verdict)), table('In meaning', found.meaning), table('Box by box', found.boxes)].flat(2).filter(Boolean);
+  ]);
+  return [h('p', { class: `note ${found.same_meaning ? 'ok' : ''}` }, h('b', {}, found.verdict)), ...table('In meaning', found.meaning), ...table('Box by box', found.boxes)];
 }

@@ -2,7 +2,11 @@
 
 import { block, copyButton, h, identifier, rows } from '../dom.js';
 
-/** A KID in every form people meet it. */
+/**
+ * A KID in every form people meet it.
+ *
+ * @param {import('../pkg/ismvault.js').KidForms} forms
+ */
 export function kidForms(forms) {
   return rows(
     ['KID (tenc, MPD)', identifier(forms.kid, 'KID')],
@@ -12,12 +16,16 @@ export function kidForms(forms) {
   );
 }
 
+/**
+ * @param {import('../pkg/ismvault.js').Decoded} decoded
+ * @returns {HTMLElement}
+ */
 export function decodedView(decoded) {
   return h('div', { class: 'decoded' },
     h('p', {}, h('b', {}, decoded.title)),
     decoded.findings?.map((f) => h('p', { class: `note ${f.severity === 'info' ? '' : 'bad'}` }, f.message, ' ', f.advice)),
     decoded.kids?.map(kidForms),
-    decoded.facts && rows(...decoded.facts.map(({ name, value }) => [name, h('span', { class: 'id' }, h('code', {}, value), copyButton(value, name))])),
+    decoded.facts && rows(...decoded.facts.map(({ name, value }) => /** @type {[string, HTMLElement]} */ ([name, h('span', { class: 'id' }, h('code', {}, value), copyButton(value, name))]))),
     decoded.header && block(decoded.header.xml, 'header XML'),
     decoded.base64 && h('details', {}, h('summary', {}, 'Its bytes, base64'), block(decoded.base64, decoded.title)),
     decoded.inner?.map(decodedView));

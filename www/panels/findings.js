@@ -4,35 +4,48 @@ import { count, h } from '../dom.js';
 
 const SEVERITY = { error: ['■', 'Error'], warning: ['▲', 'Warning'], info: ['●', 'Note'] };
 
-/** One finding. `jump` shows its bytes. */
+/** @typedef {Partial<import('../pkg/ismvault.js').Finding> & { severity: import('../pkg/ismvault.js').Severity, message: string }} Finding */
+
+/**
+ * One finding. `jump` shows its bytes.
+ *
+ * @param {Finding} finding
+ * @param {((at: number) => void) | null} [jump]
+ */
 export function row(finding, jump) {
   const [shape, word] = SEVERITY[finding.severity];
   const { at, path, times = 1 } = finding;
   const often = times > 1 ? `${count(times)} times, first ` : '';
-  const words = at == null ? null : `${often}at byte ${count(at)}${path ? `, in ${path}` : ''}`;
-  const place = words && (jump ? h('button', { type: 'button', class: 'link small', title: 'Show the bytes' }, words) : h('span', { class: 'small muted' }, words));
-  if (jump) place?.addEventListener('click', () => jump(at));
+  const words = at == null ? '' : `${often}at byte ${count(at)}${path ? `, in ${path}` : ''}`;
+  const place = !words ? null : (jump ? h('button', { type: 'button', class: 'link small', title: 'Show the bytes' }, words) : h('span', { class: 'small muted' }, words));
+  if (jump && at != null) place?.addEventListener('click', () => jump(at));
   return h('li', { class: finding.severity },
     h('span', { class: 'severity' }, h('span', { 'aria-hidden': 'true' }, shape), ` ${word}`),
     h('div', {},
       h('p', {}, finding.file ? h('code', {}, `${finding.file} `) : '', finding.track ? `Track ${finding.track}: ` : '', finding.message),
-      finding.evidence?.length > 0 && h('pre', { class: 'evidence' }, finding.evidence.join('\n')),
+      finding.evidence?.length ? h('pre', { class: 'evidence' }, finding.evidence.join('\n')) : null,
       finding.advice && h('p', { class: 'small muted' }, finding.advice),
       h('p', { class: 'small muted' }, place, finding.source && `${place ? ' · ' : ''}${finding.source}`)));
 }
 
 export const findings = {
+  /**
+   * @param {HTMLElement} body
+   * @param {import('../actions.js').Actions} actions
+   */
   mount(body, actions) {
+    /** @type {unknown} */
     let shown;
+    /** @type {string | undefined} */
     let of;
-    return ({ inspection, refusal, reading, kind, set, name }) => {
+    return (/** @type {import('../state.js').Shown} */ { inspection, refusal, reading, kind, set, name }) => {
       const manifest = kind === 'manifest' && !refusal;
       const now = manifest ? set : refusal ?? (reading == null ? inspection : null);
       if (now === shown && name === of) return;
       [shown, of] = [now, name];
       if (manifest) {
         const own = set?.filter((f) => f.file === name) ?? [];
-        body.replaceChildren(own.length ? h('ul', { class: 'findings' }, own.map((f) => row({ ...f, file: null })))
+        body.replaceChildren(own.length ? h('ul', { class: 'findings' }, own.map((f) => row({ ...f, file: undefined })))
           : h('p', { class: 'muted' }, 'Open its media files with it to check them against each other; Compare shows all files together.'));
         return;
       }
@@ -42,7 +55,7 @@ export const findings = {
       }
       const list = inspection?.findings ?? [];
       if (!now || !list.length) return body.replaceChildren(h('p', { class: 'muted' }, now ? 'No problems found.' : ''));
-      const jump = inspection.tracks.length || inspection.fragments ? actions.jump : null;
+      const jump = inspection?.tracks.length || inspection?.fragments ? actions.jump : null;
       const grave = list.filter((f) => f.severity !== 'info');
       const notes = list.filter((f) => f.severity === 'info');
       body.replaceChildren(

@@ -1,8 +1,12 @@
 // The header editor: one PlayReady header as a form, in every version side by
 // side, and put into the open file.
 
-import { block, download, h, refused, rows } from '../dom.js';
+import { block, download, h, inputOf, refused, rows } from '../dom.js';
 
+/** @typedef {import('../state.js').Shown} Shown */
+/** @typedef {import('../pkg/ismvault.js').Attempt} Attempt */
+
+/** @type {['xml' | 'object_base64' | 'pssh_base64' | 'object_hex' | 'pssh_hex' | 'ismc' | 'mpd' | 'hls', string][]} */
 const FORMS = [
   ['xml', 'XML'], ['object_base64', 'PlayReady Object, base64'], ['pssh_base64', 'pssh box, base64'],
   ['object_hex', 'PlayReady Object, hex'], ['pssh_hex', 'pssh box, hex'],
@@ -11,12 +15,16 @@ const FORMS = [
 const DELAY = 150;
 
 export const header = {
+  /**
+   * @param {HTMLElement} body
+   * @param {import('../actions.js').Actions} actions
+   */
   mount(body, actions) {
-    const text = (name, label, props = {}) => {
+    const text = (/** @type {string} */ name, /** @type {string} */ label, /** @type {Record<string, string | number>} */ props = {}) => {
       const input = h(props.rows ? 'textarea' : 'input', { name, id: `w-${name}`, autocomplete: 'off', spellcheck: 'false', ...props });
       return h('div', { class: 'field' }, h('label', { for: `w-${name}` }, label), input);
     };
-    const check = (name, label) => h('label', { class: 'choice' }, h('input', { type: 'checkbox', name }), label);
+    const check = (/** @type {string} */ name, /** @type {string} */ label) => h('label', { class: 'choice' }, h('input', { type: 'checkbox', name }), label);
     const form = h('form', { class: 'header-editor', autocomplete: 'off' },
       text('kids', 'KIDs', { rows: 2, class: 'mono', placeholder: 'One a line, as UUIDs' }),
       text('key', 'Content key, for CHECKSUM', { class: 'mono secret', 'data-1p-ignore': '', 'data-lpignore': 'true' }),
@@ -28,39 +36,44 @@ export const header = {
     const out = h('div', { class: 'versions' });
     const result = h('div', { class: 'results' });
     body.append(form, out, result);
-    addEventListener('pagehide', () => { form.elements.key.value = ''; });
+    addEventListener('pagehide', () => { inputOf(form, 'key').value = ''; });
+    /** @type {ReturnType<typeof setTimeout> | undefined} */
     let timer;
     let asked = 0;
+    /** @type {Shown | null} */
     let entry = null;
+    /** @type {Shown['inspection']} */
     let filled = null;
+    /** @type {Map<object, Record<string, string>>} */
     const kept = new Map();
 
     const options = () => {
-      const { elements } = form;
-      const value = (name) => elements[name].value.trim() || undefined;
+      const value = (/** @type {string} */ name) => inputOf(form, name).value.trim() || undefined;
+      const key = value('key');
       return {
         // A key is that of the first KID.
-        kids: elements.kids.value.split(/[\s,]+/).filter(Boolean), keys: value('key') ? [value('key')] : [],
+        kids: inputOf(form, 'kids').value.split(/[\s,]+/).filter(Boolean), keys: key ? [key] : [],
         la_url: value('la_url'), lui_url: value('lui_url'), ds_id: value('ds_id'), custom_attributes: value('custom_attributes'),
-        cbc: elements.cbc.checked, on_demand: elements.on_demand.checked,
+        cbc: inputOf(form, 'cbc').checked, on_demand: inputOf(form, 'on_demand').checked,
       };
     };
 
     async function update() {
       const mine = ++asked;
-      if (!form.elements.kids.value.trim() && !form.elements.on_demand.checked) {
+      if (!inputOf(form, 'kids').value.trim() && !inputOf(form, 'on_demand').checked) {
         out.replaceChildren(h('p', { class: 'muted' }, 'Give a KID to see the header in every version.'));
         return;
       }
       let shown;
       try {
-        shown = (await actions.everyVersion(options())).map(version);
-      } catch (refusal) {
+        shown = (await actions.call('everyVersion', { options: options() })).map(version);
+      } catch (/** @type {any} */ refusal) {
         shown = [refused(refusal)];
       }
       if (mine === asked) out.replaceChildren(...shown);
     }
 
+    /** @param {Attempt} attempt */
     function version({ version: number, clients, forms, refusal }) {
       const write = h('button', { type: 'button' }, 'Put into a copy of this file');
       write.hidden = !entry?.inspection?.tracks.length;
@@ -68,20 +81,25 @@ export const header = {
       return h('article', {},
         h('h4', {}, `Version ${number}`),
         h('p', { class: 'small muted' }, `Read by ${clients}.`),
-        refusal ? h('p', { class: 'note' }, refusal.message) : [
+        !forms ? h('p', { class: 'note' }, refusal?.message) : [
           rows(['Size', `${forms.object_size} bytes`]),
           FORMS.map(([name, label], i) => h('details', { open: i === 0 }, h('summary', {}, label), block(forms[name], `${label}, version ${number}`))),
           write,
         ]);
     }
 
+    /**
+     * @param {string} number
+     * @param {HTMLButtonElement} button
+     */
     async function put(number, button) {
+      if (!entry?.inspection || entry.key == null) return;
       button.disabled = true;
       const { name: file, key: mine, inspection } = entry;
-      const named = form.elements.kids.value.toLowerCase().replace(/[^0-9a-f\s,]/g, '').split(/[\s,]+/);
+      const named = inputOf(form, 'kids').value.toLowerCase().replace(/[^0-9a-f\s,]/g, '').split(/[\s,]+/);
       const missed = inspection.tracks.filter((t) => t.protection?.kid && !named.includes(t.protection.kid.replaceAll('-', '')));
       try {
-        const { blob } = await actions.reheader({ ...options(), version: number });
+        const { blob } = await actions.call('reheader', { key: mine, options: { ...options(), version: number } });
         if (entry.key !== mine) return;
         const name = file.replace(/(\.[^.]+)?$/, (end) => `-header${end || '.mp4'}`);
         download(blob, name);
@@ -89,7 +107,7 @@ export const header = {
           h('p', { class: 'note ok', role: 'status' }, `${name} is offered for download, a copy of ${file} with this header. Its media was copied as it is.`),
           missed.length ? h('p', { class: 'note bad' }, `The header does not name the KID of track ${missed.map((t) => t.id).join(' and ')}: no client will ask for its licence.`) : '',
           inspection.tracks.some((t) => t.protection) ? '' : h('p', { class: 'note' }, 'The file is clear; a header alone does not protect it.'));
-      } catch (refusal) {
+      } catch (/** @type {any} */ refusal) {
         result.replaceChildren(refused(refusal));
       } finally {
         button.disabled = false;
@@ -102,25 +120,21 @@ export const header = {
     });
     form.addEventListener('submit', (event) => event.preventDefault());
 
-    return (state) => {
+    return (/** @type {import('../state.js').Shown} */ state) => {
       entry = state;
       if (state.view !== 'header' || state.reading != null || filled === state.inspection) return;
       // What was typed for a file is there when one comes back to it.
-      if (filled) kept.set(filled, Object.fromEntries([...new FormData(form)].filter(([name]) => name !== 'key')));
+      if (filled) kept.set(filled, Object.fromEntries([...new FormData(form)].filter(([name]) => name !== 'key').map(([name, value]) => [name, String(value)])));
       filled = state.inspection;
       // What the file has now is where one begins.
       const known = state.inspection?.systems.find((s) => s.header)?.header;
       const tracks = state.inspection?.tracks.map((t) => t.protection?.kid).filter(Boolean) ?? [];
-      const { elements } = form;
-      elements.kids.value = [...new Set(known?.kids.length ? known.kids : tracks)].join('\n');
-      elements.la_url.value = known?.la_url ?? '';
-      elements.lui_url.value = known?.lui_url ?? '';
-      elements.ds_id.value = known?.ds_id ?? '';
-      elements.custom_attributes.value = known?.custom_attributes ?? '';
-      elements.key.value = '';
-      const typed = kept.get(filled);
-      for (const [name, value] of Object.entries(typed ?? {})) if (elements[name].type !== 'checkbox') elements[name].value = value;
-      for (const name of ['cbc', 'on_demand']) elements[name].checked = Boolean(typed?.[name]);
+      inputOf(form, 'kids').value = [...new Set(known?.kids.length ? known.kids : tracks)].join('\n');
+      for (const name of /** @type {const} */ (['la_url', 'lui_url', 'ds_id', 'custom_attributes'])) inputOf(form, name).value = known?.[name] ?? '';
+      inputOf(form, 'key').value = '';
+      const typed = filled && kept.get(filled);
+      for (const [name, value] of Object.entries(typed ?? {})) if (inputOf(form, name).type !== 'checkbox') inputOf(form, name).value = value;
+      for (const name of ['cbc', 'on_demand']) inputOf(form, name).checked = Boolean(typed?.[name]);
       result.replaceChildren();
       update();
     };

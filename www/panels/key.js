@@ -1,26 +1,26 @@
 // The key doctor: whatever may be a key, tried on the file.
 
 import { h, plural, refused, say } from '../dom.js';
+import { eyeOf } from './parts.js';
 
 const SHAPE = { proven: ['●', 'Proven'], disproven: ['■', 'Disproven'], unproven: ['○', 'Unproven'] };
 
 export const key = {
+  /**
+   * @param {HTMLElement} body
+   * @param {import('../actions.js').Actions} actions
+   */
   mount(body, actions) {
     const input = h('textarea', { id: 'key-text', rows: 3, spellcheck: 'false', autocomplete: 'off', class: 'mono secret', 'data-1p-ignore': '', 'data-lpignore': 'true', 'aria-describedby': 'key-hint' });
-    const eye = h('button', { type: 'button', class: 'copy', 'aria-pressed': 'false' }, 'Show');
-    eye.addEventListener('click', () => {
-      const hidden = input.classList.toggle('secret');
-      eye.textContent = hidden ? 'Show' : 'Hide';
-      eye.setAttribute('aria-pressed', String(!hidden));
-    });
     const button = h('button', { class: 'primary' }, 'Try it');
     const out = h('div', { class: 'results' });
+    /** @type {number | null | undefined} */
     let shown;
     const form = h('form', { autocomplete: 'off' },
       h('label', { for: 'key-text' }, 'Anything that may be the key'),
       input,
       h('p', { class: 'small muted', id: 'key-hint' }, 'Hex, base64, a GUID, KID:KEY, a key seed; JSON, CSV or CPIX of several. Every byte order is tried, first against CHECKSUM, then against samples.'),
-      h('div', { class: 'actions-row' }, button, eye));
+      h('div', { class: 'actions-row' }, button, eyeOf(input)));
     form.addEventListener('submit', async (event) => {
       event.preventDefault();
       if (!input.value.trim() || button.disabled) return;
@@ -32,7 +32,7 @@ export const key = {
         if (mine !== shown) return;
         out.replaceChildren(...answer(found));
         say(found.map((track) => track.sentence).join(' '));
-      } catch (refusal) {
+      } catch (/** @type {any} */ refusal) {
         if (mine === shown) out.replaceChildren(refused(refusal));
       } finally {
         button.disabled = false;
@@ -41,7 +41,7 @@ export const key = {
     const none = h('p', {}, 'The file is not protected, so no key belongs to it.');
     body.append(form, none, out);
     addEventListener('pagehide', () => { input.value = ''; });
-    return ({ inspection, key: file }) => {
+    return (/** @type {import('../state.js').Shown} */ { inspection, key: file }) => {
       const protectedFile = Boolean(inspection?.tracks.some((t) => t.protection));
       form.hidden = !protectedFile;
       none.hidden = protectedFile;
@@ -54,6 +54,7 @@ export const key = {
   },
 };
 
+/** @param {import('../pkg/ismvault.js').Diagnosis[]} found */
 function answer(found) {
   const proven = found.filter((t) => t.verdict === 'proven').length;
   const words = proven === found.length ? 'The key fits.'

@@ -1,43 +1,53 @@
 // Other files of these files: one of a set, in other boxes, in order again,
 // fragmented, decrypted; and manifests for them. To add a way: a row in WAYS.
 
-import { bytes, copyButton, h, plural, rate, refused, say } from '../dom.js';
+import { h, inputOf, plural, rate, refused } from '../dom.js';
 import { stem } from '../names.js';
-import { secretArea, task } from './parts.js';
+import { manifests } from './manifests.js';
+import { fragmented, secretArea, select, task } from './parts.js';
 
+/** @typedef {import('../actions.js').Actions} Actions */
+/** @typedef {import('../actions.js').NewFile} NewFile */
+/** @typedef {import('../dom.js').Child} Child */
+/** @typedef {import('../state.js').Shown} Shown */
+/** @typedef {Shown & { key: number }} Media the file shown, where there is one */
+
+/** @type {[string, string][]} */
 const PROFILES = [
   ['dual', 'dual: cenc and PIFF in one'],
   ['piff', 'piff: for Smooth Streaming'],
   ['cenc', 'cenc: for DASH and browsers'],
 ];
-const FORMATS = [
-  ['dash', 'DASH (.mpd), on-demand'],
-  ['hls', 'HLS (.m3u8), byte ranges'],
-  ['ism', 'Smooth Streaming (.ism, .ismc)'],
-];
-
-const select = (name, rows, label) => h('select', { name, 'aria-label': label }, rows.map(([value, text]) => h('option', { value }, text)));
-const counter = (track) => ['piff', 'cenc'].includes(track.protection?.scheme);
-const isProtected = ({ inspection }) => inspection?.tracks.some((track) => track.protection);
+const counter = (/** @type {import('../pkg/ismvault.js').TrackSummary} */ track) => ['piff', 'cenc'].includes(track.protection?.scheme ?? '');
+const isProtected = (/** @type {Shown} */ { inspection }) => Boolean(inspection?.tracks.some((track) => track.protection));
+const hasFragments = (/** @type {Shown} */ { kind, inspection }) => kind === 'media' && Boolean(inspection?.fragments);
 /** Whether samples stand in `moov` itself. */
-const isProgressive = ({ inspection }) => inspection && inspection.fragments === 0 && inspection.tracks.some(({ samples }) => samples > 0);
+const isProgressive = (/** @type {Shown} */ { inspection }) => Boolean(inspection && inspection.fragments === 0 && inspection.tracks.some(({ samples }) => samples > 0));
 
 /**
  * Every way to another file: when it is offered, and what it needs. `build`
  * gives the elements of its form, `run` what the core is to do.
+ *
+ * @typedef {{
+ *   id: string, title: string, words: string, action: string, offered(state: Shown): boolean,
+ *   changes?(state: Shown): string, build?(form: HTMLFormElement, state: Shown, actions: Actions): Child,
+ *   run(form: HTMLFormElement, state: Media): NewFile,
+ * }} Way
  */
+
+/** @type {Way[]} */
 const WAYS = [
   {
     id: 'set',
     title: 'One file of these',
     words: 'One fragmented file with the video and audio you choose, interleaved by time. Samples are copied as they are.',
-    offered: (state) => state.kind === 'media' && media(state).length > 1,
-    changes: (state) => media(state).map(({ key }) => key).join(),
+    offered: (state) => state.kind === 'media' && fragmented(state).length > 1,
+    changes: (state) => fragmented(state).map(({ key }) => key).join(),
     build: buildSet,
     action: 'Make one file',
     run: (form, state) => {
-      const chosen = [...form.querySelectorAll('input:checked')].map((input) => input.value.split('/').map(Number));
-      const inputs = media(state)
+      const chosen = [.../** @type {NodeListOf<HTMLInputElement>} */ (form.querySelectorAll('input:checked'))].map((input) => input.value.split('/').map(Number));
+      const inputs = fragmented(state)
         .map(({ key, name }) => ({ key, name, tracks: chosen.filter(([file]) => file === key).map(([, track]) => track) }))
         .filter(({ tracks }) => tracks.length);
       const manifests = state.files.filter((f) => f.kind === 'manifest' && !f.refusal).map(({ name, file }) => ({ name, file }));
@@ -48,10 +58,10 @@ const WAYS = [
     id: 'assemble',
     title: 'One file of fragments',
     words: 'moov is made from this manifest: codecs, languages, protection. The fragments are put behind it in order.',
-    offered: (state) => state.kind === 'manifest' && state.fragments?.length,
-    build: (_, state) => [h('p', {}, `${plural(state.fragments.length, 'fragment')} opened with the manifest.`)],
+    offered: (state) => state.kind === 'manifest' && Boolean(state.fragments?.length),
+    build: (_, state) => [h('p', {}, `${plural(state.fragments?.length ?? 0, 'fragment')} opened with the manifest.`)],
     action: 'Make one file',
-    run: (_, state) => ({ type: 'assemble', data: { manifest: state.file, files: state.fragments }, name: `${stem(state.name)}.ismv` }),
+    run: (_, state) => ({ type: 'assemble', data: { manifest: state.file ?? new Blob(), files: state.fragments ?? [] }, name: `${stem(state.name)}.ismv` }),
   },
   {
     id: 'fragment',
@@ -65,11 +75,11 @@ const WAYS = [
     id: 'rebox',
     title: 'Other boxes, without the key',
     words: 'PIFF and cenc encrypt alike; only the boxes differ. These are written anew, the media is not touched, however large it is.',
-    offered: (state) => state.kind === 'media' && state.inspection?.tracks.some(counter) && state.inspection.fragments > 0,
+    offered: (state) => hasFragments(state) && Boolean(state.inspection?.tracks.some(counter)),
     build: () => [h('label', { class: 'inline' }, 'Profile ', select('profile', PROFILES, 'Profile'))],
     action: 'Write the boxes',
     run: (form, state) => {
-      const profile = form.elements.profile.value;
+      const profile = inputOf(form, 'profile').value;
       const name = `${stem(state.name)}-${profile}.${profile === 'piff' ? 'ismv' : 'mp4'}`;
       return { type: 'mux', data: { inputs: [{ key: state.key, name: state.name }], options: { profile } }, name };
     },
@@ -78,16 +88,16 @@ const WAYS = [
     id: 'decrypt',
     title: 'Decrypt',
     words: 'The file clear, with its original sample entries.',
-    offered: (state) => state.kind === 'media' && isProtected(state) && state.inspection.fragments > 0,
+    offered: (state) => hasFragments(state) && isProtected(state),
     build: (form) => secretArea('make-keys', 'The key; with its KID or track in front where there are several', form),
     action: 'Decrypt and save …',
-    run: (form, state) => ({ type: 'decrypt', data: { key: state.key, keys: form.querySelector('textarea').value }, name: `${stem(state.name)}-clear.mp4`, writes: true }),
+    run: (form, state) => ({ type: 'decrypt', data: { key: state.key, keys: form.querySelector('textarea')?.value ?? '' }, name: `${stem(state.name)}-clear.mp4` }),
   },
   {
     id: 'repair',
     title: 'Repair',
     words: 'Decode times added; offsets, mfra and the order of fragments made anew; a live manifest and a broken end left out.',
-    offered: (state) => state.kind === 'media' && state.inspection?.fragments > 0,
+    offered: (state) => hasFragments(state),
     action: 'Repair',
     run: (_, state) => {
       const [, extension] = state.name.match(/\.([^.]+)$/) ?? [null, 'ismv'];
@@ -96,17 +106,19 @@ const WAYS = [
   },
 ];
 
-const media = (state) => state.files.filter((f) => f.kind === 'media' && f.inspection && f.reading == null && !f.refusal && f.inspection.fragments > 0);
-
-/** The tracks of a set: one video, audio by language. */
+/**
+ * The tracks of a set: one video, audio by language.
+ *
+ * @type {NonNullable<Way['build']>}
+ */
 function buildSet(_, state, actions) {
   const rows = h('tbody');
   const under = h('input', { type: 'number', min: '1', step: '1', class: 'short', 'aria-label': 'Best video under so many kbit/s' });
   const choose = async () => {
-    const files = media(state);
+    const files = fragmented(state);
     const limit = under.value ? Number(under.value) * 1000 : undefined;
     try {
-      const { all, best } = await actions.candidates(files.map(({ key }) => key), limit);
+      const { all, best } = await actions.call('candidates', { keys: files.map(({ key }) => key), under: limit });
       const chosen = new Set(best.flatMap(([file, tracks]) => tracks.map((track) => `${file}/${track}`)));
       rows.replaceChildren(...all.map((c) => {
         const { key, name } = files[c.file];
@@ -114,7 +126,7 @@ function buildSet(_, state, actions) {
         const size = c.dimensions ? `${c.dimensions[0]} × ${c.dimensions[1]}` : c.language === 'und' ? '' : c.language;
         return h('tr', {}, h('td', {}, h('label', { class: 'choice' }, input, h('span', {}, c.kind))), h('td', { class: 'num' }, `${rate(c.bitrate)} kbit/s`), h('td', {}, size), h('td', {}, h('code', {}, c.codec)), h('td', { class: 'wrap' }, name, h('small', {}, `track ${c.track}`)));
       }));
-    } catch (refusal) {
+    } catch (/** @type {any} */ refusal) {
       rows.replaceChildren(h('tr', {}, h('td', { colspan: '5' }, refused(refusal))));
     }
   };
@@ -126,109 +138,41 @@ function buildSet(_, state, actions) {
   ];
 }
 
-/** Manifests for files, and the files as they need them. */
-function manifests(actions) {
-  const format = select('format', FORMATS, 'Format');
-  const list = h('fieldset', {}, h('legend', {}, 'Files'));
-  const button = h('button', {}, 'Write manifests');
-  const out = h('div', { class: 'results', 'aria-live': 'polite' });
-  const form = h('form', {}, h('label', { class: 'inline' }, 'Format ', format), list, h('div', { class: 'actions-row' }, button), out);
-  let known = '';
-  let urls = [];
-  let state;
-  form.addEventListener('submit', async (event) => {
-    event.preventDefault();
-    const keys = [...list.querySelectorAll('input:checked')].map((input) => Number(input.value));
-    const inputs = media(state).filter(({ key }) => keys.includes(key)).map(({ key, name }) => ({ key, name }));
-    if (!inputs.length) return out.replaceChildren(h('p', { class: 'muted' }, 'Choose a file.'));
-    button.disabled = true;
-    out.replaceChildren(h('p', { class: 'muted' }, 'Reading …'));
-    for (const url of urls) URL.revokeObjectURL(url);
-    urls = [];
-    try {
-      const { texts, media: files, notes } = await actions.publish(inputs, format.value, stem(inputs[0].name));
-      const row = (name, size, blob) => {
-        const url = URL.createObjectURL(blob);
-        urls.push(url);
-        return h('li', {}, h('a', { href: url, download: name }, name), h('span', { class: 'muted' }, ` ${bytes(size)}`));
-      };
-      const all = h('button', { type: 'button' }, 'Save all to a folder …');
-      all.addEventListener('click', () => saveAll([...texts.map(({ name, text }) => [name, new Blob([text])]), ...files.map(({ name, blob }) => [name, blob])], all));
-      out.replaceChildren(
-        ...(notes.length ? [h('ul', { class: 'small muted' }, notes.map((note) => h('li', {}, note)))] : []),
-        h('ul', { class: 'plain' }, texts.map(({ name, text }) => row(name, text.length, new Blob([text], { type: 'text/plain' }))), files.map(({ name, blob }) => row(name, blob.size, blob))),
-        ...(globalThis.showDirectoryPicker ? [h('div', { class: 'actions-row' }, all)] : []),
-        h('details', {}, h('summary', {}, `Read ${texts[0].name}`), h('div', { class: 'pre' }, copyButton(texts[0].text, texts[0].name), h('pre', {}, texts[0].text))));
-      say(`${plural(texts.length, 'manifest')} written.`);
-    } catch (refusal) {
-      out.replaceChildren(refused(refusal));
-    } finally {
-      button.disabled = false;
-    }
-  });
-  return {
-    form,
-    update(now) {
-      state = now;
-      const files = media(state);
-      const mark = files.map(({ key }) => key).join();
-      if (mark === known) return;
-      known = mark;
-      list.replaceChildren(h('legend', {}, 'Files'), ...files.map(({ key, name }) => h('label', { class: 'choice' }, h('input', { type: 'checkbox', value: String(key), checked: key === state.key || files.length === 1 }), h('span', {}, name))));
-      out.replaceChildren();
-    },
-  };
-}
-
-async function saveAll(files, button) {
-  let folder;
-  try {
-    folder = await showDirectoryPicker({ mode: 'readwrite' });
-  } catch {
-    return; // thought better of it
-  }
-  button.disabled = true;
-  try {
-    for (const [name, blob] of files) {
-      button.textContent = `Saving ${name} …`;
-      const writable = await (await folder.getFileHandle(name, { create: true })).createWritable();
-      await blob.stream().pipeTo(writable);
-    }
-    button.textContent = `Saved in ${folder.name}`;
-  } catch (error) {
-    button.textContent = `Not saved: ${error.message}`;
-  }
-}
+/** @typedef {{ way: Way, root: HTMLElement, now: string | null }} Card */
 
 export const make = {
+  /**
+   * @param {HTMLElement} body
+   * @param {import('../actions.js').Actions} actions
+   */
   mount(body, actions) {
-    const cards = WAYS.map((way) => ({ way, root: h('article', { class: 'way', id: `way-${way.id}` }), now: null, form: null }));
+    /** @type {Card[]} */
+    const cards = WAYS.map((way) => ({ way, root: h('article', { class: 'way', id: `way-${way.id}` }), now: null }));
     const own = manifests(actions);
     const manifestCard = h('article', { class: 'way', id: 'way-manifests' }, h('h4', {}, 'Manifests'), h('p', { class: 'muted' }, 'Written from what the files say. For DASH and HLS each track becomes a file of its own with a segment index.'), own.form);
     body.append(...cards.map(({ root }) => root), manifestCard);
+    /** @type {Shown} */
     let latest;
 
-    function draw(card, state) {
-      const { way, root } = card;
+    /**
+     * @param {Card} card
+     * @param {Shown} state
+     */
+    function draw({ way, root }, state) {
       const form = h('form', { autocomplete: 'off' });
       const out = h('div', { 'aria-live': 'polite' });
       const button = h('button', {}, way.action);
-      form.append(...[way.build?.(form, state, actions) ?? []].flat(), h('div', { class: 'actions-row' }, button), out);
+      form.append(...h('div', {}, way.build?.(form, state, actions), h('div', { class: 'actions-row' }, button), out).childNodes);
       form.addEventListener('submit', async (event) => {
         event.preventDefault();
-        if (button.disabled) return;
-        let job;
-        try {
-          job = way.run(form, latest);
-        } catch (error) {
-          return out.replaceChildren(refused(error));
-        }
-        await task({ button, out, job, actions });
+        const { key } = latest;
+        if (button.disabled || key == null) return;
+        await task({ button, out, job: way.run(form, { ...latest, key }), actions });
       });
       root.replaceChildren(h('h4', {}, way.title), h('p', { class: 'muted' }, way.words), form);
     }
 
-    return (state) => {
+    return (/** @type {import('../state.js').Shown} */ state) => {
       latest = state;
       if (state.view !== 'make') return;
       for (const card of cards) {
@@ -240,7 +184,7 @@ export const make = {
         if (offered) draw(card, state);
         else card.root.replaceChildren();
       }
-      manifestCard.hidden = !media(state).length;
+      manifestCard.hidden = !fragmented(state).length;
       own.update(state);
     };
   },

@@ -3,6 +3,22 @@
 import { h, refused, say, wait } from '../dom.js';
 
 /**
+ * A button that shows what is typed into a masked field.
+ *
+ * @param {HTMLElement} input
+ * @param {string} [what]
+ */
+export function eyeOf(input, what) {
+  const eye = h('button', { type: 'button', class: 'copy', 'aria-pressed': 'false', 'aria-label': what ? `Show ${what}` : null }, 'Show');
+  eye.addEventListener('click', () => {
+    const hidden = input.classList.toggle('secret');
+    eye.textContent = hidden ? 'Show' : 'Hide';
+    eye.setAttribute('aria-pressed', String(!hidden));
+  });
+  return eye;
+}
+
+/**
  * A field for keys: masked, with a button to look at them; no password manager's business.
  *
  * @param {string} id
@@ -11,24 +27,43 @@ import { h, refused, say, wait } from '../dom.js';
  */
 export function secretArea(id, label, form) {
   const input = h('textarea', { id, rows: 2, spellcheck: 'false', autocomplete: 'off', required: true, class: 'mono secret', 'data-1p-ignore': '', 'data-lpignore': 'true', 'data-bwignore': '' });
-  const eye = h('button', { type: 'button', class: 'copy', 'aria-pressed': 'false' }, 'Show');
-  eye.addEventListener('click', () => {
-    const hidden = input.classList.toggle('secret');
-    eye.textContent = hidden ? 'Show' : 'Hide';
-    eye.setAttribute('aria-pressed', String(!hidden));
-  });
   addEventListener('pagehide', () => { input.value = ''; });
   form.addEventListener('done', () => { input.value = ''; });
-  return [h('label', { for: id }, label), h('div', { class: 'with-button' }, input, eye)];
+  return [h('label', { for: id }, label), h('div', { class: 'with-button' }, input, eyeOf(input))];
 }
 
+/**
+ * Where the last fragment of a track ends, in seconds.
+ *
+ * @param {import('../pkg/ismvault.js').Timeline} line
+ */
+export function endOf({ fragments }) {
+  const last = fragments.at(-1);
+  return last ? last.start + last.duration : 0;
+}
+
+/**
+ * The media files that are open, and have fragments.
+ *
+ * @param {import('../state.js').Shown} state
+ */
+export const fragmented = ({ files }) => files.filter(({ kind, inspection, reading, refusal }) => kind === 'media' && reading == null && !refusal && Boolean(inspection?.fragments));
+
+/**
+ * A choice of one.
+ *
+ * @param {string} name
+ * @param {[string, string][]} rows value and words
+ * @param {string} label
+ */
+export const select = (name, rows, label) => h('select', { name, 'aria-label': label }, rows.map(([value, text]) => h('option', { value }, text)));
+
 /** @typedef {{ done: number, total: number }} Progress */
-/** @typedef {{ make(job: any, options: { signal: AbortSignal, update: (progress: Progress) => void }): Promise<boolean> }} Maker */
 
 /**
  * Does a job with progress and Cancel in place of its button.
  *
- * @param {{ button: HTMLButtonElement, out: HTMLElement, job: any, actions: Maker }} task
+ * @param {{ button: HTMLButtonElement, out: HTMLElement, job: import('../actions.js').NewFile, actions: import('../actions.js').Actions }} task
  */
 export async function task({ button, out, job, actions }) {
   const live = new AbortController();

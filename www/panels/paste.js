@@ -4,6 +4,10 @@ import { h, refused } from '../dom.js';
 import { decodedView } from './decoded.js';
 
 export const paste = {
+  /**
+   * @param {HTMLElement} body
+   * @param {import('../actions.js').Actions} actions
+   */
   mount(body, actions) {
     const input = h('textarea', { id: 'paste-text', rows: 4, spellcheck: 'false', autocomplete: 'off', class: 'mono', 'aria-label': 'A header to read', placeholder: 'pssh, PlayReady Object or header XML, KID, or the part of an .ismc, MPD or playlist it stands in' });
     const out = h('div', { class: 'results' });
@@ -14,13 +18,14 @@ export const paste = {
       if (input.value.trim()) actions.recognise(input.value);
     });
     body.append(form, out);
+    /** @type {import('../state.js').Pasted | null | undefined} */
     let shown;
-    return ({ pasted }) => {
+    return (/** @type {import('../state.js').Shown} */ { pasted }) => {
       if (pasted === shown) return;
       shown = pasted;
       if (!pasted) return out.replaceChildren();
       if (pasted.text != null) input.value = pasted.text;
-      out.replaceChildren(pasted.refusal ? refused(pasted.refusal) : decodedView(pasted.decoded));
+      out.replaceChildren(pasted.refusal ? refused(pasted.refusal) : pasted.decoded ? decodedView(pasted.decoded) : '');
     };
   },
 };

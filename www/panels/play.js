@@ -3,6 +3,11 @@
 // one. Where there is no ClearKey, decrypted by us into plain media source.
 
 import { h, refused, say } from '../dom.js';
+
+/** @typedef {import('../pkg/ismvault.js').Playable} Kind */
+/** @typedef {Kind & { parts: Blob[] }} Playable */
+/** @typedef {Map<string, Uint8Array<ArrayBuffer>>} Keys by KID */
+/** @typedef {{ plays: boolean, words: string }} Outcome */
 import { secretArea } from './parts.js';
 
 const SECONDS = 20;
@@ -10,17 +15,21 @@ const SECONDS = 20;
 const PATIENCE = 8000;
 const SYSTEM = 'org.w3.clearkey';
 
-const base64url = (bytes) => btoa(String.fromCharCode(...bytes)).replace(/\+/g, '-').replace(/\//g, '_').replace(/=+$/, '');
-const unhex = (text) => Uint8Array.from(text.replace(/[^0-9a-f]/gi, '').match(/../g) ?? [], (pair) => parseInt(pair, 16));
-const mime = ({ mime: type, video, audio }) => `${type}; codecs="${[...video, ...audio].join(', ')}"`;
+const base64url = (/** @type {Uint8Array} */ bytes) => btoa(String.fromCharCode(...bytes)).replace(/\+/g, '-').replace(/\//g, '_').replace(/=+$/, '');
+const unhex = (/** @type {string} */ text) => Uint8Array.from(text.replace(/[^0-9a-f]/gi, '').match(/../g) ?? [], (pair) => Number.parseInt(pair, 16));
+const mime = (/** @type {Kind} */ { mime: type, video, audio }) => `${type}; codecs="${[...video, ...audio].join(', ')}"`;
 /** What EME is asked for: video and audio each by itself. */
-const wanted = ({ video, audio }) => [{
+const wanted = (/** @type {Kind} */ { video, audio }) => [{
   initDataTypes: ['keyids'],
   ...(video.length && { videoCapabilities: video.map((codec) => ({ contentType: `video/mp4; codecs="${codec}"` })) }),
   ...(audio.length && { audioCapabilities: audio.map((codec) => ({ contentType: `audio/mp4; codecs="${codec}"` })) }),
 }];
 
-/** Bytes of hex or of base64; null of neither. */
+/**
+ * Bytes of hex or of base64; null of neither.
+ *
+ * @param {string} text
+ */
 function bytesOf(text) {
   if (/^([0-9a-f]{2})+$/i.test(text)) return unhex(text);
   try {
@@ -30,8 +39,14 @@ function bytesOf(text) {
   }
 }
 
-/** Keys as a person writes them, by KID: KEY for all, or KID:KEY. */
+/**
+ * Keys as a person writes them, by KID: KEY for all, or KID:KEY.
+ *
+ * @param {string} text
+ * @param {string[]} kids
+ */
 function keysOf(text, kids) {
+  /** @type {Keys} */
   const keys = new Map();
   for (const word of text.split(/[\s,;]+/).filter(Boolean)) {
     const at = word.lastIndexOf(':');
@@ -46,6 +61,11 @@ function keysOf(text, kids) {
   return keys;
 }
 
+/**
+ * @param {HTMLVideoElement} video
+ * @param {Playable} playable
+ * @param {Keys} keys
+ */
 async function clearKey(video, playable, keys) {
   const access = await navigator.requestMediaKeySystemAccess(SYSTEM, wanted(playable));
   const mediaKeys = await access.createMediaKeys();
@@ -57,12 +77,19 @@ async function clearKey(video, playable, keys) {
   await session.generateRequest('keyids', new TextEncoder().encode(JSON.stringify({ kids })));
 }
 
-/** Feeds a video element; resolves when all is in the buffer. */
+/**
+ * Feeds a video element; resolves when all is in the buffer.
+ *
+ * @param {HTMLVideoElement} video
+ * @param {Playable} playable
+ */
 async function feed(video, playable) {
-  const Source = globalThis.ManagedMediaSource ?? MediaSource;
+  // Not every browser has it, and types do not know it yet.
+  const Managed = /** @type {typeof MediaSource | undefined} */ (/** @type {any} */ (globalThis).ManagedMediaSource);
+  const Source = Managed ?? MediaSource;
   if (!Source.isTypeSupported(mime(playable))) throw new Error(`This browser cannot play ${mime(playable)}.`);
   const source = new Source();
-  if (globalThis.ManagedMediaSource) video.disableRemotePlayback = true;
+  if (Managed) video.disableRemotePlayback = true;
   const url = URL.createObjectURL(source);
   video.src = url;
   await new Promise((resolve) => source.addEventListener('sourceopen', resolve, { once: true }));
@@ -71,12 +98,12 @@ async function feed(video, playable) {
   for (const part of playable.parts) {
     const data = await part.arrayBuffer();
     if (video.error) return;
-    await new Promise((resolve, reject) => {
+    await new Promise((/** @type {(done: unknown) => void} */ resolve, reject) => {
       buffer.addEventListener('updateend', resolve, { once: true });
       buffer.addEventListener('error', () => reject(new Error('The browser does not take the boxes of this file.')), { once: true });
       try {
         buffer.appendBuffer(data);
-      } catch (error) {
+      } catch (/** @type {any} */ error) {
         reject(error);
       }
     });
@@ -84,13 +111,20 @@ async function feed(video, playable) {
   if (source.readyState === 'open') source.endOfStream();
 }
 
-/** Plays, and says what came of it: {plays, words}. */
+/**
+ * Plays, and says what came of it.
+ *
+ * @param {HTMLVideoElement} video
+ * @param {Playable} playable
+ * @param {Keys} [keys]
+ * @returns {Promise<Outcome>}
+ */
 async function trial(video, playable, keys) {
   try {
     if (keys) await clearKey(video, playable, keys);
     const fed = feed(video, playable);
     fed.catch(() => {});
-    const failed = new Promise((resolve) => video.addEventListener('error', () => resolve(video.error), { once: true }));
+    const failed = new Promise((/** @type {(error: { message: string } | null) => void} */ resolve) => video.addEventListener('error', () => resolve(video.error), { once: true }));
     const sound = playable.mime !== 'video/mp4';
     const running = (async () => {
       await fed;
@@ -106,12 +140,16 @@ async function trial(video, playable, keys) {
     const error = await Promise.race([failed, running]);
     if (!error) return { plays: true, words: sound ? 'It plays.' : `It plays: ${video.videoWidth} × ${video.videoHeight}.` };
     return { plays: false, words: `It does not play: ${(error.message || 'the decoder stopped').replace(/^PipelineStatus::/, '').replace(/:? *\{.*$/, '').replace(/\.$/, '')}.` };
-  } catch (error) {
+  } catch (/** @type {any} */ error) {
     return { plays: false, words: `It does not play: ${error.message}` };
   }
 }
 
 export const play = {
+  /**
+   * @param {HTMLElement} body
+   * @param {import('../actions.js').Actions} actions
+   */
   mount(body, actions) {
     const form = h('form', { autocomplete: 'off' });
     const [label, field] = secretArea('play-keys', 'The key; KID:KEY where there are several', form);
@@ -120,18 +158,19 @@ export const play = {
     form.append(intro, label, field, h('div', { class: 'actions-row' }, button));
     const out = h('div', { class: 'results', 'aria-live': 'polite' });
     body.append(form, out);
-    const area = form.querySelector('textarea');
+    const area = /** @type {HTMLTextAreaElement} */ (form.querySelector('textarea'));
+    /** @type {import('../state.js').Shown} */
     let latest;
-    let shown;
+    let shown = '';
     let asked = 0;
 
-    const screen = (title) => {
+    const screen = (/** @type {string} */ title) => {
       const video = h('video', { controls: true, playsInline: true, 'aria-label': title });
       video.muted = true;
       const words = h('p', { class: 'note' }, 'Loading …');
       return { video, words, root: h('figure', {}, h('figcaption', {}, h('b', {}, title)), video, words) };
     };
-    const tell = ({ words }, { plays, words: text }, good) => {
+    const tell = (/** @type {{ words: HTMLElement }} */ { words }, /** @type {Outcome} */ { plays, words: text }, /** @type {boolean} */ good) => {
       words.className = `note ${good ? 'ok' : 'bad'}`;
       words.textContent = text;
       return plays;
@@ -141,11 +180,13 @@ export const play = {
       event.preventDefault();
       const mine = ++asked;
       const { file, run } = latest;
-      const output = run?.phase === 'done' ? run.output : null;
+      const written = run?.phase === 'done' ? run : null;
+      const media = written?.output ?? file;
+      if (!media) return;
       button.disabled = true;
       out.replaceChildren(h('p', { class: 'muted' }, 'Reading …'));
       try {
-        const playable = await actions.playable(output ?? file, SECONDS);
+        const playable = await actions.call('playable', { file: media, seconds: SECONDS });
         if (mine !== asked) return;
         if (!playable.protected) {
           const one = screen('This file');
@@ -154,14 +195,14 @@ export const play = {
           tell(one, result, result.plays);
           return say(result.words);
         }
-        const given = output && run.secret ? run.secret.map(({ kid, key }) => `${kid}:${key}`).join(' ') : area.value;
+        const given = written?.secret ? written.secret.map(({ kid, key }) => `${kid}:${key}`).join(' ') : area.value;
         if (!given.trim()) return out.replaceChildren(h('p', { class: 'note bad', role: 'alert' }, 'The file is protected. Paste its key to play it.'));
         const keys = keysOf(given, playable.kids);
         const wrong = new Map([...keys].map(([kid, key]) => [kid, key.map((byte) => byte ^ 0x5a)]));
         const [right, other] = [screen('With the key'), screen('With a wrong key')];
         out.replaceChildren(h('div', { class: 'screens' }, right.root, other.root));
         let first;
-        const eme = await navigator.requestMediaKeySystemAccess?.(SYSTEM, wanted(playable)).then(() => true, () => false);
+        const eme = await Promise.resolve(navigator.requestMediaKeySystemAccess?.(SYSTEM, wanted(playable))).then(Boolean, () => false);
         if (eme) {
           first = await trial(right.video, playable, keys);
           const second = await trial(other.video, playable, wrong);
@@ -169,21 +210,21 @@ export const play = {
           tell(right, first, first.plays);
           tell(other, second.plays ? { plays: true, words: 'This browser plays on with a wrong key and shows garbage; look at the picture.' } : { plays: false, words: `As it should be: ${second.words[0].toLowerCase()}${second.words.slice(1)}` }, !second.plays);
         } else {
-          const clear = await actions.playable(output ?? file, SECONDS, given);
+          const clear = await actions.call('playable', { file: media, seconds: SECONDS, keys: given });
           first = await trial(right.video, clear);
           if (mine !== asked) return;
           tell(right, { ...first, words: `${first.words} This browser has no ClearKey, so it was decrypted by this page.` }, first.plays);
           other.root.remove();
         }
         say(`With the key: ${first.words}`);
-      } catch (refusal) {
+      } catch (/** @type {any} */ refusal) {
         if (mine === asked) out.replaceChildren(refused(refusal));
       } finally {
         if (mine === asked) button.disabled = false;
       }
     });
 
-    return (state) => {
+    return (/** @type {import('../state.js').Shown} */ state) => {
       latest = state;
       const now = `${state.key} ${state.run?.phase === 'done'}`;
       if (now !== shown) {
@@ -193,8 +234,8 @@ export const play = {
         area.value = '';
         out.replaceChildren(); // the media goes with its elements
       }
-      const output = state.run?.phase === 'done' && state.run.output;
-      const locked = output ? !state.run.secret : state.inspection?.tracks.some((track) => track.protection);
+      const output = state.run?.phase === 'done' ? state.run : null;
+      const locked = output ? !output.secret : Boolean(state.inspection?.tracks.some((track) => track.protection));
       label.hidden = field.hidden = !locked;
       area.required = locked;
       intro.textContent = output

@@ -1,45 +1,62 @@
 // The task: options in the order a person decides them, what will be written,
 // one button; then progress; then the result.
 
-import { block, bytes, copyButton, count, download, h, identifier, plural, refused, rows, wait } from '../dom.js';
+import { block, bytes, copyButton, count, download, h, identifier, inputOf, plural, refused, rows, wait } from '../dom.js';
 import { fieldOf, valuesOf } from '../fields.js';
 import { asksWhere } from '../sinks.js';
+import { eyeOf } from './parts.js';
+
+/** @typedef {import('../actions.js').Actions} Actions */
+/** @typedef {import('../pkg/ismvault.js').FormField} FormField */
+/** @typedef {import('../pkg/ismvault.js').Protect} Protect */
+/** @typedef {import('../state.js').Inspection} Inspection */
+/** @typedef {import('../state.js').KeyPair} KeyPair */
+/** @typedef {import('../state.js').Shown} Shown */
 
 const PREVIEW_DELAY = 120;
 
+/**
+ * @param {string} label
+ * @param {HTMLElement} control
+ * @param {string} hint
+ */
 function field(label, control, hint) {
   const id = `f-${label.toLowerCase().replace(/[^a-z]+/g, '-')}`;
   control.id = id;
-  const note = hint && h('p', { class: 'small muted', id: `${id}-hint` }, hint);
-  if (note) control.setAttribute('aria-describedby', note.id);
+  const note = h('p', { class: 'small muted', id: `${id}-hint` }, hint);
+  control.setAttribute('aria-describedby', note.id);
   return h('div', { class: 'field' }, h('label', { for: id }, label), control, note);
 }
 
-/** A field for a key: masked, with a button to look at it; no password manager's business. */
+/**
+ * A field for a key: masked, with a button to look at it; no password manager's business.
+ *
+ * @param {string} label
+ * @param {string} name
+ * @param {string} hint
+ */
 function secretField(label, name, hint) {
   const input = h('input', { name, type: 'text', autocomplete: 'off', spellcheck: 'false', class: 'mono secret', 'data-1p-ignore': '', 'data-lpignore': 'true', 'data-bwignore': '' });
-  const eye = h('button', { type: 'button', class: 'copy', 'aria-pressed': 'false', 'aria-label': `Show ${label.toLowerCase()}` }, 'Show');
-  eye.addEventListener('click', () => {
-    const hidden = !input.classList.toggle('secret');
-    eye.textContent = hidden ? 'Hide' : 'Show';
-    eye.setAttribute('aria-pressed', String(hidden));
-  });
   const made = field(label, input, hint);
-  made.querySelector('label').after(h('div', { class: 'with-button' }, input, eye));
+  made.querySelector('label')?.after(h('div', { class: 'with-button' }, input, eyeOf(input, label.toLowerCase())));
   return made;
 }
 
+/**
+ * @param {Inspection} inspection
+ * @param {FormField[]} rows
+ */
 function buildForm(inspection, rows) {
-  const row = (name) => rows.find((field) => field.name === name);
-  const at = (place) => rows.filter((field) => field.place === place).map((field) => fieldOf(field));
-  const radio = (value, label, checked) => h('label', { class: 'choice' }, h('input', { type: 'radio', name: 'source', value, checked }), label);
-  const kid = field(row('kid').label, h('input', { name: 'kid', type: 'text', autocomplete: 'off', spellcheck: 'false', class: 'mono', placeholder: '00000000-0000-0000-0000-000000000000' }), 'As a UUID, in the order of tenc. Left empty, one is made.');
-  const key = secretField(row('key').label, 'key', '32 hex digits or 24 base64 characters.');
-  const seed = secretField(row('seed').label, 'seed', 'Base64, 30 bytes or more. With a KID it gives the content key.');
-  const file = h('div', { class: 'field' }, h('label', { for: 'f-keys' }, row('keys').label),
+  const label = (/** @type {string} */ name) => rows.find((one) => one.name === name)?.label ?? name;
+  const at = (/** @type {string} */ place) => rows.filter((field) => field.place === place).map((one) => fieldOf(one));
+  const radio = (/** @type {string} */ value, /** @type {string} */ words, checked = false) => h('label', { class: 'choice' }, h('input', { type: 'radio', name: 'source', value, checked }), words);
+  const kid = field(label('kid'), h('input', { name: 'kid', type: 'text', autocomplete: 'off', spellcheck: 'false', class: 'mono', placeholder: '00000000-0000-0000-0000-000000000000' }), 'As a UUID, in the order of tenc. Left empty, one is made.');
+  const key = secretField(label('key'), 'key', '32 hex digits or 24 base64 characters.');
+  const seed = secretField(label('seed'), 'seed', 'Base64, 30 bytes or more. With a KID it gives the content key.');
+  const file = h('div', { class: 'field' }, h('label', { for: 'f-keys' }, label('keys')),
     h('textarea', { name: 'keys', id: 'f-keys', rows: 3, spellcheck: 'false', autocomplete: 'off', class: 'mono secret', placeholder: 'KID, key, video\nKID, key, audio', 'aria-describedby': 'f-keys-hint' }),
     h('p', { class: 'small muted', id: 'f-keys-hint' }, 'CSV, JSON or CPIX. Tracks: a number, all, audio, video, sd, hd, uhd.'));
-  const track = (t) => {
+  const track = (/** @type {import('../pkg/ismvault.js').TrackSummary} */ t) => {
     const can = (t.kind === 'video' || t.kind === 'audio') && t.has_rule;
     const why = can ? '' : t.has_rule || t.kind === 'text' ? ', stays clear' : ', no rule for this codec';
     return h('label', { class: 'choice' },
@@ -53,12 +70,12 @@ function buildForm(inspection, rows) {
       radio('random', 'Make both at random', true), radio('key', 'I have a key'), radio('seed', 'I have a key seed'), radio('file', 'I have several keys'),
       kid, key, seed, file),
     plain,
-    h('fieldset', {}, h('legend', {}, row('tracks').label), inspection.tracks.map(track)),
+    h('fieldset', {}, h('legend', {}, label('tracks')), inspection.tracks.map(track)),
     h('details', {}, h('summary', {}, 'More options'), at('more')),
     h('div', { class: 'preview', 'aria-live': 'polite' }),
     h('button', { class: 'primary wide' }, asksWhere() ? 'Protect and save …' : 'Protect'));
   const show = () => {
-    const source = form.elements.source.value;
+    const source = inputOf(form, 'source').value;
     kid.hidden = source === 'random' || source === 'file';
     file.hidden = source !== 'file';
     key.hidden = source !== 'key';
@@ -69,18 +86,30 @@ function buildForm(inspection, rows) {
   return form;
 }
 
-/** Which of the fields for keys each source has. */
+/** @type {Record<string, string[]>} which of the fields for keys each source has */
 const SOURCES = { random: [], key: ['kid', 'key'], seed: ['kid', 'seed'], file: ['keys'] };
 
+/**
+ * What the form asks for.
+ *
+ * @param {HTMLFormElement} form
+ * @param {FormField[]} rows
+ * @returns {Protect}
+ */
 function options(form, rows) {
-  const chosen = SOURCES[form.elements.source.value];
+  const chosen = SOURCES[inputOf(form, 'source').value];
   const asked = rows.filter(({ place, name }) => place !== 'key' || chosen.includes(name));
-  const job = valuesOf(form, asked);
+  const job = /** @type {Protect} */ (valuesOf(form, asked));
   // One IV for a track is no choice.
   if (job.profile === 'cbcs') delete job.iv_size;
-  return { ...job, tracks: [...form.querySelectorAll('[name=track]:checked')].map((box) => Number(box.value)) };
+  return { ...job, tracks: [.../** @type {NodeListOf<HTMLInputElement>} */ (form.querySelectorAll('[name=track]:checked'))].map((box) => Number(box.value)) };
 }
 
+/**
+ * @param {KeyPair[]} secrets
+ * @param {string} name
+ * @param {Actions} actions
+ */
 function secretCard([secret], name, actions) {
   const save = h('button', { type: 'button' }, 'Save as JSON');
   save.addEventListener('click', () => {
@@ -109,6 +138,7 @@ function writing() {
   const root = h('div', { class: 'run' }, h('p', {}, h('b', {}, 'Protecting …')), bar, words);
   return {
     root,
+    /** @param {import('../state.js').Writing} run */
     update(run) {
       const seconds = (performance.now() - run.started) / 1000;
       const part = run.total ? run.done / run.total : 0;
@@ -121,8 +151,12 @@ function writing() {
   };
 }
 
+/**
+ * @param {import('../state.js').Done} run
+ * @param {Actions} actions
+ */
 function done(run, actions) {
-  const link = run.url && h('a', { class: 'button primary wide', href: run.url, download: run.name }, `Download ${run.name}`);
+  const link = !run.url ? null : h('a', { class: 'button primary wide', href: run.url, download: run.name }, `Download ${run.name}`);
   link?.addEventListener('click', () => actions.keep('fileKept'));
   const again = h('button', { type: 'button' }, 'Protect again');
   again.addEventListener('click', actions.again);
@@ -131,7 +165,7 @@ function done(run, actions) {
   test.addEventListener('click', () => actions.go('play'));
   const sum = h('span', {}, receipt.sha256 ? identifier(receipt.sha256, 'SHA-256') : 'reading the file …');
   const save = h('button', { type: 'button', disabled: !receipt.sha256 }, 'Save the receipt');
-  run.hash?.then((sha256) => {
+  run.hash.then((sha256) => {
     sum.replaceChildren(identifier(sha256, 'SHA-256'));
     save.disabled = false;
   }, (refusal) => sum.replaceChildren(refusal.message));
@@ -141,7 +175,7 @@ function done(run, actions) {
       h('b', {}, run.saved ? `Saved as ${run.saved}. ` : 'Protected. '),
       h('span', { title: `${count(run.size)} bytes` }, `${bytes(run.size)}, ${plural(preview.samples, 'sample')} of ${plural(preview.tracks.length, 'track')} encrypted, in ${run.seconds.toFixed(1)} s.`)),
     link,
-    run.secret ? secretCard(run.secret, run.name, actions) : rows(...preview.keys.map((key) => ['KID', identifier(key.kid, 'KID')])),
+    run.secret ? secretCard(run.secret, run.name, actions) : rows(...preview.keys.map((key) => /** @type {[string, HTMLElement]} */ (['KID', identifier(key.kid, 'KID')]))),
     h('div', { class: 'note receipt' },
       h('p', {}, h('b', {}, 'Read back and compared. '), `${plural(receipt.samples_compared, 'sample')} decrypted again from what was written, each the same as it was${receipt.ivs_unique ? '; no IV twice' : ''}.`),
       rows(['SHA-256', sum]),
@@ -156,91 +190,121 @@ function done(run, actions) {
     again);
 }
 
+/** @typedef {HTMLFormElement} Form */
+
+/** @type {Record<string, string>} what is offered where a file cannot be protected as it is */
+const WAYS_ON = { progressive: 'Fragment it …', already_protected: 'Decrypt it, or write other boxes …', damaged: 'Repair it …', samples_in_moov_too: 'Repair it …' };
+
+/**
+ * The parts of a form that are drawn again.
+ *
+ * @param {Form} form
+ */
+const partsOf = (form) => ({
+  place: /** @type {HTMLElement} */ (form.querySelector('.preview')),
+  button: /** @type {HTMLButtonElement} */ (form.querySelector('button.primary')),
+});
+
 export const protect = {
+  /**
+   * @param {HTMLElement} body
+   * @param {import('../actions.js').Actions} actions
+   */
   mount(body, actions) {
+    /** @type {Form | null} */
     let form = null;
+    /** @type {FormField[]} */
     let rows = [];
-    /** The form of each file, kept while it is open. */
+    /** @type {WeakMap<Inspection, Form>} the form of each file, kept while it is open */
     const forms = new WeakMap();
+    /** @type {Shown['run']} */
     let shownRun = null;
+    /** @type {number | null} */
     let shownKey = null;
+    /** @type {ReturnType<typeof setTimeout> | undefined} */
     let timer;
     let asked = 0;
+    /** @type {ReturnType<typeof writing> | null} */
     let progress = null;
-    let phase;
+    /** @type {string | null} */
+    let phase = null;
+    /** @type {Inspection | null} */
     let judged = null;
 
-    /** Shows what would be written; true where it can be. */
-    async function preview() {
-      const place = form.querySelector('.preview');
-      const button = form.querySelector('button.primary');
+    /**
+     * Shows what would be written; true where it can be.
+     *
+     * @param {Form} form
+     */
+    async function preview(form) {
+      const { place, button } = partsOf(form);
       const mine = ++asked;
       const chosen = options(form, rows);
       const unfinished = missing(form);
-      let shown;
+      /** @type {HTMLElement[]} */
+      let words;
       let ready = false;
       if (unfinished) {
-        shown = h('p', { class: 'small muted' }, unfinished);
+        words = [h('p', { class: 'small muted' }, unfinished)];
       } else {
         try {
           const { sentences } = await actions.preview(chosen);
-          shown = [h('p', { class: 'small' }, h('b', {}, 'What will be written')), h('ul', { class: 'small' }, sentences.map((s) => h('li', {}, s)))];
+          words = [h('p', { class: 'small' }, h('b', {}, 'What will be written')), h('ul', { class: 'small' }, sentences.map((s) => h('li', {}, s)))];
           ready = true;
-        } catch (refusal) {
-          shown = refused(refusal);
+        } catch (/** @type {any} */ refusal) {
+          words = [refused(refusal)];
         }
       }
       if (mine !== asked) return false;
-      const words = [shown].flat();
       // Said again only where it says something else.
       if (place.textContent !== words.map((e) => e.textContent).join('')) place.replaceChildren(...words);
       button.disabled = !ready;
       return ready;
     }
 
-    function missing({ elements }) {
-      const source = elements.source.value;
-      if (source === 'key' && !elements.key.value.trim()) return 'Paste the content key to go on.';
-      if (source === 'file' && !elements.keys.value.trim()) return 'Paste the keys to go on.';
-      if (source === 'seed' && !elements.seed.value.trim()) return 'Paste the key seed to go on.';
-      if (source === 'seed' && !elements.kid.value.trim()) return 'A key seed needs the KID whose key it gives.';
+    /** @param {Form} form */
+    function missing(form) {
+      const has = (/** @type {string} */ name) => inputOf(form, name).value.trim();
+      const source = inputOf(form, 'source').value;
+      if (source === 'key' && !has('key')) return 'Paste the content key to go on.';
+      if (source === 'file' && !has('keys')) return 'Paste the keys to go on.';
+      if (source === 'seed' && !has('seed')) return 'Paste the key seed to go on.';
+      if (source === 'seed' && !has('kid')) return 'A key seed needs the KID whose key it gives.';
       if (!form.querySelector('[name=track]:checked')) return 'Choose a track to protect.';
       return null;
     }
 
     /** Typed keys go when the form does. */
     function blank() {
-      for (const name of ['key', 'seed', 'keys']) if (form) form.elements[name].value = '';
+      for (const name of ['key', 'seed', 'keys']) if (form) inputOf(form, name).value = '';
     }
     addEventListener('pagehide', blank);
 
-    function showForm({ inspection, tables }) {
+    /**
+     * The form of a file, made when it is first shown.
+     *
+     * @param {Inspection} inspection
+     */
+    function formFor(inspection) {
       const known = forms.get(inspection);
-      if (known && known !== form) {
-        form = known;
-        preview();
-      } else if (!known) {
-        rows = tables.protect;
-        form = buildForm(inspection, rows);
-        forms.set(inspection, form);
-        form.addEventListener('input', () => {
-          clearTimeout(timer);
-          timer = setTimeout(preview, PREVIEW_DELAY);
-        });
-        form.addEventListener('submit', async (event) => {
-          event.preventDefault();
-          const mine = form;
-          clearTimeout(timer);
-          // The options may be newer than the last preview.
-          if (!(await preview()) || mine !== form) return;
-          actions.protect(options(form, rows), { secret: form.elements.source.value === 'random' });
-        });
-        preview();
-      }
-      if (body.firstChild !== form) body.replaceChildren(form);
+      if (known) return known;
+      const own = buildForm(inspection, rows);
+      forms.set(inspection, own);
+      own.addEventListener('input', () => {
+        clearTimeout(timer);
+        timer = setTimeout(() => preview(own), PREVIEW_DELAY);
+      });
+      own.addEventListener('submit', async (event) => {
+        event.preventDefault();
+        clearTimeout(timer);
+        // The options may be newer than the last preview.
+        if (!(await preview(own)) || form !== own) return;
+        actions.protect(options(own, rows), { secret: inputOf(own, 'source').value === 'random' });
+      });
+      return own;
     }
 
-    return (state) => {
+    return (/** @type {import('../state.js').Shown} */ state) => {
       const { inspection, reading, run, tables } = state;
       if (state.key !== shownKey || (run !== shownRun && run?.phase !== 'writing')) {
         // Another file, or another run: nothing of the old one may stay.
@@ -252,14 +316,20 @@ export const protect = {
       const changed = now !== phase;
       phase = now;
       if (now === 'form') {
-        if (!tables) return;
+        if (!tables || !inspection) return;
+        rows = tables.protect;
         const returning = changed && body.contains(document.activeElement);
-        showForm(state);
-        if (returning) form.querySelector('button.primary').focus();
+        const own = formFor(inspection);
+        if (own !== form) {
+          form = own;
+          preview(own);
+        }
+        if (body.firstChild !== own) body.replaceChildren(own);
+        if (returning) partsOf(own).button.focus();
         return;
       }
-      if (now === 'writing') {
-        if (changed) {
+      if (run?.phase === 'writing') {
+        if (changed || !progress) {
           progress = writing();
           const cancel = h('button', { type: 'button', class: 'wide' }, 'Cancel');
           cancel.addEventListener('click', () => {
@@ -275,19 +345,20 @@ export const protect = {
       // Drawn anew under a hand that is about to press it, a button is lost.
       if (!changed && inspection === judged) return;
       judged = inspection;
-      if (now === 'done') {
+      if (run?.phase === 'done') {
         const here = body.contains(document.activeElement) || document.activeElement === document.body;
         body.replaceChildren(done(run, actions));
         // The focus follows the task, unless it went elsewhere meanwhile.
-        if (here) (body.querySelector('a.primary') ?? body.querySelector('.note')).focus({ preventScroll: true });
-      } else if (now === 'failed') {
+        const next = /** @type {HTMLElement | null} */ (body.querySelector('a.primary') ?? body.querySelector('.note'));
+        if (here) next?.focus({ preventScroll: true });
+      } else if (run?.phase === 'failed') {
         const again = h('button', { type: 'button' }, 'Try again');
         again.addEventListener('click', actions.again);
         body.replaceChildren(refused(run.refusal), again);
         again.focus();
-      } else if (now === 'refused') {
-        const on = { progressive: 'Fragment it …', already_protected: 'Decrypt it, or write other boxes …', damaged: 'Repair it …', samples_in_moov_too: 'Repair it …' }[inspection.protectable.code];
-        const way = on && h('button', { type: 'button', class: 'primary' }, on);
+      } else if (now === 'refused' && inspection) {
+        const on = WAYS_ON[inspection.protectable.code ?? ''];
+        const way = on ? h('button', { type: 'button', class: 'primary' }, on) : null;
         way?.addEventListener('click', () => actions.go('make'));
         body.replaceChildren(h('p', {}, ...commands(inspection.protectable.reason)), way ?? '');
       } else {
@@ -297,7 +368,12 @@ export const protect = {
   },
 };
 
-/** A sentence with the command in it, which can be copied. */
+/**
+ * A sentence with the command in it, which can be copied.
+ *
+ * @param {string | null} text
+ * @returns {import('../dom.js').Child[]}
+ */
 function commands(text) {
   const found = text?.match(/^(.*?: )((?:ismvault|ffmpeg) [^.]*(?:\.[^ .]+)*[^.]*)\.?$/);
   return found ? [found[1], h('span', { class: 'id' }, h('code', {}, found[2]), copyButton(found[2], 'command'))] : [text];

@@ -1,6 +1,13 @@
 // Bitrate over time, fragments, and the samples of one of them.
 
 import { count, h, plural, rate, refused, svg, time } from '../dom.js';
+import { endOf } from './parts.js';
+
+/** @typedef {import('../pkg/ismvault.js').Inspection} Inspection */
+/** @typedef {import('../pkg/ismvault.js').Point} Point */
+/** @typedef {import('../pkg/ismvault.js').SampleRow} SampleRow */
+/** @typedef {import('../pkg/ismvault.js').Timeline} Timeline */
+/** @typedef {import('../pkg/ismvault.js').TrackSamples} TrackSamples */
 
 /** More points than pixels help nobody. */
 const POINTS = 800;
@@ -8,50 +15,66 @@ const POINTS = 800;
 const ROWS = 500;
 
 export const samples = {
+  /**
+   * @param {HTMLElement} body
+   * @param {import('../actions.js').Actions} actions
+   */
   mount(body, actions) {
+    /** @type {number | null} */
     let key = null;
+    /** @type {Timeline[]} */
     let lines = [];
+    /** @type {Point | null} */
     let chosen = null;
     const plots = h('div', { class: 'plots' });
     const align = h('p', { class: 'small muted' });
     const out = h('div', { class: 'results' });
     body.append(plots, align, out);
 
-    async function fill(entry) {
-      key = entry.key;
+    /**
+     * @param {number} of
+     * @param {Inspection} inspection
+     */
+    async function fill(of, inspection) {
+      key = of;
       chosen = null;
       plots.replaceChildren();
       out.replaceChildren();
       align.textContent = '';
-      lines = await actions.timelines(key);
-      if (key !== entry.key) return;
+      lines = await actions.call('timelines', { key });
+      if (key !== of) return;
       if (!lines.length) {
         plots.replaceChildren(h('p', { class: 'muted' }, 'The file has no fragments; samples are listed for fragmented files.'));
         return;
       }
-      const end = Math.max(...lines.map((line) => { const last = line.fragments.at(-1); return last.start + last.duration; }));
-      plots.replaceChildren(...lines.map((line) => plot(line, end, entry)));
+      const end = Math.max(...lines.map(endOf));
+      plots.replaceChildren(...lines.map((line) => plot(line, end, inspection)));
       align.textContent = alignment();
       choose(lines[0].fragments[0]);
     }
 
-    function plot(line, end, entry) {
-      const track = entry.inspection.tracks.find((t) => t.id === line.track);
+    /**
+     * @param {Timeline} line
+     * @param {number} end
+     * @param {Inspection} inspection
+     */
+    function plot(line, end, inspection) {
+      const track = inspection.tracks.find((t) => t.id === line.track);
       const top = Math.max(line.peak ?? 1, line.declared ?? 0, 1) * 1.05;
-      const y = (value) => (100 - value / top * 100).toFixed(2);
-      const x = (value) => (value / end * 1000).toFixed(2);
+      const y = (/** @type {number} */ value) => (100 - value / top * 100).toFixed(2);
+      const x = (/** @type {number} */ value) => (value / end * 1000).toFixed(2);
       const step = Math.ceil(line.fragments.length / POINTS);
       let path = '';
       for (let i = 0; i < line.fragments.length; i += step) {
         const part = line.fragments.slice(i, i + step);
-        const last = part.at(-1);
+        const last = part[part.length - 1];
         const height = y(Math.max(...part.map((p) => p.bitrate)));
         path += `${path ? 'L' : 'M'}${x(part[0].start)} ${height}L${x(last.start + last.duration)} ${height}`;
       }
-      const level = (value, name) => value && svg('line', { class: name, x1: 0, x2: 1000, y1: y(value), y2: y(value), 'vector-effect': 'non-scaling-stroke' });
+      const level = (/** @type {number | null} */ value, /** @type {string} */ name) => (!value ? [] : [svg('line', { class: name, x1: 0, x2: 1000, y1: y(value), y2: y(value), 'vector-effect': 'non-scaling-stroke' })]);
       const words = `Bitrate of track ${line.track} over time: average ${rate(line.average)} kbit/s, peak fragment ${rate(line.peak)} kbit/s${line.declared ? `, declared ${rate(line.declared)} kbit/s` : ''}. The table behind it has every fragment.`;
       const picture = svg('svg', { viewBox: '0 0 1000 100', preserveAspectRatio: 'none', role: 'img', 'aria-label': words },
-        ...[level(line.average, 'average'), level(line.peak, 'peak'), level(line.declared, 'declared')].filter(Boolean),
+        ...level(line.average, 'average'), ...level(line.peak, 'peak'), ...level(line.declared, 'declared'),
         svg('path', { d: path, class: 'rate', 'vector-effect': 'non-scaling-stroke' }),
         svg('path', { d: line.fragments.length <= POINTS ? line.fragments.map((p) => `M${x(p.start)} 97V100`).join('') : '', class: 'ticks', 'vector-effect': 'non-scaling-stroke' }));
       picture.addEventListener('click', (event) => {
@@ -60,21 +83,26 @@ export const samples = {
         choose(line.fragments.findLast((p) => p.start <= at) ?? line.fragments[0]);
       });
       return h('figure', {},
-        h('figcaption', {}, h('b', {}, `Track ${line.track} ${track.kind}`), h('span', { class: 'small muted' },
+        h('figcaption', {}, h('b', {}, `Track ${line.track} ${track?.kind ?? ''}`), h('span', { class: 'small muted' },
           ` average ${rate(line.average)}, peak ${rate(line.peak)}${line.declared ? `, declared ${rate(line.declared)}` : ''} kbit/s; ${durations(line)}`)),
         picture,
         table(line));
     }
 
+    /** @param {Timeline} line */
     function durations(line) {
       const all = line.fragments.map((p) => p.duration.toFixed(3));
       const kinds = [...new Set(all)];
       if (kinds.length === 1) return `${plural(all.length, 'fragment')} of ${kinds[0]} s`;
       const sorted = line.fragments.map((p) => p.duration).sort((a, b) => a - b);
-      return `${plural(all.length, 'fragment')} of ${sorted[0].toFixed(3)} to ${sorted.at(-1).toFixed(3)} s`;
+      return `${plural(all.length, 'fragment')} of ${sorted[0].toFixed(3)} to ${sorted[sorted.length - 1].toFixed(3)} s`;
     }
 
-    /** The table behind a plot, made when it is opened, some rows at a time. */
+    /**
+     * The table behind a plot, made when it is opened, some rows at a time.
+     *
+     * @param {Timeline} line
+     */
     function table(line) {
       const rowsOf = h('tbody');
       let made = 0;
@@ -91,7 +119,9 @@ export const samples = {
       more.addEventListener('click', add);
       const details = h('details', {}, h('summary', {}, 'As a table'),
         h('table', {}, h('thead', {}, h('tr', {}, HEADS.map((t) => h('th', { scope: 'col', class: 'num' }, t)))), rowsOf), more);
-      details.addEventListener('toggle', () => details.open && !made && add());
+      details.addEventListener('toggle', () => {
+        if (details.open && !made) add();
+      });
       return details;
     }
 
@@ -111,18 +141,21 @@ export const samples = {
       }).join(' ');
     }
 
+    /** @param {Point} point */
     async function choose(point) {
+      if (key == null) return;
       chosen = point;
       const mine = key;
       try {
-        const found = await actions.samples(key, point.at, point.size);
+        const found = await actions.call('samples', { key, at: point.at, size: point.size });
         if (mine !== key || chosen !== point) return;
         out.replaceChildren(h('h4', {}, `Fragment at byte ${count(point.at)}`), ...found.map(trackTable));
-      } catch (refusal) {
+      } catch (/** @type {any} */ refusal) {
         if (mine === key && chosen === point) out.replaceChildren(refused(refusal));
       }
     }
 
+    /** @param {TrackSamples} fragment */
     function trackTable({ track, samples: list, problem }) {
       const rows = h('tbody');
       let made = 0;
@@ -143,11 +176,16 @@ export const samples = {
           h('table', { class: 'plain' }, h('thead', {}, h('tr', {}, heads.map((t, i) => h('th', { scope: 'col', class: i < 3 ? 'num' : null }, t)))), rows), more));
     }
 
+    /**
+     * @param {SampleRow} s
+     * @param {number} largest
+     */
     function sampleRow(s, largest) {
+      /** @type {[number, number][]} */
       const map = s.kid == null ? [[s.size, 0]] : s.subsamples ?? [[0, s.size]];
       const words = s.kid == null ? 'clear' : s.subsamples ? map.map(([c, p]) => `${count(c)} clear, ${count(p)} protected`).join('; ') : 'all protected';
       let x = 0;
-      const parts = map.flatMap(([clear, enc]) => [[clear, 'clear'], [enc, 'enc']]).filter(([n]) => n).slice(0, 200).map(([n, kind]) => {
+      const parts = map.flatMap(([clear, enc]) => /** @type {[number, string][]} */ ([[clear, 'clear'], [enc, 'enc']])).filter(([n]) => n).slice(0, 200).map(([n, kind]) => {
         const width = n / largest * 1000;
         const rect = svg('rect', { x: x.toFixed(2), y: 0, width: Math.max(width, 0.5).toFixed(2), height: 10, class: kind });
         x += width;
@@ -163,9 +201,9 @@ export const samples = {
         h('td', { 'data-label': 'Clear and protected' }, bar));
     }
 
-    return (state) => {
-      if (state.view !== 'samples' || !state.inspection || state.reading != null || state.key === key) return;
-      fill(state).catch((refusal) => plots.replaceChildren(refused(refusal)));
+    return (/** @type {import('../state.js').Shown} */ state) => {
+      if (state.view !== 'samples' || !state.inspection || state.reading != null || state.key == null || state.key === key) return;
+      fill(state.key, state.inspection).catch((refusal) => plots.replaceChildren(refused(refusal)));
     };
   },
 };

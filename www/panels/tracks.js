@@ -2,10 +2,13 @@
 
 import { bytes, count, h, plural, rate, time } from '../dom.js';
 
-const num = (text, title) => h('span', { title }, text);
-const kbits = (n) => num(rate(n), n == null ? 'unknown' : `${count(n)} bit/s`);
+/** @typedef {import('../pkg/ismvault.js').TrackSummary} Track */
+/** @typedef {import('../dom.js').Child} Child */
 
-/** Heading, cell, and for numbers their unit. */
+const num = (/** @type {string} */ text, /** @type {string} */ title = '') => h('span', { title: title || null }, text);
+const kbits = (/** @type {number | null} */ n) => num(rate(n), n == null ? 'unknown' : `${count(n)} bit/s`);
+
+/** @type {[string, (track: Track) => Child, string?][]} heading, cell, and for numbers their unit */
 const COLUMNS = [
   ['Track', (t) => [h('b', {}, String(t.id)), ` ${t.kind}`, t.language === 'und' ? null : h('small', {}, ' ', t.language)]],
   ['Codec', (t) => [h('code', {}, t.codec ?? 'unknown'), h('small', {}, format(t))]],
@@ -18,6 +21,7 @@ const COLUMNS = [
   ['Fragments', (t) => num(count(t.fragments)), ''],
 ];
 
+/** @param {Track} track */
 function format(track) {
   const parts = [];
   if (track.width) parts.push(`${track.width} × ${track.height}`);
@@ -27,6 +31,10 @@ function format(track) {
   return parts.join(', ');
 }
 
+/**
+ * @param {Track} track
+ * @returns {Child}
+ */
 function protection(track) {
   if (!track.protection) return 'clear';
   const { scheme, algorithm } = track.protection;
@@ -34,16 +42,20 @@ function protection(track) {
 }
 
 export const tracks = {
+  /**
+   * @param {HTMLElement} body
+   */
   mount(body) {
+    /** @type {import('../pkg/ismvault.js').Inspection | null | undefined} */
     let shown;
-    return ({ inspection }) => {
+    return (/** @type {import('../state.js').Shown} */ { inspection }) => {
       if (inspection === shown) return;
       shown = inspection;
       if (!inspection?.tracks.length) {
         body.replaceChildren(h('p', { class: 'muted' }, inspection ? 'No tracks were found.' : ''));
         return;
       }
-      const cells = (track) => COLUMNS.map(([name, cell, unit]) =>
+      const cells = (/** @type {Track} */ track) => COLUMNS.map(([name, cell, unit]) =>
         h('td', { 'data-label': unit ? `${name}, ${unit}` : name, class: unit != null && 'num' }, h('div', {}, cell(track))));
       body.replaceChildren(
         h('table', {},

@@ -1,0 +1,208 @@
+// What panels may do.
+
+import { core } from './core.js';
+import { $, say } from './dom.js';
+import { close, forget, letsGo, openMade, recognise } from './open.js';
+import { Refusal } from './rpc.js';
+import { choose as chooseSink } from './sinks.js';
+import { newEntry, newKey, running, set, shown, state } from './state.js';
+import { go } from './views.js';
+
+/** @typedef {import('./state.js').OpenFile} OpenFile */
+/** @typedef {import('./pkg/ismvault.js').Protect} Protect */
+/** @typedef {import('./pkg/ismvault.js').Rewriting} Rewriting */
+/** @typedef {import('./worker.js').Input} Input */
+
+/**
+ * A file to be made, by one of these jobs.
+ *
+ * @typedef {{ name: string } & (
+ *   | { type: 'mux', data: { inputs: Input[], manifests?: { name: string, file: Blob }[], options?: Rewriting } }
+ *   | { type: 'assemble', data: { manifest: Blob, files: { name: string, file: Blob }[] } }
+ *   | { type: 'fragment', data: { key: number } }
+ *   | { type: 'decrypt', data: { key: number, keys: string } }
+ * )} NewFile
+ */
+/** @typedef {{ signal: AbortSignal, update: (progress: { done: number, total: number }) => void }} Watch */
+/** @typedef {typeof actions} Actions */
+
+/** The file shown, by its number. */
+const current = () => /** @type {number} */ (state.current);
+
+/** @type {number | null} where the boxes are to go once they are shown */
+let jumpTo = null;
+/** A destination is being chosen. */
+let starting = false;
+/** A batch is under way. */
+let batching = false;
+
+export const isBatching = () => batching;
+
+/**
+ * Reads what was written, and completes its receipt. Without it there is a file
+ * all the same.
+ *
+ * @param {import('./state.js').Receipt} receipt
+ * @param {Blob} file
+ */
+function hashed(receipt, file) {
+  const hash = core.call('hash', { file }).then((sha256) => {
+    receipt.sha256 = sha256;
+    return sha256;
+  });
+  hash.catch(() => {});
+  return hash;
+}
+
+/**
+ * Does the job of a file to be made: what it gives, or null if the user thinks
+ * better of it.
+ *
+ * @param {NewFile} job
+ * @param {Watch} watch
+ */
+async function made(job, watch) {
+  switch (job.type) {
+    case 'mux': return core.call('mux', job.data, watch);
+    case 'assemble': return core.call('assemble', job.data, watch);
+    case 'fragment': return core.call('fragment', job.data, watch);
+    default: {
+      const choice = await chooseSink(job.name);
+      if (!choice) return null;
+      const { file, written, ...rest } = await core.call('decrypt', { ...job.data, choice }, watch);
+      return { blob: /** @type {Blob} */ (file ?? written), ...rest };
+    }
+  }
+}
+
+export const actions = {
+  call: core.call.bind(core),
+  go,
+  recognise,
+  newKey,
+  preview: (/** @type {Protect} */ options) => core.call('preview', { key: current(), options }),
+  doctor: (/** @type {string} */ text) => core.call('doctor', { key: current(), text }),
+  busy: (/** @type {boolean} */ is) => { batching = is; },
+
+  /**
+   * Makes another file, and opens it. False if the user thinks better of it.
+   *
+   * @param {NewFile} job
+   * @param {Watch} watch
+   */
+  async make(job, watch) {
+    const of = shown()?.name ?? '';
+    const result = await made(job, watch);
+    if (!result) return false;
+    const { blob, notes, compared, saved, output } = { saved: undefined, output: undefined, compared: undefined, ...result };
+    const name = saved ?? job.name;
+    const entry = newEntry(new File([blob], name, { type: 'video/mp4' }), name);
+    Object.assign(entry, { made: { of, notes, saved, compared }, output });
+    await openMade(entry);
+    return true;
+  },
+
+  /**
+   * Shows the bytes at an offset.
+   *
+   * @param {number} at
+   */
+  jump(at) {
+    jumpTo = at;
+    go('boxes');
+    set({});
+  },
+  takeJump() {
+    const at = jumpTo;
+    jumpTo = null;
+    return at;
+  },
+
+  /**
+   * Protects the file shown.
+   *
+   * @param {Protect} options
+   * @param {{ secret: boolean }} how whether the keys are made here, to be told
+   */
+  async protect(options, { secret }) {
+    // One at a time: a second click must not show one run's key beside the
+    // other's file.
+    const entry = shown();
+    if (starting || !entry || entry.run || running()) return;
+    starting = true;
+    const stem = entry.name.replace(/\.[^.]+$/, '');
+    const name = `${stem}${/\.mp4$/i.test(entry.name) ? '-playready' : ''}.mp4`;
+    let choice;
+    try {
+      choice = await chooseSink(name);
+    } catch (/** @type {any} */ error) {
+      starting = false;
+      entry.run = { phase: 'failed', refusal: new Refusal({ message: `The browser would not open a place to save to: ${error.message}` }) };
+      return set({});
+    }
+    starting = false;
+    if (!choice || !state.files.includes(entry) || entry.run) return;
+    const live = new AbortController();
+    const { signal } = live;
+    entry.live = live;
+    /** @type {import('./state.js').Writing} */
+    let run = { phase: 'writing', name, started: performance.now(), done: 0, total: entry.file.size };
+    const begun = run.started;
+    entry.run = run;
+    set({});
+    const mine = () => entry.live === live;
+    const awake = navigator.wakeLock?.request('screen').catch(() => null);
+    try {
+      const update = (/** @type {{ done?: number, total?: number, phase?: string }} */ { phase: step, ...change }) => {
+        if (signal.aborted || !mine()) return;
+        const started = step === 'write' && run.step !== 'write' ? performance.now() : run.started;
+        run = { ...run, ...change, started, step: step ?? run.step };
+        entry.run = run;
+        set({});
+      };
+      const { file, written, output: id, ...result } = await core.call('protect', { key: entry.key, options, choice: { ...choice, from: entry.name }, secret }, { signal, update });
+      if (!mine()) return;
+      const output = /** @type {Blob} */ (file ?? written);
+      entry.run = {
+        ...result, phase: 'done', name, url: file && URL.createObjectURL(file), id, output,
+        seconds: (performance.now() - begun) / 1000, hash: hashed(result.receipt, output),
+      };
+      say('Done. The protected file is ready.');
+    } catch (/** @type {any} */ refusal) {
+      if (!mine()) return;
+      if (refusal.code === 'cancelled') say(refusal.message);
+      entry.run = refusal.code === 'cancelled' ? null : { phase: 'failed', refusal };
+    } finally {
+      awake?.then((lock) => lock?.release());
+    }
+    set({});
+  },
+
+  cancel: () => shown()?.live?.abort(),
+
+  /**
+   * Marks a key or a file as kept by the user.
+   *
+   * @param {'keyKept' | 'fileKept'} what
+   */
+  keep(what) {
+    const run = shown()?.run;
+    if (run?.phase === 'done') run[what] = true;
+  },
+
+  /** Back to the form. */
+  again() {
+    const entry = shown();
+    if (!entry || !letsGo(entry)) return;
+    forget(entry);
+    set({});
+  },
+
+  /** Stops reading the file shown. */
+  stop() {
+    const entry = shown();
+    if (entry) close(entry);
+    set({});
+    $('choose').focus();
+  },
+};

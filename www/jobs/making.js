@@ -1,0 +1,137 @@
+// Jobs that make files by boxes alone; the page stitches them together.
+
+import { assemble, fragment, HeaderChange, isFragment, Mux, Publication } from '../pkg/ismvault.js';
+import { stitchAll, stitched } from '../writing.js';
+import { inspected, of } from './opened.js';
+
+/** @typedef {{ key: number, name: string, tracks?: number[] }} Input a file for a mux, and which of its tracks; all where none are named */
+/** @typedef {(progress: { done: number, total: number }) => void} Update */
+/** @typedef {{ name: string, file: Blob }} Named */
+
+export const making = {
+  /**
+   * The file with another header.
+   *
+   * @param {{ key: number, options: import('../pkg/ismvault.js').Header }} data
+   * @param {Update} update
+   * @param {AbortSignal} signal
+   */
+  async reheader({ key, options }, update, signal) {
+    const change = new HeaderChange(of(key).inspector, options);
+    try {
+      return await stitchAll(change, of(key).file, signal, update);
+    } finally {
+      change.free();
+    }
+  },
+
+  /**
+   * A progressive MP4 as a fragmented one.
+   *
+   * @param {{ key: number }} data
+   */
+  fragment({ key }) {
+    const pieces = fragment(of(key).inspector);
+    const told = /** @type {{ notes: string[], compared: number }} */ (pieces.pop());
+    return { blob: stitched(of(key).file, /** @type {import('../pkg/ismvault.js').Piece[]} */ (pieces)), ...told };
+  },
+
+  /**
+   * Every track of some files that can go into one, and which of them are best.
+   *
+   * @param {{ keys: number[], under?: number }} data
+   */
+  candidates({ keys, under }) {
+    const mux = new Mux();
+    try {
+      for (const key of keys) mux.add('', of(key).inspector);
+      return { all: mux.candidates(), best: mux.choose(under) };
+    } finally {
+      mux.free();
+    }
+  },
+
+  /**
+   * One file of several, or one anew.
+   *
+   * @param {{ inputs: Input[], manifests?: Named[], options?: import('../pkg/ismvault.js').Rewriting }} data
+   * @param {Update} update
+   * @param {AbortSignal} signal
+   */
+  async mux({ inputs, manifests = [], options = { fold: true } }, update, signal) {
+    const mux = new Mux();
+    try {
+      for (const { key, name, tracks } of inputs) mux.add(name, of(key).inspector, tracks && Uint32Array.from(tracks));
+      for (const { name, file } of manifests) mux.addManifest(name, new Uint8Array(await file.arrayBuffer()));
+      mux.begin(options);
+      return await stitchAll(mux, new Blob(inputs.map(({ key }) => of(key).file)), signal, update);
+    } finally {
+      mux.free();
+    }
+  },
+
+  /**
+   * A file of a client manifest and its fragments.
+   *
+   * @param {{ manifest: Blob, files: Named[] }} data
+   * @param {Update} update
+   * @param {AbortSignal} signal
+   */
+  async assemble({ manifest, files }, update, signal) {
+    /** @type {Named[]} */
+    const parts = [];
+    for (const { name, file } of files) {
+      if (isFragment(name, new Uint8Array(await file.slice(0, 8).arrayBuffer()))) parts.push({ name, file });
+    }
+    const all = new Blob(parts.map(({ file }) => file));
+    const inspector = await inspected(all, signal);
+    try {
+      const mux = assemble(new Uint8Array(await manifest.arrayBuffer()), inspector, parts.map(({ name }) => name), Float64Array.from(parts, ({ file }) => file.size));
+      try {
+        return await stitchAll(mux, all, signal, update);
+      } finally {
+        mux.free();
+      }
+    } finally {
+      inspector.free();
+    }
+  },
+
+  /**
+   * Manifests for files, and the files as manifests need them.
+   *
+   * @param {{ inputs: Input[], format: import('../pkg/ismvault.js').Format, title: string }} data
+   * @param {Update} update
+   * @param {AbortSignal} signal
+   */
+  async publish({ inputs, format, title }, update, signal) {
+    const publication = new Publication({ format, title });
+    /** @type {{ name: string, blob: Blob }[]} */
+    const media = [];
+    try {
+      for (const { key, name } of inputs) publication.input(name, of(key).inspector);
+      for (const [number, { input, name, whole }] of publication.parts().entries()) {
+        const { file, inspector } = of(inputs[input].key);
+        if (whole) {
+          publication.made(inspector);
+          media.push({ name, blob: file });
+          continue;
+        }
+        const mux = publication.mux(number);
+        try {
+          const { blob } = await stitchAll(mux, file, signal, update);
+          const own = await inspected(blob, signal);
+          publication.made(own);
+          own.free();
+          media.push({ name, blob });
+        } finally {
+          mux.free();
+        }
+      }
+      const { texts, media: named, notes } = publication.write();
+      return { texts, media: media.filter(({ name }) => named.includes(name)), notes };
+    } finally {
+      publication.free();
+    }
+  },
+};

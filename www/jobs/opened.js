@@ -1,0 +1,44 @@
+// The files that are open in the worker.
+
+import { Inspector } from '../pkg/ismvault.js';
+import { readSpans } from '../reading.js';
+
+/** @typedef {{ file: Blob, inspector: Inspector }} Opened */
+
+/** @type {Map<number, Opened>} by the page's number for each */
+export const open = new Map();
+
+/** @param {number} key */
+export function of(key) {
+  const found = open.get(key);
+  if (!found) throw new Error('This file is not open any more. Open it again.');
+  return found;
+}
+
+/** @param {number} key */
+export function close(key) {
+  open.get(key)?.inspector.free();
+  open.delete(key);
+}
+
+/**
+ * Looks at a file; `step` is called after each read.
+ *
+ * @param {Blob} file
+ * @param {AbortSignal} signal
+ * @param {(inspector: Inspector) => void} [step]
+ */
+export async function inspected(file, signal, step = () => {}) {
+  const inspector = new Inspector(file.size);
+  try {
+    for (let spans; (spans = inspector.step());) {
+      inspector.feed(await readSpans(file, spans));
+      signal.throwIfAborted();
+      step(inspector);
+    }
+    return inspector;
+  } catch (error) {
+    inspector.free();
+    throw error;
+  }
+}

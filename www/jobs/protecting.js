@@ -1,0 +1,196 @@
+// Jobs that encrypt and decrypt.
+
+import { Decryption, FileHash, Mux, Protection } from '../pkg/ismvault.js';
+import { compiling } from '../module.js';
+import { Ahead, CHUNK } from '../reading.js';
+import * as sinks from '../sinks.js';
+import { memory, stitchAll, writeUnits } from '../writing.js';
+import { inspected, of } from './opened.js';
+
+const UPDATE_MS = 100;
+
+/** @typedef {import('../pkg/ismvault.js').Protect} Protect */
+/** @typedef {{ done: number, total: number, phase?: string }} Progress */
+/** @typedef {(progress: Progress) => void} Update */
+
+/** @type {Map<number, () => Promise<void>>} outputs in storage, and how each is let go of */
+const outputs = new Map();
+let nextOutput = 1;
+
+export const protecting = {
+  /**
+   * What would be written with these options.
+   *
+   * @param {{ key: number, options: Protect }} data
+   */
+  async preview({ key, options }) {
+    const protection = new Protection(of(key).inspector, options);
+    try {
+      return protection.preview();
+    } finally {
+      protection.free();
+    }
+  },
+
+  /**
+   * Protects an open file; with `secret`, its keys are told.
+   *
+   * @param {{ key: number, options: Protect, choice: sinks.Choice, secret?: boolean, workers?: number }} data
+   * @param {Update} update
+   * @param {AbortSignal} signal
+   */
+  async protect({ key, options, choice, secret, workers }, update, signal) {
+    const { file, inspector } = of(key);
+    const protection = new Protection(inspector, options);
+    try {
+      const preview = protection.preview();
+      const secrets = secret ? protection.secret() : null;
+      /** @type {import('../pkg/ismvault.js').Receipt | undefined} */
+      let receipt;
+      const judge = (/** @type {number} */ size) => { receipt = protection.receipt(choice.from ?? '', file.size, size); };
+      const result = await run(protection, judge, file, choice, update, signal, workers);
+      if (!receipt) throw new Error('What was written was not judged.');
+      return { ...result, preview, secret: secrets, receipt };
+    } finally {
+      protection.free();
+    }
+  },
+
+  /**
+   * Decrypts an open file.
+   *
+   * @param {{ key: number, keys: string, choice: sinks.Choice }} data
+   * @param {Update} update
+   * @param {AbortSignal} signal
+   */
+  async decrypt({ key, keys, choice }, update, signal) {
+    const { file, inspector } = of(key);
+    const decryption = new Decryption(inspector, keys);
+    try {
+      const notes = decryption.warnings();
+      return { ...await run(decryption, () => decryption.judge(), file, choice, update, signal), notes };
+    } finally {
+      decryption.free();
+    }
+  },
+
+  /**
+   * What a page needs to play the first seconds of a file, in the boxes
+   * browsers read. With keys, decrypted by us.
+   *
+   * @param {{ file: Blob, seconds: number, keys?: string }} data
+   * @param {unknown} _
+   * @param {AbortSignal} signal
+   */
+  async playable({ file, seconds, keys }, _, signal) {
+    let blob = file;
+    let inspector = await inspected(blob, signal);
+    try {
+      let playable = inspector.playable(seconds);
+      const again = async (/** @type {Blob} */ made) => {
+        inspector.free();
+        blob = made;
+        inspector = await inspected(blob, signal);
+        playable = inspector.playable(seconds);
+      };
+      if (!playable.as_it_is) {
+        const mux = new Mux();
+        try {
+          mux.add('', inspector);
+          mux.begin({ profile: playable.protected ? 'dual' : undefined });
+          await again((await stitchAll(mux, blob, signal)).blob);
+        } finally {
+          mux.free();
+        }
+      }
+      const cut = (/** @type {[number, number]} */ [at, length]) => blob.slice(at, at + length);
+      if (keys) {
+        // Only the seconds that are played.
+        await again(new Blob([...playable.head, ...playable.fragments].map(cut)));
+        const decryption = new Decryption(inspector, keys);
+        try {
+          const sink = memory();
+          await writeUnits(decryption, blob, sink, () => {}, signal, await compiling, 1);
+          await again(sink.blob());
+        } finally {
+          decryption.free();
+        }
+      }
+      return { ...playable, parts: [new Blob(playable.head.map(cut)), ...playable.fragments.map(cut)] };
+    } finally {
+      inspector.free();
+    }
+  },
+
+  /**
+   * SHA-256 of a file, in hex.
+   *
+   * @param {{ file: Blob }} data
+   * @param {Update} update
+   * @param {AbortSignal} signal
+   */
+  async hash({ file }, update, signal) {
+    const hash = new FileHash();
+    try {
+      const ahead = new Ahead(file);
+      for (let at = 0; at < file.size; at += CHUNK) {
+        hash.update(await ahead.read(at, Math.min(CHUNK, file.size - at)));
+        signal.throwIfAborted();
+        update({ done: at, total: file.size });
+      }
+      return hash.finish();
+    } catch (error) {
+      hash.free();
+      throw error;
+    }
+  },
+
+  /**
+   * Lets go of an output.
+   *
+   * @param {{ output: number }} data
+   */
+  async release({ output }) {
+    const drop = outputs.get(output);
+    outputs.delete(output);
+    await drop?.().catch(() => {}); // site data may have been cleared
+  },
+};
+
+/**
+ * Writes a recipe into the destination that was chosen. `judge` throws where
+ * the output is not what it should be; then nothing of it is kept.
+ *
+ * @param {Protection | Decryption} recipe
+ * @param {(size: number) => void} judge
+ * @param {Blob} file
+ * @param {sinks.Choice} choice
+ * @param {Update} update
+ * @param {AbortSignal} signal
+ * @param {number} [workers]
+ * @returns {Promise<Omit<sinks.Closed, 'drop'> & { size: number, output?: number }>}
+ */
+async function run(recipe, judge, file, choice, update, signal, workers) {
+  /** @type {sinks.Sink | null} */
+  let sink = null;
+  try {
+    let told = 0;
+    const report = (/** @type {number} */ done, /** @type {string} */ phase) => {
+      if (performance.now() - told < UPDATE_MS) return;
+      told = performance.now();
+      update({ done, total: file.size, phase });
+    };
+    sink = await sinks.open(choice, file.size * 1.1);
+    const size = await writeUnits(recipe, file, sink, report, signal, await compiling, workers);
+    signal.throwIfAborted();
+    judge(size);
+    const { drop, ...result } = await sink.close();
+    sink = null;
+    if (!drop) return { ...result, size };
+    outputs.set(nextOutput, drop);
+    return { ...result, size, output: nextOutput++ };
+  } catch (error) {
+    await Promise.resolve(sink?.abort()).catch(() => {});
+    throw error;
+  }
+}
