@@ -15,6 +15,8 @@
 //! Four wings: [`mod@format`] knows bytes, [`model`] what they mean, [`look`] gives
 //! answers, [`make`] writes files.
 
+#![warn(clippy::missing_errors_doc)]
+
 pub mod checks;
 pub(crate) mod collections;
 pub mod error;
@@ -78,10 +80,16 @@ pub enum Step {
 /// there to be asked for.
 pub trait Session {
     /// What it wants next. Asking again gives the same answer.
+    ///
+    /// # Errors
+    /// What makes the file unusable for what is asked; see [`Session`].
     fn step(&mut self) -> Result<Step>;
 
     /// Bytes of the spans asked for, in order: all of them, or the first few
     /// (the next step then asks for the rest). Empty bytes mean that the file
     /// ends before them.
+    ///
+    /// # Errors
+    /// What makes the file unusable for what is asked; see [`Session`].
     fn feed(&mut self, bytes: &[u8]) -> Result<()>;
 }

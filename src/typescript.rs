@@ -2,8 +2,14 @@
 //! into `crates/wasm/src/types.d.ts`, and compared with it by every test run.
 
 use crate::jobs::{self, fields, key_list};
-use crate::look::{decode, diff, doctor, explore, report};
-use crate::make::{header_editor, mux, protect};
+use crate::look::decode;
+use crate::look::diff;
+use crate::look::doctor;
+use crate::look::explore;
+use crate::look::report;
+use crate::make::header_editor;
+use crate::make::mux;
+use crate::make::protect;
 use crate::{checks, error, format, model};
 use std::collections::BTreeMap;
 use std::fmt::Write as _;

@@ -26,6 +26,7 @@ const LAYERS: &[&[&str]] = &[
     &["jobs"],
     &["look::report"],
     &["look::diff"],
+    &["typescript"],
 ];
 
 /// The modules that only hold others.

@@ -53,6 +53,9 @@ impl BoxHeader {
     /// Reads the header at the start of `bytes`, which stands at `at` with
     /// `room` bytes to the end of what holds it. Whether the box fits in that
     /// room is for the caller to judge; that it ends after it begins is sure.
+    ///
+    /// # Errors
+    /// Where the header is cut off, or the size it says is smaller than itself.
     pub fn read(bytes: &[u8], at: u64, room: u64) -> Result<Self> {
         let cut = |_| {
             Error::malformed(
@@ -104,12 +107,18 @@ pub trait Mp4Box: Sized {
     const KIND: BoxType;
 
     /// Reads the body, all of it.
+    ///
+    /// # Errors
+    /// Where the body ends too early, has bytes left over, or says what cannot be.
     fn read(r: &mut Reader<'_>) -> Result<Self>;
 
     /// Writes the body.
     fn write(&self, w: &mut Writer);
 
     /// Reads the box from a leaf of a tree.
+    ///
+    /// # Errors
+    /// Where the node holds boxes, or [`Mp4Box::read`] refuses its body.
     fn parse(node: &Node) -> Result<Self> {
         let mut r = Reader::new(node.body()?, node.body_at());
         Self::read(&mut r)

@@ -53,6 +53,30 @@ pub mod limits {
     pub const XML_EVENTS: usize = 10_000;
 }
 
+/// How many bits a number has where the version of its box says so.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Width {
+    /// In version 0.
+    Bits32,
+    /// In version 1.
+    Bits64,
+}
+
+impl Width {
+    /// As a version says.
+    pub fn of(version: u8) -> Self {
+        if version == 1 { Self::Bits64 } else { Self::Bits32 }
+    }
+
+    /// Bytes.
+    pub fn bytes(self) -> usize {
+        match self {
+            Self::Bits32 => 4,
+            Self::Bits64 => 8,
+        }
+    }
+}
+
 /// What a [`Reader`] that records has read: one field, by name.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[cfg_attr(test, derive(ts_rs::TS))]
@@ -157,6 +181,9 @@ impl<'a> Reader<'a> {
     }
 
     /// Fields that `read` reads are those of row `index` of a list.
+    ///
+    /// # Errors
+    /// Those of `read`.
     pub fn row<T>(
         &mut self,
         list: &str,
@@ -205,6 +232,9 @@ impl<'a> Reader<'a> {
     }
 
     /// The next `n` bytes, called `name`.
+    ///
+    /// # Errors
+    /// Where the box ends before.
     pub fn bytes(&mut self, name: &str, n: usize) -> Result<&'a [u8]> {
         let bytes = self.take(name, n)?;
         let first = bytes.get(..limits::FIELD_BYTES).unwrap_or(bytes);
@@ -221,6 +251,9 @@ impl<'a> Reader<'a> {
     }
 
     /// Text, up to its zero byte or the end.
+    ///
+    /// # Errors
+    /// Where the box ends before, or the bytes are no text.
     pub fn text(&mut self, name: &str) -> Result<String> {
         let len = self.data[self.pos..].iter().position(|b| *b == 0);
         let text = self.take(name, len.unwrap_or(self.left()))?;
@@ -233,6 +266,9 @@ impl<'a> Reader<'a> {
     }
 
     /// The next `N` bytes as an array.
+    ///
+    /// # Errors
+    /// Where the box ends before.
     pub fn array<const N: usize>(&mut self, name: &str) -> Result<[u8; N]> {
         let array = self.take_array(name)?;
         self.record(name, N, || Value::Bytes(array.to_vec()));
@@ -247,36 +283,60 @@ impl<'a> Reader<'a> {
     }
 
     /// 8 bits.
+    ///
+    /// # Errors
+    /// Where the box ends before.
     pub fn u8(&mut self, name: &str) -> Result<u8> {
         self.number::<1>(name).map(|n| n as u8)
     }
 
     /// 16 bits.
+    ///
+    /// # Errors
+    /// Where the box ends before.
     pub fn u16(&mut self, name: &str) -> Result<u16> {
         self.number::<2>(name).map(|n| n as u16)
     }
 
     /// 24 bits.
+    ///
+    /// # Errors
+    /// Where the box ends before.
     pub fn u24(&mut self, name: &str) -> Result<u32> {
         self.number::<3>(name).map(|n| n as u32)
     }
 
     /// 32 bits.
+    ///
+    /// # Errors
+    /// Where the box ends before.
     pub fn u32(&mut self, name: &str) -> Result<u32> {
         self.number::<4>(name).map(|n| n as u32)
     }
 
     /// 64 bits.
+    ///
+    /// # Errors
+    /// Where the box ends before.
     pub fn u64(&mut self, name: &str) -> Result<u64> {
         self.number::<8>(name)
     }
 
-    /// 64 bits where `wide`, else 32.
-    pub fn uint(&mut self, name: &str, wide: bool) -> Result<u64> {
-        if wide { self.u64(name) } else { self.u32(name).map(u64::from) }
+    /// A number of either width.
+    ///
+    /// # Errors
+    /// Where the box ends before.
+    pub fn uint(&mut self, name: &str, width: Width) -> Result<u64> {
+        match width {
+            Width::Bits32 => self.u32(name).map(u64::from),
+            Width::Bits64 => self.u64(name),
+        }
     }
 
     /// `len` bytes, at most eight.
+    ///
+    /// # Errors
+    /// Where the box ends before.
     pub fn uint_of(&mut self, name: &str, len: usize) -> Result<u64> {
         let bytes = self.take(name, len)?;
         let value = bytes.iter().fold(0, |n, b| n << 8 | u64::from(*b));
@@ -285,6 +345,9 @@ impl<'a> Reader<'a> {
     }
 
     /// 32 bits, signed.
+    ///
+    /// # Errors
+    /// Where the box ends before.
     pub fn i32(&mut self, name: &str) -> Result<i32> {
         let value = i32::from_be_bytes(self.take_array(name)?);
         self.record(name, 4, || Value::Signed(value.into()));
@@ -292,6 +355,9 @@ impl<'a> Reader<'a> {
     }
 
     /// 16 bits, little-endian, as Microsoft's structures have them.
+    ///
+    /// # Errors
+    /// Where the box ends before.
     pub fn u16_le(&mut self, name: &str) -> Result<u16> {
         let value = u16::from_le_bytes(self.take_array(name)?);
         self.record(name, 2, || Value::Number(value.into()));
@@ -299,6 +365,9 @@ impl<'a> Reader<'a> {
     }
 
     /// 32 bits, little-endian.
+    ///
+    /// # Errors
+    /// Where the box ends before.
     pub fn u32_le(&mut self, name: &str) -> Result<u32> {
         let value = u32::from_le_bytes(self.take_array(name)?);
         self.record(name, 4, || Value::Number(value.into()));
@@ -306,6 +375,9 @@ impl<'a> Reader<'a> {
     }
 
     /// Fields of a few bits each, which together fill whole bytes.
+    ///
+    /// # Errors
+    /// Where the box ends before.
     pub fn bits<const N: usize>(&mut self, fields: [(&str, u32); N]) -> Result<[u32; N]> {
         let total: u32 = fields.iter().map(|(_, bits)| bits).sum();
         let len = total.div_ceil(8) as usize;
@@ -323,6 +395,9 @@ impl<'a> Reader<'a> {
     }
 
     /// A four-character code.
+    ///
+    /// # Errors
+    /// Where the box ends before.
     pub fn fourcc(&mut self, name: &str) -> Result<FourCc> {
         let code = FourCc(self.take_array(name)?);
         self.record(name, 4, || Value::Code(code));
@@ -330,6 +405,9 @@ impl<'a> Reader<'a> {
     }
 
     /// A UUID in printed order.
+    ///
+    /// # Errors
+    /// Where the box ends before.
     pub fn uuid(&mut self, name: &str) -> Result<Uuid> {
         let uuid = Uuid(self.take_array(name)?);
         self.record(name, 16, || Value::Uuid(uuid));
@@ -343,6 +421,9 @@ impl<'a> Reader<'a> {
     }
 
     /// Refuses a count of `rows` of `row_len` bytes that the box cannot hold.
+    ///
+    /// # Errors
+    /// Those of `read`.
     pub fn rows(&self, name: &str, rows: u32, row_len: usize) -> Result<usize> {
         let rows = rows as usize;
         match rows.checked_mul(row_len) {
@@ -359,6 +440,9 @@ impl<'a> Reader<'a> {
     }
 
     /// A box is eaten to its last byte, or it is not what it says.
+    ///
+    /// # Errors
+    /// Where bytes are left over.
     pub fn end(&self) -> Result<()> {
         match self.left() {
             0 => Ok(()),
@@ -416,9 +500,12 @@ impl Writer {
         self.bytes(&value.to_be_bytes());
     }
 
-    /// 64 bits where `wide`, else the low 32.
-    pub fn uint(&mut self, value: u64, wide: bool) {
-        if wide { self.u64(value) } else { self.u32(value as u32) }
+    /// A number in this width, its low bits.
+    pub fn uint(&mut self, value: u64, width: Width) {
+        match width {
+            Width::Bits32 => self.u32(value as u32),
+            Width::Bits64 => self.u64(value),
+        }
     }
 
     /// A box around what `body` writes, with a 32-bit size.

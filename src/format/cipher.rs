@@ -26,6 +26,9 @@ impl ContentKey {
     }
 
     /// From 32 hex digits or from base64. The error never repeats the text.
+    ///
+    /// # Errors
+    /// Where it is neither, or has not 16 bytes.
     pub fn parse(text: &str) -> Result<Self> {
         let wrong_length = |found: String| {
             Error::misuse(
@@ -49,6 +52,9 @@ impl ContentKey {
 
     /// Derives the key of `kid` from a PlayReady key seed: thirty bytes or
     /// more, in base64, of which the first thirty count (facts §8).
+    ///
+    /// # Errors
+    /// Where the seed is shorter than that.
     pub fn from_seed(seed: &str, kid: Kid) -> Result<Self> {
         let seed = Zeroizing::new(STANDARD.decode(seed.trim()).map_err(|_| {
             Error::misuse(
@@ -60,6 +66,9 @@ impl ContentKey {
     }
 
     /// The same, from the seed's bytes.
+    ///
+    /// # Errors
+    /// Where the seed is shorter than that.
     pub fn from_seed_bytes(seed: &[u8], kid: Kid) -> Result<Self> {
         if seed.len() < 30 {
             let sentence =
@@ -344,6 +353,9 @@ impl SampleCipher {
     }
 
     /// Decrypts what [`SampleCipher::encrypt`] encrypts.
+    ///
+    /// # Errors
+    /// Where the subsamples and the sample differ in length.
     pub fn decrypt(
         &self,
         method: Method,

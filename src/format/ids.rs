@@ -76,6 +76,9 @@ impl Uuid {
 
     /// Reads `09e36702-8f33-436c-a5dd-60ffe6671e70`, the same without dashes,
     /// in braces, or as a `urn:uuid:`.
+    ///
+    /// # Errors
+    /// Where it is none of these.
     pub fn parse(text: &str) -> Result<Self> {
         uuid::Uuid::try_parse(text.trim()).map(|u| Self(u.into_bytes())).map_err(|_| {
             Error::misuse(

@@ -101,6 +101,9 @@ impl Publish {
     ///
     /// Smooth Streaming takes files of several tracks, called `.ismv`, or `.isma`
     /// without video. DASH and HLS take files of one track with a segment index.
+    ///
+    /// # Errors
+    /// None that can happen: the profile it asks for exists.
     pub fn parts(&self, inputs: &[(&str, &Movie)]) -> Result<Vec<Part>> {
         let movies = || inputs.iter().map(|(_, movie)| *movie);
         let before = movies().map(earliest).min().unwrap_or(0).min(0);
@@ -140,6 +143,9 @@ impl Publish {
     }
 
     /// The manifests of the files that were made.
+    ///
+    /// # Errors
+    /// What the manifest cannot say of these files.
     pub fn write(&self, media: &[Rendition<'_>]) -> Result<Published> {
         let split = self.format == Format::Dash && self.segments;
         let addressing = if split { Addressing::Templates } else { Addressing::Index };

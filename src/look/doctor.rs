@@ -73,6 +73,9 @@ pub struct Doctor {
 impl Doctor {
     /// For a file and whatever may be its keys. Text in which nothing can be
     /// read is refused, and never repeated.
+    ///
+    /// # Errors
+    /// Where nothing in the texts can be a key, or no track is protected.
     pub fn new(movie: &Movie, texts: &[&str]) -> Result<Self> {
         let mut given = Vec::new();
         for text in texts {

@@ -71,6 +71,9 @@ fn branch(node: &Node) -> Branch {
 }
 
 /// The tree of the box that `bytes` are, at offset `at`, and what is broken in it.
+///
+/// # Errors
+/// Where the bytes are no box.
 pub fn tree(bytes: &[u8], at: u64) -> Result<(Branch, Vec<Error>)> {
     let mut problems = Vec::new();
     let node = Node::read(bytes, at, &mut problems)?;
@@ -93,6 +96,9 @@ pub struct FieldTable {
 
 /// The fields of the box at `box_at`, inside the box at the top that `bytes`
 /// are: from number `from` on, at most [`limits::FIELDS`].
+///
+/// # Errors
+/// Where the bytes are no box, or none begins at `box_at`.
 pub fn fields(
     movie: &Movie,
     bytes: &[u8],
@@ -231,6 +237,9 @@ pub struct TrackSamples {
 }
 
 /// The samples of a fragment, from the bytes of its [`head`](crate::model::Fragment::head).
+///
+/// # Errors
+/// Where the bytes are no `moof`, or a `traf` cannot be read.
 pub fn samples(movie: &Movie, bytes: &[u8], at: u64) -> Result<Vec<TrackSamples>> {
     let moof = Node::read_first(bytes, at, &mut Vec::new())?;
     let trafs = read_fragment(&moof, |id| movie.trex(id))?;

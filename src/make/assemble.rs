@@ -98,6 +98,9 @@ struct Chosen<'a> {
 
 /// A session that makes the file. `movie` is what an inspector found in all
 /// fragment files, one behind the other.
+///
+/// # Errors
+/// Where fragments are missing, or the manifest does not say what `moov` needs.
 pub fn assemble(manifest: &Client, movie: &Movie, files: &[FragmentFile<'_>]) -> Result<Mux> {
     // That there is no moov is why we are here.
     if let Some(damage) = movie.damage.as_ref().filter(|damage| damage.check.id != CheckId::NoMoov)

@@ -32,6 +32,9 @@ pub enum KeyFor {
 }
 
 /// Reads `KEY`, `KID:KEY` or `TRACK:KEY`.
+///
+/// # Errors
+/// Where it is none of these; the text is not repeated.
 pub fn parse_key(text: &str) -> Result<(KeyFor, ContentKey)> {
     // A key may be written with colons between its digits.
     let whole = ContentKey::parse(text);
@@ -95,6 +98,10 @@ impl EntryKey {
 
 impl Decryption {
     /// Of a file with these keys. Every protected track needs one.
+    ///
+    /// # Errors
+    /// Where a track has no key or no key fits, nothing is protected, or the file is
+    /// damaged.
     pub fn new(movie: &Movie, keys: &[(KeyFor, ContentKey)]) -> Result<Self> {
         check_intact(movie, "decrypted")?;
         let protected: Vec<&Track> =
@@ -179,6 +186,9 @@ impl Decryptor {
     }
 
     /// From a [`Decryptor::setup`].
+    ///
+    /// # Errors
+    /// Where the bytes are no such setup.
     pub fn from_setup(setup: &[u8]) -> Result<Self> {
         let mut r = Reader::new(setup, 0);
         let (at, size) = (r.u64("at")?, r.u32("size")?);
@@ -198,6 +208,10 @@ impl Decryptor {
 
     /// Decrypts a unit that was `input` at this place: what goes out is added to
     /// `out`. Then reads it back.
+    ///
+    /// # Errors
+    /// Where the unit is not what the movie says, or what was made is not the sample
+    /// again.
     pub fn work(&self, at: u64, input: &[u8], out: &mut Vec<u8>) -> Result<Proof> {
         let (unit, samples) = self.boxes(at, input)?;
         let start = out.len();
@@ -223,6 +237,9 @@ impl Decryptor {
     }
 
     /// How long what [`Decryptor::work`] makes will be.
+    ///
+    /// # Errors
+    /// Where the unit is not what the movie says.
     pub fn measure(&self, at: u64, input: &[u8]) -> Result<u64> {
         Ok(self.boxes(at, input)?.0.len(input))
     }

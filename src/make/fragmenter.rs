@@ -58,6 +58,10 @@ impl ListedSample {
 /// [`FRAGMENT_SECONDS`] apart. Edit lists become a part of the times (see
 /// [`Fold`]), and what they never show goes.
 /// Also gives what there is to say of it, in sentences.
+///
+/// # Errors
+/// Where the file has fragments already, no samples, or tables that contradict each
+/// other.
 pub fn fragment(movie: &Movie) -> Result<(Stitched, Vec<String>)> {
     // Of a file that only ends too early there are samples to keep.
     if movie.damage.as_ref().is_some_and(|damage| damage.check.id != CheckId::FileCut) {

@@ -84,6 +84,9 @@ pub fn every_version(header: &NewHeader) -> Vec<Attempt> {
 }
 
 /// The header in its version, in every form.
+///
+/// # Errors
+/// What the version cannot say.
 pub fn forms(header: &NewHeader) -> Result<Forms> {
     let xml = header.xml()?;
     let object = header.object()?;
@@ -151,6 +154,9 @@ pub struct HeaderChange {
 
 impl HeaderChange {
     /// The file with this header instead of its own.
+    ///
+    /// # Errors
+    /// What the version cannot say, and files that are damaged or have no `moov`.
     pub fn new(movie: &Movie, header: &NewHeader) -> Result<Self> {
         check_intact(movie, "changed")?;
         let missing = || Error::malformed("no_moov", "The file has no moov box.");
@@ -180,6 +186,9 @@ impl HeaderChange {
     }
 
     /// The output; an error before [`Step::Done`] was given.
+    ///
+    /// # Errors
+    /// Where the session is not at its end.
     pub fn finish(self) -> Result<Stitched> {
         let (done, all) = self.gather.progress();
         if done < all {

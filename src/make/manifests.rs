@@ -333,6 +333,9 @@ fn address(name: &str) -> String {
 
 /// The files that addresses with templates name: the file each is a part of,
 /// its name, and where it is.
+///
+/// # Errors
+/// Where two of them would have one name.
 pub fn segments(renditions: &[Rendition<'_>]) -> Result<Vec<(String, String, Span)>> {
     let mut out = Vec::new();
     for group in &groups(renditions)? {

@@ -113,6 +113,9 @@ pub(crate) struct File {
 
 impl Mux {
     /// Decides everything that does not need the fragments.
+    ///
+    /// # Errors
+    /// Inputs that are damaged, progressive or of no use together.
     pub fn new(inputs: &[MuxInput<'_>], options: MuxOptions) -> Result<Self> {
         let mut sentences = Vec::new();
         for input in inputs {
@@ -251,6 +254,9 @@ impl Mux {
     }
 
     /// The output; an error before [`Step::Done`] was given.
+    ///
+    /// # Errors
+    /// Where the session is not at its end, or samples are not those of the inputs.
     pub fn finish(self) -> Result<Stitched> {
         let (done, all) = self.gather.progress();
         if done < all {

@@ -76,6 +76,9 @@ pub const PROFILES: &[Profile] = &[
 
 impl Profile {
     /// The profile with this name.
+    ///
+    /// # Errors
+    /// Where there is none; the sentence names those there are.
     pub fn parse(name: &str) -> Result<&'static Self> {
         PROFILES.iter().find(|profile| profile.name == name).ok_or_else(|| {
             Error::misuse(

@@ -177,6 +177,9 @@ impl Proof {
     }
 
     /// From those bytes.
+    ///
+    /// # Errors
+    /// Where the bytes are no proof.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self> {
         let mut r = Reader::new(bytes, 0);
         let mut proof =
@@ -227,6 +230,9 @@ impl Proof {
 /// A recipe whose units are proved while they are done.
 pub trait Proves: Recipe {
     /// Does a unit, and reads back what is made of it.
+    ///
+    /// # Errors
+    /// Those of [`Recipe::work`], and where what was made does not prove.
     fn work_and_prove(&self, unit: usize, bytes: &[u8]) -> Result<(Vec<u8>, Proof)>;
 
     /// What is copied of the input, and what is wrong with it already.

@@ -53,6 +53,25 @@ pub struct Options {
     pub tracks: Option<Vec<u32>>,
 }
 
+impl Options {
+    /// With these keys and IVs, and everything else as most people have it.
+    pub fn new(keys: Vec<TrackKey>, random: [u8; 16], profile: &'static Profile) -> Self {
+        Self {
+            keys,
+            random,
+            iv_size: 8,
+            profile,
+            header_version: None,
+            la_url: None,
+            lui_url: None,
+            custom_attributes: None,
+            widevine: false,
+            clear_lead: 0,
+            tracks: None,
+        }
+    }
+}
+
 /// A key, and the tracks it is for.
 pub struct TrackKey {
     /// Which tracks.
@@ -84,6 +103,9 @@ pub enum Target {
 
 impl Target {
     /// `all`, a track's number, `audio`, `video`, `sd`, `hd` or `uhd`.
+    ///
+    /// # Errors
+    /// Where it is none of these.
     pub fn parse(text: &str) -> Result<Self> {
         Ok(match text.trim().to_ascii_lowercase().as_str() {
             "" | "all" | "*" => Self::All,

@@ -69,7 +69,7 @@ pub(crate) fn insert_headers(moov: &mut Node, headers: Vec<Node>) {
 /// times. Where `saio` points is settled when the `moof` is whole.
 pub(crate) fn add_senc(traf: &mut Node, profile: &Profile, senc: &Senc) {
     let sizes: Option<Vec<u8>> =
-        senc.samples.iter().map(|info| info.len(senc.has_subsamples()).try_into().ok()).collect();
+        senc.samples.iter().map(|info| info.len(senc.subsamples()).try_into().ok()).collect();
     let mut boxes = Vec::new();
     if profile.iso {
         // Without saiz and saio readers take senc; with a size that does not

@@ -7,7 +7,7 @@
 use crate::error::{Error, Result};
 use crate::format::boxes::Mp4Box as _;
 use crate::format::boxes::movie::Tkhd;
-use crate::format::boxes::protection::{PIFF_PSSH, Pssh, SampleInfo, Senc, Tenc};
+use crate::format::boxes::protection::{PIFF_PSSH, Pssh, SampleInfo, Senc, Subsamples, Tenc};
 use crate::format::boxes::tree::Node;
 use crate::format::cipher::CipherMode;
 use crate::format::drm::{COMMON, common_pssh};
@@ -150,7 +150,7 @@ pub(crate) fn traf(
         subsamples: p.subsamples.clone(),
     });
     let senc = Senc::new(infos.collect());
-    if !constant || senc.has_subsamples() {
+    if !constant || senc.subsamples() == Subsamples::Listed {
         add_senc(traf, profile, &senc);
     }
     Ok(())

@@ -70,10 +70,16 @@ pub trait Recipe: Sync {
 
     /// Makes a unit of the output from its bytes of the input. Pure: units may
     /// be done by any worker in any order, and the bytes are the same.
+    ///
+    /// # Errors
+    /// Where the bytes are not what the recipe was made for.
     fn work(&self, unit: usize, bytes: &[u8]) -> Result<Vec<u8>>;
 
     /// What comes after the last piece, once the length that `work` gave for
     /// every unit is known: the index.
+    ///
+    /// # Errors
+    /// Where the lengths are not those of all units.
     fn finish(&self, _lengths: &[u64]) -> Result<Vec<u8>> {
         Ok(Vec::new())
     }
@@ -85,11 +91,17 @@ pub trait Recipe: Sync {
     }
 
     /// The length of what [`Recipe::work`] will make of a unit.
+    ///
+    /// # Errors
+    /// Where the bytes are not what the recipe was made for.
     fn measure(&self, unit: usize, bytes: &[u8]) -> Result<u64> {
         Ok(self.work(unit, bytes)?.len() as u64)
     }
 
     /// Takes the lengths of all units, where some were [`Recipe::unmeasured`].
+    ///
+    /// # Errors
+    /// Where the lengths are not those of all units.
     fn settle(&mut self, _lengths: &[u64]) -> Result<()> {
         Ok(())
     }
@@ -234,6 +246,9 @@ impl<R: Recipe> Planner<R> {
     }
 
     /// The recipe, ready; an error before [`Step::Done`] was given.
+    ///
+    /// # Errors
+    /// Where the session is not at its end.
     pub fn finish(mut self) -> Result<R> {
         if self.lengths.len() < self.units.len() {
             return Err(Error::misuse("not_planned", "The plan is not finished."));
@@ -276,6 +291,9 @@ const COPY_CHUNK: u64 = 4 << 20;
 
 /// Writes a recipe, one piece after the other, and gives the length of the
 /// output. The host reads and writes; its errors come back as they are.
+///
+/// # Errors
+/// The first error of the recipe or of the host.
 pub fn run<E: From<Error>>(
     recipe: &impl Recipe,
     mut read: impl FnMut(Span) -> std::result::Result<Vec<u8>, E>,

@@ -186,6 +186,9 @@ fn infos_end(traf: &Node, base: u64, runs: &[(u64, usize)]) -> u64 {
 /// Where data lies (ISO/IEC 14496-12 §8.8.7): from `base_data_offset`, or from
 /// the `moof` where that flag is set or the `traf` is the first, or else from
 /// the end of the `traf` before.
+///
+/// # Errors
+/// Where a `traf` names no track, lies outside the file, or has too many samples.
 pub fn read_fragment<'a>(
     moof: &Node,
     trex: impl Fn(u32) -> Option<&'a Trex>,

@@ -21,6 +21,9 @@ pub enum Manifest {
 
 impl Manifest {
     /// Reads whichever it is.
+    ///
+    /// # Errors
+    /// Where it is no manifest that is known, or contradicts itself.
     pub fn parse(bytes: &[u8]) -> Result<Self> {
         let text = decode_text(bytes);
         if text.trim_start().starts_with("#EXTM3U") {

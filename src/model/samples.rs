@@ -4,7 +4,7 @@ use super::{Protection, SampleEntry, Track, TrackFragment};
 use crate::error::{Error, Result};
 use crate::format::boxes::Mp4Box as _;
 use crate::format::boxes::fragment::{Saio, Saiz};
-use crate::format::boxes::protection::{PIFF_SENC, SENC, SampleInfo, Senc, Subsample};
+use crate::format::boxes::protection::{PIFF_SENC, SENC, SampleInfo, Senc, Subsample, Subsamples};
 use crate::format::boxes::tables::{Sbgp, Seig, Sgpd};
 use crate::format::boxes::tree::Node;
 use crate::format::bytes::Reader;
@@ -26,6 +26,9 @@ pub struct Protected {
 
 impl Protected {
     /// Decrypts the sample, in place.
+    ///
+    /// # Errors
+    /// Where the subsamples and the sample differ in length.
     pub fn decrypt(&self, cipher: &SampleCipher, sample: &mut [u8]) -> Result<()> {
         let method = self.method.ok_or_else(|| {
             Error::unsupported("scheme", "How this sample is encrypted is not known here.")
@@ -118,6 +121,9 @@ pub fn is_protection_aux(node: &Node) -> bool {
 ///
 /// From `senc`, else PIFF's `senc`, else where `saio` points, which must be in
 /// the bytes at hand. Groups (`seig`) may give samples another key, or none.
+///
+/// # Errors
+/// Where the tables contradict each other or the samples.
 pub fn protected_samples(
     track: &Track,
     traf: &Node,
@@ -331,7 +337,10 @@ fn auxiliary_infos(
             let iv_size = groups.iv_size(infos.len());
             infos.push(match size {
                 0 => SampleInfo { iv: Vec::new(), subsamples: Vec::new() },
-                _ => SampleInfo::read(&mut r, iv_size, size > iv_size)?,
+                _ => {
+                    let lists = if size > iv_size { Subsamples::Listed } else { Subsamples::None };
+                    SampleInfo::read(&mut r, iv_size, lists)?
+                }
             });
         }
     }

@@ -116,22 +116,15 @@ pub fn in_order(file: &[u8], options: MuxOptions) -> Result<Vec<u8>, Error> {
 }
 
 pub fn options(profile: &str) -> Options {
+    let key = TrackKey {
+        target: Target::All,
+        kid: Kid::parse(KID).unwrap(),
+        key: ContentKey::parse(KEY).unwrap(),
+    };
+    let random = 0x1122_3344_5566_7788_99aa_bbcc_ddee_ff00_u128.to_be_bytes();
     Options {
-        keys: vec![TrackKey {
-            target: Target::All,
-            kid: Kid::parse(KID).unwrap(),
-            key: ContentKey::parse(KEY).unwrap(),
-        }],
-        random: 0x1122_3344_5566_7788_99aa_bbcc_ddee_ff00_u128.to_be_bytes(),
-        iv_size: 8,
-        profile: Profile::parse(profile).unwrap(),
-        header_version: None,
         la_url: Some("https://licence.example/rightsmanager.asmx".into()),
-        lui_url: None,
-        custom_attributes: None,
-        widevine: false,
-        clear_lead: 0,
-        tracks: None,
+        ..Options::new(vec![key], random, Profile::parse(profile).unwrap())
     }
 }
 

@@ -68,6 +68,9 @@ pub struct AvcC {
 
 impl AvcC {
     /// Reads the body.
+    ///
+    /// # Errors
+    /// Where the record ends too early, or its version is unknown.
     pub fn read(r: &mut Reader<'_>) -> Result<Self> {
         r.u8("configurationVersion")?;
         let profile = [
@@ -119,6 +122,9 @@ pub struct HvcC {
 
 impl HvcC {
     /// Reads the body.
+    ///
+    /// # Errors
+    /// Where the record ends too early, or its version is unknown.
     pub fn read(r: &mut Reader<'_>) -> Result<Self> {
         r.u8("configurationVersion")?;
         let [space, tier, profile] = r.bits([
@@ -184,6 +190,9 @@ pub struct Esds {
 
 impl Esds {
     /// Reads the body.
+    ///
+    /// # Errors
+    /// Where the record ends too early, or its version is unknown.
     pub fn read(r: &mut Reader<'_>) -> Result<Self> {
         r.u32("version_flags")?;
         descriptor(r, "ES_Descriptor", 3)?;

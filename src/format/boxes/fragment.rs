@@ -2,7 +2,7 @@
 
 use super::Mp4Box;
 use crate::error::Result;
-use crate::format::bytes::{Reader, Writer};
+use crate::format::bytes::{Reader, Width, Writer};
 use crate::format::ids::{BoxType, FourCc};
 
 /// Whether sample flags say that decoding can start here: the
@@ -130,14 +130,14 @@ impl Mp4Box for Tfdt {
     fn read(r: &mut Reader<'_>) -> Result<Self> {
         let version = r.u8("version")?;
         let flags = r.u24("flags")?;
-        let time = r.uint("baseMediaDecodeTime", version == 1)?;
+        let time = r.uint("baseMediaDecodeTime", Width::of(version))?;
         Ok(Self { version, flags, base_media_decode_time: time })
     }
 
     fn write(&self, w: &mut Writer) {
         w.u8(self.version);
         w.u24(self.flags);
-        w.uint(self.base_media_decode_time, self.version == 1);
+        w.uint(self.base_media_decode_time, Width::of(self.version));
     }
 }
 
@@ -350,10 +350,10 @@ impl Mp4Box for Saio {
         let flags = r.u24("flags")?;
         let aux_info_type = read_aux_info_type(r, flags)?;
         let count = r.u32("entry_count")?;
-        let wide = version == 1;
-        let rows = r.rows("entry_count", count, if wide { 8 } else { 4 })?;
+        let width = Width::of(version);
+        let rows = r.rows("entry_count", count, width.bytes())?;
         let offsets = (0..rows)
-            .map(|i| r.row("entry", i, |r| r.uint("offset", wide)))
+            .map(|i| r.row("entry", i, |r| r.uint("offset", width)))
             .collect::<Result<_>>()?;
         Ok(Self { version, flags, aux_info_type, offsets })
     }
@@ -363,6 +363,6 @@ impl Mp4Box for Saio {
         w.u24(self.flags);
         write_aux_info_type(w, self.aux_info_type);
         w.u32(self.offsets.len() as u32);
-        self.offsets.iter().for_each(|offset| w.uint(*offset, self.version == 1));
+        self.offsets.iter().for_each(|offset| w.uint(*offset, Width::of(self.version)));
     }
 }

@@ -2,7 +2,7 @@
 
 use super::Mp4Box;
 use crate::error::{Error, Result};
-use crate::format::bytes::{Reader, Writer};
+use crate::format::bytes::{Reader, Width, Writer};
 use crate::format::ids::BoxType;
 
 /// One reference of a [`Sidx`].
@@ -47,9 +47,9 @@ impl Mp4Box for Sidx {
         let flags = r.u24("flags")?;
         let reference_id = r.u32("reference_ID")?;
         let timescale = r.u32("timescale")?;
-        let wide = version != 0;
-        let earliest_presentation_time = r.uint("earliest_presentation_time", wide)?;
-        let first_offset = r.uint("first_offset", wide)?;
+        let width = Width::of(version.min(1));
+        let earliest_presentation_time = r.uint("earliest_presentation_time", width)?;
+        let first_offset = r.uint("first_offset", width)?;
         let reserved = r.u16("reserved")?;
         let count = r.u16("reference_count")?;
         let references = (0..r.rows("reference_count", count.into(), 12)?)
@@ -77,13 +77,13 @@ impl Mp4Box for Sidx {
     }
 
     fn write(&self, w: &mut Writer) {
-        let wide = self.version != 0;
+        let width = Width::of(self.version.min(1));
         w.u8(self.version);
         w.u24(self.flags);
         w.u32(self.reference_id);
         w.u32(self.timescale);
-        w.uint(self.earliest_presentation_time, wide);
-        w.uint(self.first_offset, wide);
+        w.uint(self.earliest_presentation_time, width);
+        w.uint(self.first_offset, width);
         w.u16(self.reserved);
         w.u16(self.references.len() as u16);
         for reference in &self.references {
@@ -143,14 +143,14 @@ impl Mp4Box for Tfra {
         let track_id = r.u32("track_ID")?;
         let lengths = r.u32("length_sizes")?;
         let count = r.u32("number_of_entry")?;
-        let wide = version == 1;
+        let width = Width::of(version);
         let lens = Self::number_lens(lengths);
-        let row_len = if wide { 16 } else { 8 } + lens.iter().sum::<usize>();
+        let row_len = 2 * width.bytes() + lens.iter().sum::<usize>();
         let entries = (0..r.rows("number_of_entry", count, row_len)?)
             .map(|i| {
                 r.row("entry", i, |r| {
-                    let time = r.uint("time", wide)?;
-                    let moof_offset = r.uint("moof_offset", wide)?;
+                    let time = r.uint("time", width)?;
+                    let moof_offset = r.uint("moof_offset", width)?;
                     let mut numbers = [0; 3];
                     let names = ["traf_number", "trun_number", "sample_number"];
                     for ((number, len), name) in numbers.iter_mut().zip(lens).zip(names) {
@@ -164,15 +164,15 @@ impl Mp4Box for Tfra {
     }
 
     fn write(&self, w: &mut Writer) {
-        let wide = self.version == 1;
+        let width = Width::of(self.version);
         w.u8(self.version);
         w.u24(self.flags);
         w.u32(self.track_id);
         w.u32(self.lengths);
         w.u32(self.entries.len() as u32);
         for entry in &self.entries {
-            w.uint(entry.time, wide);
-            w.uint(entry.moof_offset, wide);
+            w.uint(entry.time, width);
+            w.uint(entry.moof_offset, width);
             for (number, len) in entry.numbers.iter().zip(Self::number_lens(self.lengths)) {
                 w.bytes(&number.to_be_bytes()[4 - len..]);
             }
@@ -194,6 +194,9 @@ impl Mfro {
     pub const LEN: u64 = 16;
 
     /// Reads the size of `mfra` from the last bytes of a file.
+    ///
+    /// # Errors
+    /// Where they are no `mfro`.
     pub fn from_tail(tail: &[u8]) -> Result<Self> {
         let body = tail
             .strip_prefix(b"\0\0\0\x10mfro")

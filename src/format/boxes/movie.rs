@@ -2,7 +2,7 @@
 
 use super::Mp4Box;
 use crate::error::Result;
-use crate::format::bytes::{Reader, Writer};
+use crate::format::bytes::{Reader, Width, Writer};
 use crate::format::ids::{BoxType, FourCc};
 
 /// File Type (ISO/IEC 14496-12 §4.3).
@@ -85,10 +85,10 @@ impl Mp4Box for Mvhd {
         Ok(Self {
             version,
             flags: r.u24("flags")?,
-            creation_time: r.uint("creation_time", version == 1)?,
-            modification_time: r.uint("modification_time", version == 1)?,
+            creation_time: r.uint("creation_time", Width::of(version))?,
+            modification_time: r.uint("modification_time", Width::of(version))?,
             timescale: r.u32("timescale")?,
-            duration: r.uint("duration", version == 1)?,
+            duration: r.uint("duration", Width::of(version))?,
             rest: {
                 let from = r.at();
                 r.u32("rate")?;
@@ -103,13 +103,13 @@ impl Mp4Box for Mvhd {
     }
 
     fn write(&self, w: &mut Writer) {
-        let wide = self.version == 1;
+        let width = Width::of(self.version);
         w.u8(self.version);
         w.u24(self.flags);
-        w.uint(self.creation_time, wide);
-        w.uint(self.modification_time, wide);
+        w.uint(self.creation_time, width);
+        w.uint(self.modification_time, width);
         w.u32(self.timescale);
-        w.uint(self.duration, wide);
+        w.uint(self.duration, width);
         w.bytes(&self.rest);
     }
 }
@@ -147,11 +147,11 @@ impl Mp4Box for Tkhd {
         Ok(Self {
             version,
             flags: r.u24("flags")?,
-            creation_time: r.uint("creation_time", version == 1)?,
-            modification_time: r.uint("modification_time", version == 1)?,
+            creation_time: r.uint("creation_time", Width::of(version))?,
+            modification_time: r.uint("modification_time", Width::of(version))?,
             track_id: r.u32("track_ID")?,
             reserved: r.u32("reserved")?,
-            duration: r.uint("duration", version == 1)?,
+            duration: r.uint("duration", Width::of(version))?,
             rest: {
                 let from = r.at();
                 r.u64("reserved")?;
@@ -168,14 +168,14 @@ impl Mp4Box for Tkhd {
     }
 
     fn write(&self, w: &mut Writer) {
-        let wide = self.version == 1;
+        let width = Width::of(self.version);
         w.u8(self.version);
         w.u24(self.flags);
-        w.uint(self.creation_time, wide);
-        w.uint(self.modification_time, wide);
+        w.uint(self.creation_time, width);
+        w.uint(self.modification_time, width);
         w.u32(self.track_id);
         w.u32(self.reserved);
-        w.uint(self.duration, wide);
+        w.uint(self.duration, width);
         w.bytes(&self.rest);
         w.u32(self.width);
         w.u32(self.height);
@@ -218,23 +218,23 @@ impl Mp4Box for Mdhd {
         Ok(Self {
             version,
             flags: r.u24("flags")?,
-            creation_time: r.uint("creation_time", version == 1)?,
-            modification_time: r.uint("modification_time", version == 1)?,
+            creation_time: r.uint("creation_time", Width::of(version))?,
+            modification_time: r.uint("modification_time", Width::of(version))?,
             timescale: r.u32("timescale")?,
-            duration: r.uint("duration", version == 1)?,
+            duration: r.uint("duration", Width::of(version))?,
             language: r.u16("language")?,
             pre_defined: r.u16("pre_defined")?,
         })
     }
 
     fn write(&self, w: &mut Writer) {
-        let wide = self.version == 1;
+        let width = Width::of(self.version);
         w.u8(self.version);
         w.u24(self.flags);
-        w.uint(self.creation_time, wide);
-        w.uint(self.modification_time, wide);
+        w.uint(self.creation_time, width);
+        w.uint(self.modification_time, width);
         w.u32(self.timescale);
-        w.uint(self.duration, wide);
+        w.uint(self.duration, width);
         w.u16(self.language);
         w.u16(self.pre_defined);
     }
@@ -365,14 +365,14 @@ impl Mp4Box for Mehd {
     fn read(r: &mut Reader<'_>) -> Result<Self> {
         let version = r.u8("version")?;
         let flags = r.u24("flags")?;
-        let fragment_duration = r.uint("fragment_duration", version == 1)?;
+        let fragment_duration = r.uint("fragment_duration", Width::of(version))?;
         Ok(Self { version, flags, fragment_duration })
     }
 
     fn write(&self, w: &mut Writer) {
         w.u8(self.version);
         w.u24(self.flags);
-        w.uint(self.fragment_duration, self.version == 1);
+        w.uint(self.fragment_duration, Width::of(self.version));
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::Mp4Box;
 use crate::error::Result;
-use crate::format::bytes::{Reader, Writer};
+use crate::format::bytes::{Reader, Width, Writer};
 use crate::format::ids::BoxType;
 
 /// Live Server Manifest: a SMIL document at the top of an ingest stream.
@@ -33,16 +33,16 @@ impl Mp4Box for Tfxd {
         Ok(Self {
             version,
             flags: r.u24("flags")?,
-            time: r.uint("fragment_absolute_time", version == 1)?,
-            duration: r.uint("fragment_duration", version == 1)?,
+            time: r.uint("fragment_absolute_time", Width::of(version))?,
+            duration: r.uint("fragment_duration", Width::of(version))?,
         })
     }
 
     fn write(&self, w: &mut Writer) {
         w.u8(self.version);
         w.u24(self.flags);
-        w.uint(self.time, self.version == 1);
-        w.uint(self.duration, self.version == 1);
+        w.uint(self.time, Width::of(self.version));
+        w.uint(self.duration, Width::of(self.version));
     }
 }
 
@@ -66,12 +66,12 @@ impl Mp4Box for Tfrf {
         let version = r.u8("version")?;
         let flags = r.u24("flags")?;
         let count = r.u8("fragment_count")?;
-        let wide = version == 1;
+        let width = Width::of(version);
         let fragments = (0..count)
             .map(|i| {
                 r.row("fragment", i.into(), |r| {
-                    let time = r.uint("fragment_absolute_time", wide)?;
-                    Ok((time, r.uint("fragment_duration", wide)?))
+                    let time = r.uint("fragment_absolute_time", width)?;
+                    Ok((time, r.uint("fragment_duration", width)?))
                 })
             })
             .collect::<Result<_>>()?;
@@ -83,8 +83,8 @@ impl Mp4Box for Tfrf {
         w.u24(self.flags);
         w.u8(self.fragments.len() as u8);
         for (time, duration) in &self.fragments {
-            w.uint(*time, self.version == 1);
-            w.uint(*duration, self.version == 1);
+            w.uint(*time, Width::of(self.version));
+            w.uint(*duration, Width::of(self.version));
         }
     }
 }

@@ -177,12 +177,31 @@ pub struct SampleInfo {
     pub subsamples: Vec<Subsample>,
 }
 
+/// Whether samples say which of their bytes are protected.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Subsamples {
+    /// A list with each.
+    Listed,
+    /// They are protected whole.
+    None,
+}
+
+impl Subsamples {
+    /// As the flags of `senc` say.
+    pub fn of(flags: u32) -> Self {
+        if flags & Senc::SUBSAMPLES != 0 { Self::Listed } else { Self::None }
+    }
+}
+
 impl SampleInfo {
     /// Reads one sample's information, as it stands in `senc` and where `saio` points.
-    pub fn read(r: &mut Reader<'_>, iv_size: u8, with_subsamples: bool) -> Result<Self> {
+    ///
+    /// # Errors
+    /// Where the body ends too early, or an IV has neither 0, 8 nor 16 bytes.
+    pub fn read(r: &mut Reader<'_>, iv_size: u8, lists: Subsamples) -> Result<Self> {
         let iv = r.bytes("InitializationVector", iv_size.into())?.to_vec();
         let mut subsamples = Vec::new();
-        if with_subsamples {
+        if lists == Subsamples::Listed {
             let count = r.u16("subsample_count")?;
             for i in 0..r.rows("subsample_count", count.into(), 6)? {
                 subsamples.push(r.row("subsample", i, |r| {
@@ -195,9 +214,9 @@ impl SampleInfo {
     }
 
     /// Writes what [`SampleInfo::read`] reads.
-    pub fn write(&self, w: &mut Writer, with_subsamples: bool) {
+    pub fn write(&self, w: &mut Writer, lists: Subsamples) {
         w.bytes(&self.iv);
-        if with_subsamples {
+        if lists == Subsamples::Listed {
             w.u16(self.subsamples.len() as u16);
             for subsample in &self.subsamples {
                 w.u16(subsample.clear);
@@ -207,8 +226,12 @@ impl SampleInfo {
     }
 
     /// Bytes [`SampleInfo::write`] writes.
-    pub fn len(&self, with_subsamples: bool) -> usize {
-        self.iv.len() + if with_subsamples { 2 + 6 * self.subsamples.len() } else { 0 }
+    pub fn len(&self, lists: Subsamples) -> usize {
+        let list = match lists {
+            Subsamples::Listed => 2 + 6 * self.subsamples.len(),
+            Subsamples::None => 0,
+        };
+        self.iv.len() + list
     }
 }
 
@@ -248,16 +271,22 @@ impl Senc {
     }
 
     /// Whether samples list subsamples.
-    pub fn has_subsamples(&self) -> bool {
-        self.flags & Self::SUBSAMPLES != 0
+    pub fn subsamples(&self) -> Subsamples {
+        Subsamples::of(self.flags)
     }
 
     /// Reads the body. `iv_size` is the track's, from its `tenc`.
+    ///
+    /// # Errors
+    /// Where the body ends too early, or an IV has neither 0, 8 nor 16 bytes.
     pub fn read(r: &mut Reader<'_>, iv_size: u8) -> Result<Self> {
         Self::read_with(r, |_| iv_size)
     }
 
     /// Reads the body where IV sizes differ from sample to sample, by group.
+    ///
+    /// # Errors
+    /// Where the body ends too early, or an IV has neither 0, 8 nor 16 bytes.
     pub fn read_with(r: &mut Reader<'_>, iv_size: impl Fn(usize) -> u8) -> Result<Self> {
         let version = r.u8("version")?;
         let flags = r.u24("flags")?;
@@ -271,24 +300,30 @@ impl Senc {
             None
         };
         let iv_size = |sample| overriding.map_or_else(|| iv_size(sample), |o| o.iv_size);
-        let with_subsamples = flags & Self::SUBSAMPLES != 0;
+        let lists = Subsamples::of(flags);
         let count = r.u32("sample_count")?;
-        let least = usize::from(iv_size(0)) + if with_subsamples { 2 } else { 0 };
+        let least = usize::from(iv_size(0)) + if lists == Subsamples::Listed { 2 } else { 0 };
         // Where nothing is listed for a sample, no byte bounds the count.
         let rows = if least == 0 { count.min(r.left() as u32) as usize } else { count as usize };
         r.rows("sample_count", rows as u32, least.min(1))?;
         let samples = (0..rows)
-            .map(|i| r.row("sample", i, |r| SampleInfo::read(r, iv_size(i), with_subsamples)))
+            .map(|i| r.row("sample", i, |r| SampleInfo::read(r, iv_size(i), lists)))
             .collect::<Result<_>>()?;
         Ok(Self { version, flags, overriding, samples })
     }
 
     /// Reads the box, in either envelope.
+    ///
+    /// # Errors
+    /// Where the body ends too early, or an IV has neither 0, 8 nor 16 bytes.
     pub fn parse(node: &Node, iv_size: u8) -> Result<Self> {
         Self::parse_with(node, |_| iv_size)
     }
 
     /// Reads the box, in either envelope, where IV sizes differ.
+    ///
+    /// # Errors
+    /// Where the body ends too early, or an IV has neither 0, 8 nor 16 bytes.
     pub fn parse_with(node: &Node, iv_size: impl Fn(usize) -> u8) -> Result<Self> {
         let mut r = Reader::new(node.body()?, node.body_at());
         Self::read_with(&mut r, iv_size)
@@ -297,6 +332,9 @@ impl Senc {
     }
 
     /// How many samples the box says it describes, whatever its IV size.
+    ///
+    /// # Errors
+    /// Where the body ends before the count.
     pub fn sample_count(node: &Node) -> Result<u32> {
         let mut r = Reader::new(node.body()?, node.body_at());
         if r.u32("version_flags")? & 1 != 0 {
@@ -315,7 +353,7 @@ impl Senc {
             w.bytes(&o.kid.0);
         }
         w.u32(self.samples.len() as u32);
-        self.samples.iter().for_each(|sample| sample.write(w, self.has_subsamples()));
+        self.samples.iter().for_each(|sample| sample.write(w, self.subsamples()));
     }
 
     /// A box for a tree, in the given envelope.

@@ -3,7 +3,7 @@
 
 use super::Mp4Box;
 use crate::error::Result;
-use crate::format::bytes::{Reader, Writer};
+use crate::format::bytes::{Reader, Width, Writer};
 use crate::format::ids::{BoxType, FourCc, Kid};
 
 /// Sample to Chunk (ISO/IEC 14496-12 §8.7.4).
@@ -185,32 +185,32 @@ impl Mp4Box for Elst {
     fn read(r: &mut Reader<'_>) -> Result<Self> {
         let version = r.u8("version")?;
         let flags = r.u24("flags")?;
-        let wide = version == 1;
+        let width = Width::of(version);
         let count = r.u32("entry_count")?;
         let row = |r: &mut Reader<'_>| {
-            let duration = r.uint("segment_duration", wide)?;
-            let media_time = match wide {
-                true => r.u64("media_time")? as i64,
-                false => r.i32("media_time")?.into(),
+            let duration = r.uint("segment_duration", width)?;
+            let media_time = match width {
+                Width::Bits64 => r.u64("media_time")? as i64,
+                Width::Bits32 => r.i32("media_time")?.into(),
             };
             Ok(Edit { duration, media_time, rate: r.u32("media_rate")? })
         };
-        let entries = (0..r.rows("entry_count", count, if wide { 20 } else { 12 })?)
+        let entries = (0..r.rows("entry_count", count, 4 + 2 * width.bytes())?)
             .map(|i| r.row("entry", i, row))
             .collect::<Result<_>>()?;
         Ok(Self { version, flags, entries })
     }
 
     fn write(&self, w: &mut Writer) {
-        let wide = self.version == 1;
+        let width = Width::of(self.version);
         w.u8(self.version);
         w.u24(self.flags);
         w.u32(self.entries.len() as u32);
         for edit in &self.entries {
-            w.uint(edit.duration, wide);
-            match wide {
-                true => w.u64(edit.media_time as u64),
-                false => w.u32(edit.media_time as u32),
+            w.uint(edit.duration, width);
+            match width {
+                Width::Bits64 => w.u64(edit.media_time as u64),
+                Width::Bits32 => w.u32(edit.media_time as u32),
             }
             w.u32(edit.rate);
         }
@@ -286,6 +286,9 @@ pub struct Sbgp {
 
 impl Sbgp {
     /// Reads the body.
+    ///
+    /// # Errors
+    /// Where the body ends too early, or has bytes left over.
     pub fn read(r: &mut Reader<'_>) -> Result<Self> {
         let version = r.u8("version")?;
         r.u24("flags")?;
@@ -345,6 +348,9 @@ pub struct Sgpd {
 
 impl Sgpd {
     /// Reads the body.
+    ///
+    /// # Errors
+    /// Where the body ends too early, or has bytes left over.
     pub fn read(r: &mut Reader<'_>) -> Result<Self> {
         let version = r.u8("version")?;
         r.u24("flags")?;
@@ -403,7 +409,7 @@ pub(super) fn subs(r: &mut Reader<'_>) -> Result<()> {
             r.u32("sample_delta")?;
             for i in 0..usize::from(r.u16("subsample_count")?) {
                 r.row("subsample", i, |r| {
-                    r.uint("subsample_size", version == 1)?;
+                    r.uint("subsample_size", Width::of(version))?;
                     r.u8("subsample_priority")?;
                     r.u8("discardable")?;
                     r.u32("codec_specific_parameters")
@@ -502,7 +508,7 @@ pub(super) fn prft(r: &mut Reader<'_>) -> Result<()> {
     r.u24("flags")?;
     r.u32("reference_track_ID")?;
     r.u64("ntp_timestamp")?;
-    r.uint("media_time", version == 1)?;
+    r.uint("media_time", Width::of(version))?;
     Ok(())
 }
 

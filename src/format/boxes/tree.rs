@@ -52,6 +52,9 @@ impl Node {
 
     /// Reads the one box that `bytes` are, from its header at offset `at`.
     /// Problems inside it are noted, each with its place.
+    ///
+    /// # Errors
+    /// Where the header is no header, or says more bytes than there are.
     pub fn read(bytes: &[u8], at: u64, problems: &mut Vec<Error>) -> Result<Self> {
         let header = BoxHeader::read(bytes, at, bytes.len() as u64)?;
         if header.size != bytes.len() as u64 {
@@ -62,6 +65,9 @@ impl Node {
     }
 
     /// Reads the box that `bytes` begin with, whatever is behind it.
+    ///
+    /// # Errors
+    /// Where the header is no header, or says more bytes than there are.
     pub fn read_first(bytes: &[u8], at: u64, problems: &mut Vec<Error>) -> Result<Self> {
         let header = BoxHeader::read(bytes, at, bytes.len() as u64)?;
         let own = bytes.get(..header.size as usize);
@@ -269,6 +275,9 @@ impl Node {
     }
 
     /// The first box of type `B` inside, read; an error if there is none.
+    ///
+    /// # Errors
+    /// Where the box is missing, or cannot be read.
     pub fn get<B: Mp4Box>(&self) -> Result<B> {
         self.get_opt()?.ok_or_else(|| {
             Error::malformed(
@@ -280,6 +289,9 @@ impl Node {
     }
 
     /// The first box of type `B` inside, read, if there is one.
+    ///
+    /// # Errors
+    /// Where the box is there and cannot be read.
     pub fn get_opt<B: Mp4Box>(&self) -> Result<Option<B>> {
         self.find(B::KIND).map(B::parse).transpose().map_err(|e| e.within(self.kind))
     }

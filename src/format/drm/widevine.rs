@@ -79,6 +79,9 @@ fn varint(r: &mut Reader<'_>) -> Result<u64> {
 }
 
 /// Reads the message.
+///
+/// # Errors
+/// Where the bytes are no message of protocol buffers.
 pub fn read(data: &[u8]) -> Result<Message> {
     let mut r = Reader::new(data, 0);
     let mut message = Message::default();

@@ -18,6 +18,9 @@ use base64::engine::DecodePaddingMode;
 use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig};
 
 /// Recognises pasted text, or the bytes of a file that is not media.
+///
+/// # Errors
+/// Where nothing is recognised; the sentence says what was tried.
 pub fn recognise(input: &[u8]) -> Result<Decoded> {
     if input.len() > limits::TEXT {
         return Err(Error::limit("text_too_long", "This is too long for a protection header."));

@@ -48,6 +48,9 @@ impl ReuseProofs {
     }
 
     /// What to read next, and of which file; none when all is done.
+    ///
+    /// # Errors
+    /// Those of reading what a file has there.
     pub fn step(&mut self) -> Result<Option<(usize, Vec<Span>)>> {
         while let Some((file, probe)) = self.current() {
             let file = *file;
@@ -71,6 +74,9 @@ impl ReuseProofs {
     }
 
     /// Bytes of those spans.
+    ///
+    /// # Errors
+    /// Where the file ended while it was read.
     pub fn feed(&mut self, bytes: &[u8]) -> Result<()> {
         self.current().map_or(Ok(()), |(_, probe)| probe.feed(bytes))
     }

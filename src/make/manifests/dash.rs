@@ -25,6 +25,9 @@ pub enum Addressing {
 }
 
 /// A DASH manifest.
+///
+/// # Errors
+/// Where fragments of one thing do not begin together, or a file has no index.
 pub fn dash(title: &str, renditions: &[Rendition<'_>], by: Addressing) -> Result<WrittenManifest> {
     let groups = groups(renditions)?;
     let duration = length(&groups, 1_000_000) as f64 / 1e6;

@@ -10,6 +10,9 @@ use std::fmt::Write as _;
 
 /// An HLS multivariant playlist, and a media playlist of byte ranges for each
 /// file.
+///
+/// # Errors
+/// Where a file has no index or more than one track.
 pub fn hls(title: &str, renditions: &[Rendition<'_>]) -> Result<Vec<WrittenManifest>> {
     let groups = groups(renditions)?;
     let key = |session: bool, level: &Quality<'_>| {

@@ -12,6 +12,9 @@ use quick_xml::escape::escape;
 use std::fmt::Write as _;
 
 /// The server and the client manifest for IIS, Unified Origin and the like.
+///
+/// # Errors
+/// Where fragments of one thing do not begin together, or a codec has no name there.
 pub fn smooth(title: &str, renditions: &[Rendition<'_>]) -> Result<[WrittenManifest; 2]> {
     let groups = groups(renditions)?;
     let client = format!("{title}.ismc");

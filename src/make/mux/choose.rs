@@ -77,6 +77,9 @@ fn rank(kind: TrackKind) -> u8 {
 }
 
 /// The tracks a choice means: of each file that has some, their numbers.
+///
+/// # Errors
+/// Where nothing fits; the sentence says what there is.
 pub fn choose(files: &[(&str, &Movie)], choice: &TrackChoice) -> Result<Vec<(usize, Vec<u32>)>> {
     let all = candidates(files);
     let videos: Vec<&Candidate> = all.iter().filter(|c| c.kind == TrackKind::Video).collect();
@@ -154,6 +157,9 @@ pub fn choose(files: &[(&str, &Movie)], choice: &TrackChoice) -> Result<Vec<(usi
 }
 
 /// Refuses a set whose manifest says other fragments than its files have.
+///
+/// # Errors
+/// The first such finding.
 pub fn check_set(set: &FileSet<'_>) -> Result<()> {
     const GRAVE: [CheckId; 3] =
         [CheckId::ChunksDiffer, CheckId::TrackIdMismatch, CheckId::ManifestFileMissing];

@@ -14,6 +14,9 @@ use crate::format::xml::Element;
 /// * CPIX: ContentKey with PlainValue, and the tracks from ContentKeyUsageRule.
 ///
 /// Errors never repeat what stands where a key does.
+///
+/// # Errors
+/// Where there is no key in it, or one is none; keys are not repeated.
 pub fn parse(text: &str) -> Result<Vec<TrackKey>> {
     let text = text.trim_start_matches('\u{feff}').trim();
     let keys = if text.starts_with('<') {

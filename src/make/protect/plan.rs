@@ -66,6 +66,10 @@ pub struct Plan {
 
 impl Plan {
     /// Decides everything. What cannot be done is refused here.
+    ///
+    /// # Errors
+    /// Files that are protected already, progressive or damaged, codecs without a rule,
+    /// tracks without a key.
     pub fn new(movie: &Movie, options: &Options) -> Result<Self> {
         let tracks = selected(movie, options.tracks.as_deref())?;
         options.check()?;
@@ -183,6 +187,9 @@ impl Plan {
     }
 
     /// What a unit must know of the rest of the file.
+    ///
+    /// # Errors
+    /// Where there is no such unit.
     pub fn unit_state(&self, unit: usize) -> Result<&UnitState> {
         self.states
             .get(unit)

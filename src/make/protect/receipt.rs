@@ -119,19 +119,7 @@ mod tests {
             kid: Kid::parse("09e36702-8f33-436c-a5dd-60ffe6671e70").unwrap(),
             key: ContentKey::from_bytes([7; 16]),
         };
-        let options = Options {
-            keys: vec![key],
-            random: [3; 16],
-            iv_size: 8,
-            profile: Profile::parse(profile).unwrap(),
-            header_version: None,
-            la_url: None,
-            lui_url: None,
-            custom_attributes: None,
-            widevine: false,
-            clear_lead: 0,
-            tracks: None,
-        };
+        let options = Options::new(vec![key], [3; 16], Profile::parse(profile).unwrap());
         let plan = Plan::new(&movie, &options).unwrap();
         let spans: Vec<_> = movie.fragments.iter().map(|f| f.span).collect();
         let prove = |(unit, span): (usize, &crate::Span)| {

@@ -46,6 +46,9 @@ impl UnitState {
     }
 
     /// From those bytes.
+    ///
+    /// # Errors
+    /// Where the bytes are no such state.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self> {
         let mut r = Reader::new(bytes, 0);
         let iv = IvCounter::read(&mut r)?;
@@ -190,6 +193,9 @@ impl Protector {
     }
 
     /// From a [`Protector::setup`].
+    ///
+    /// # Errors
+    /// Where the bytes are no such setup.
     pub fn from_setup(setup: &[u8]) -> Result<Self> {
         let mut r = Reader::new(setup, 0);
         let mut moov = || -> Result<Node> {
@@ -215,6 +221,10 @@ impl Protector {
 
     /// Protects a unit that was `input` at this place: what goes out is added to
     /// `out`. Then reads it back.
+    ///
+    /// # Errors
+    /// Where the unit is not what the plan says, a sample breaks its codec's rule, or
+    /// what was made does not prove.
     pub fn work(
         &self,
         state: &UnitState,
@@ -238,6 +248,9 @@ impl Protector {
     }
 
     /// Reads a unit back: whether `output` decrypts to what `input` has.
+    ///
+    /// # Errors
+    /// Where it does not.
     pub fn prove(&self, at: u64, input: &[u8], output: &[u8]) -> Result<Proof> {
         let cipher = |_, kid| self.tracks.iter().find(|t| t.kid == kid).map(|track| &track.cipher);
         let unit = proof::UnitBytes { at, input, output };
@@ -245,6 +258,9 @@ impl Protector {
     }
 
     /// How long what [`Protector::work`] makes will be.
+    ///
+    /// # Errors
+    /// Where the unit is not what the plan says.
     pub fn measure(&self, state: &UnitState, at: u64, input: &[u8]) -> Result<u64> {
         Ok(self.boxes(state, at, input)?.0.len(input))
     }

@@ -38,6 +38,9 @@ impl HeaderVersion {
     }
 
     /// Reads `4.0`, or `4.0.0.0`, and so on.
+    ///
+    /// # Errors
+    /// Where there is no such version.
     pub fn parse(text: &str) -> Result<Self> {
         let short = text.trim().strip_suffix(".0.0").unwrap_or(text.trim());
         Self::ALL.into_iter().find(|version| version.text() == short).ok_or_else(|| {
@@ -149,6 +152,9 @@ impl NewHeader {
 
     /// The XML, canonical: no white space, no self-closing tags, attributes in
     /// order. Elements stand in the order of Microsoft's own files.
+    ///
+    /// # Errors
+    /// What the version cannot say: several KIDs in 4.0, AES-CBC before 4.3.
     pub fn xml(&self) -> Result<String> {
         self.check_version()?;
         let mut data = self.protect_info();
@@ -182,6 +188,9 @@ impl NewHeader {
     }
 
     /// The PlayReady Object with this header as its one record.
+    ///
+    /// # Errors
+    /// Those of [`NewHeader::xml`], and a header longer than a record may be.
     pub fn object(&self) -> Result<Vec<u8>> {
         let value: Vec<u8> = self.xml()?.encode_utf16().flat_map(u16::to_le_bytes).collect();
         let length = value.len() + 10;

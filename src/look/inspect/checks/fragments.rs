@@ -432,7 +432,7 @@ fn wanted_sizes(traf: &Traf<'_>) -> Option<Vec<usize>> {
     let node = traf.senc_nodes().next()?;
     let iv_size = traf.protection?.iv_size;
     let senc = Senc::parse(node, iv_size).ok()?;
-    let subsamples = senc.has_subsamples();
+    let subsamples = senc.subsamples();
     Some(senc.samples.iter().map(|info: &SampleInfo| info.len(subsamples)).collect())
 }
 
