@@ -4,6 +4,7 @@
 //! `inspect` for one file, in `set` for several. To add a check: one row here,
 //! and the code that finds it.
 
+use crate::error::Code;
 use serde::{Serialize, Serializer};
 use std::fmt;
 
@@ -49,7 +50,7 @@ macro_rules! checks {
         pub enum CheckId {
             $(#[doc = $title] $id,)*
             /// Structure that has no row of its own; the code of its [`crate::Error`].
-            Structure(&'static str),
+            Structure(Code),
         }
 
         impl CheckId {
@@ -57,7 +58,7 @@ macro_rules! checks {
             pub fn name(self) -> &'static str {
                 match self {
                     $(Self::$id => $name,)*
-                    Self::Structure(code) => code,
+                    Self::Structure(code) => code.name(),
                 }
             }
         }
@@ -79,8 +80,8 @@ macro_rules! checks {
 
 impl CheckId {
     /// The check that an error's code belongs to.
-    pub fn of_code(code: &'static str) -> Self {
-        let known = CHECKS.iter().find(|check| check.id.name() == code);
+    pub fn of_code(code: Code) -> Self {
+        let known = CHECKS.iter().find(|check| check.id.name() == code.name());
         known.map_or(Self::Structure(code), |check| check.id)
     }
 

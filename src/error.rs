@@ -21,14 +21,222 @@ pub enum ErrorKind {
     Limit,
 }
 
+/// Makes [`Code`] of one list, so that a code that is not there cannot be named.
+macro_rules! codes {
+    ($($id:ident $name:literal,)*) => {
+        /// Which refusal: stable, for programs.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+        #[cfg_attr(test, derive(ts_rs::TS), ts(type = "string"))]
+        pub enum Code {
+            $(#[doc = concat!("`", $name, "`")] $id,)*
+        }
+
+        impl Code {
+            /// As JSON has it, such as `box_too_short`.
+            pub fn name(self) -> &'static str {
+                match self {
+                    $(Self::$id => $name,)*
+                }
+            }
+        }
+    };
+}
+
+codes! {
+    AlreadyProtected "already_protected",
+    Av1Header "av1_header",
+    BadCustomAttributes "bad_custom_attributes",
+    BadDescriptor "bad_descriptor",
+    BadDsId "bad_ds_id",
+    BadForm "bad_form",
+    BadHeaderVersion "bad_header_version",
+    BadIv "bad_iv",
+    BadIvSize "bad_iv_size",
+    BadKey "bad_key",
+    BadOptions "bad_options",
+    BadProfile "bad_profile",
+    BadSeed "bad_seed",
+    BadSetup "bad_setup",
+    BadTarget "bad_target",
+    BadUrl "bad_url",
+    BadUuid "bad_uuid",
+    BoundariesDiffer "boundaries_differ",
+    BoxHeaderCut "box_header_cut",
+    BoxMissing "box_missing",
+    BoxPastParent "box_past_parent",
+    BoxSizeTooLarge "box_size_too_large",
+    BoxSizeTooSmall "box_size_too_small",
+    BoxTooLarge "box_too_large",
+    BoxTooShort "box_too_short",
+    BrokenHeader "broken_header",
+    BytesLeftOver "bytes_left_over",
+    ChunksMissing "chunks_missing",
+    ClearTrackWithIvs "clear_track_with_ivs",
+    CountPastBox "count_past_box",
+    Damaged "damaged",
+    DataBeforeFile "data_before_file",
+    DataBeforeMoof "data_before_moof",
+    DataElsewhere "data_elsewhere",
+    DataOutside "data_outside",
+    DataPastFile "data_past_file",
+    DoNotFit "do_not_fit",
+    EditRate "edit_rate",
+    Empty "empty",
+    Ended "ended",
+    EntangledBoxes "entangled_boxes",
+    FileChanged "file_changed",
+    FileCut "file_cut",
+    FileShrank "file_shrank",
+    FragmentMissing "fragment_missing",
+    FragmentTooLarge "fragment_too_large",
+    Fragmented "fragmented",
+    FragmentsOutOfOrder "fragments_out_of_order",
+    HasMoov "has_moov",
+    HeaderLarge "header_large",
+    HeaderTooLarge "header_too_large",
+    HeaderVersion "header_version",
+    HeadersDiffer "headers_differ",
+    IndexTooLarge "index_too_large",
+    InfosElsewhere "infos_elsewhere",
+    IvCount "iv_count",
+    KeyFile "key_file",
+    KeyList "key_list",
+    KeyMissing "key_missing",
+    KeyTwice "key_twice",
+    KidAsKey "kid_as_key",
+    KidTwice "kid_twice",
+    ManifestXml "manifest_xml",
+    MoofTooLarge "moof_too_large",
+    NalLengthCut "nal_length_cut",
+    NalPastSample "nal_past_sample",
+    NoCodecConfiguration "no_codec_configuration",
+    NoFragments "no_fragments",
+    NoIvs "no_ivs",
+    NoKey "no_key",
+    NoKeyForTrack "no_key_for_track",
+    NoKid "no_kid",
+    NoMfro "no_mfro",
+    NoMoov "no_moov",
+    NoProtection "no_protection",
+    NoProtectionHeader "no_protection_header",
+    NoRandomness "no_randomness",
+    NoRule "no_rule",
+    NoSamples "no_samples",
+    NoSchm "no_schm",
+    NoSegmentIndex "no_segment_index",
+    NoSinf "no_sinf",
+    NoSuchBitrate "no_such_bitrate",
+    NoSuchBox "no_such_box",
+    NoSuchFile "no_such_file",
+    NoSuchGroup "no_such_group",
+    NoSuchLanguage "no_such_language",
+    NoSuchPart "no_such_part",
+    NoSuchSampleEntry "no_such_sample_entry",
+    NoSuchTrack "no_such_track",
+    NoSuchUnit "no_such_unit",
+    NoTracks "no_tracks",
+    NotABox "not_a_box",
+    NotAClientManifest "not_a_client_manifest",
+    NotAManifest "not_a_manifest",
+    NotAnMp4 "not_an_mp4",
+    NotInSmooth "not_in_smooth",
+    NotPlanned "not_planned",
+    NotProtected "not_protected",
+    NotProvable "not_provable",
+    NotRecognised "not_recognised",
+    NothingLeftToProtect "nothing_left_to_protect",
+    NothingToProtect "nothing_to_protect",
+    OffsetPast4Gib "offset_past_4_gib",
+    OffsetPastFile "offset_past_file",
+    OffsetTooLarge "offset_too_large",
+    OpaqueSampleEntry "opaque_sample_entry",
+    OtherCipher "other_cipher",
+    OtherDefaults "other_defaults",
+    PrivateData "private_data",
+    ProLeftOver "pro_left_over",
+    ProLength "pro_length",
+    ProNoRecords "pro_no_records",
+    ProRecordLength "pro_record_length",
+    ProRecords "pro_records",
+    ProTooLarge "pro_too_large",
+    ProTooShort "pro_too_short",
+    Progressive "progressive",
+    ProofFailed "proof_failed",
+    Protected "protected",
+    PsshDataSize "pssh_data_size",
+    PsshVersion "pssh_version",
+    SaioOutside "saio_outside",
+    SaizCount "saiz_count",
+    SamplesInMoovToo "samples_in_moov_too",
+    SamplesOutsideMdat "samples_outside_mdat",
+    SamplesOverlap "samples_overlap",
+    Scheme "scheme",
+    SecondMoov "second_moov",
+    SetDisagrees "set_disagrees",
+    SeveralEdits "several_edits",
+    SeveralKids "several_kids",
+    SeveralTracks "several_tracks",
+    Size0Inside "size_0_inside",
+    SubsamplesPastSample "subsamples_past_sample",
+    SubsamplesShortOfSample "subsamples_short_of_sample",
+    SubsegmentTooLarge "subsegment_too_large",
+    TextStaysClear "text_stays_clear",
+    TextTooLong "text_too_long",
+    TimescaleZero "timescale_zero",
+    TimescalesDiffer "timescales_differ",
+    TooDeep "too_deep",
+    TooManyBoxes "too_many_boxes",
+    TooManySamples "too_many_samples",
+    TooManyTracks "too_many_tracks",
+    TwoKeysForTrack "two_keys_for_track",
+    UnexpectedChildren "unexpected_children",
+    UnitMissing "unit_missing",
+    UnknownFourcc "unknown_fourcc",
+    UnknownTrack "unknown_track",
+    UuidTooShort "uuid_too_short",
+    Vp9Header "vp9_header",
+    WhichLevel "which_level",
+    WhichStream "which_stream",
+    WidevineData "widevine_data",
+    WrmBadKid "wrm_bad_kid",
+    WrmBom "wrm_bom",
+    WrmNoVersion "wrm_no_version",
+    WrmNotCanonical "wrm_not_canonical",
+    WrmNotUtf16 "wrm_not_utf16",
+    WrmOddLength "wrm_odd_length",
+    WrmPlace "wrm_place",
+    WrmUrl "wrm_url",
+    WrmVersionFeatures "wrm_version_features",
+    WrmXml "wrm_xml",
+    WrongBytes "wrong_bytes",
+    XmlTooLarge "xml_too_large",
+    ZeroKey "zero_key",
+    ZeroKid "zero_kid",
+}
+
+impl fmt::Display for Code {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+impl serde::Serialize for Code {
+    fn serialize<S: serde::Serializer>(
+        &self,
+        serializer: S,
+    ) -> std::result::Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.name())
+    }
+}
+
 /// A refusal: a sentence, a stable code, and the place in the file if there is one.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
 #[cfg_attr(test, derive(ts_rs::TS), ts(rename = "Failure"))]
 pub struct Error {
     /// Whose doing.
     pub kind: ErrorKind,
-    /// Stable identifier for programs, such as `box_too_short`.
-    pub code: &'static str,
+    /// Which refusal it is.
+    pub code: Code,
     /// A sentence for people, without the place.
     pub message: String,
     /// Absolute byte offset in the input.
@@ -45,34 +253,34 @@ pub struct Error {
 pub type Result<T> = std::result::Result<T, Error>;
 
 impl Error {
-    fn new(kind: ErrorKind, code: &'static str, message: impl Into<String>) -> Self {
+    fn new(kind: ErrorKind, code: Code, message: impl Into<String>) -> Self {
         Self { kind, code, message: message.into(), at: None, path: None }
     }
 
     /// The file breaks a rule.
-    pub fn malformed(code: &'static str, message: impl Into<String>) -> Self {
+    pub fn malformed(code: Code, message: impl Into<String>) -> Self {
         Self::new(ErrorKind::Malformed, code, message)
     }
 
     /// The file is outside what is handled here.
-    pub fn unsupported(code: &'static str, message: impl Into<String>) -> Self {
+    pub fn unsupported(code: Code, message: impl Into<String>) -> Self {
         Self::new(ErrorKind::Unsupported, code, message)
     }
 
     /// The request cannot be met.
-    pub fn misuse(code: &'static str, message: impl Into<String>) -> Self {
+    pub fn misuse(code: Code, message: impl Into<String>) -> Self {
         Self::new(ErrorKind::Misuse, code, message)
     }
 
     /// A bound was hit.
-    pub fn limit(code: &'static str, message: impl Into<String>) -> Self {
+    pub fn limit(code: Code, message: impl Into<String>) -> Self {
         Self::new(ErrorKind::Limit, code, message)
     }
 
     /// A host read fewer bytes than the file had when it was opened.
     pub(crate) fn file_shrank(at: u64) -> Self {
         Self::malformed(
-            "file_shrank",
+            Code::FileShrank,
             "The file ended while it was read. Was it changed or moved? Open it again.",
         )
         .at(at)
@@ -114,7 +322,8 @@ mod tests {
 
     #[test]
     fn tells_the_place_once_and_from_the_outside_in() {
-        let error = Error::malformed("x", "Bad.").at(7).at(9).within("trak").within("moov");
+        let error =
+            Error::malformed(Code::BoxTooShort, "Bad.").at(7).at(9).within("trak").within("moov");
         assert_eq!(error.to_string(), "Bad. (at byte 7, in moov/trak)");
     }
 }

@@ -3,6 +3,7 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+use ismvault::error::Code;
 use ismvault::format::cipher::ContentKey;
 use ismvault::format::ids::{Kid, Uuid};
 use ismvault::look::doctor::{Diagnosis, Doctor, Verdict};
@@ -160,11 +161,11 @@ fn what_a_key_shows_to_be_wrong_with_the_file() {
 #[test]
 fn a_clear_file_has_no_key() {
     let movie = inspect(&fixture("h264_aac.ismv"));
-    assert_eq!(Doctor::new(&movie, &[KEY]).err().unwrap().code, "not_protected");
+    assert_eq!(Doctor::new(&movie, &[KEY]).err().unwrap().code, Code::NotProtected);
     let file = protect(&fixture("h264_aac.ismv"), &options("dual")).unwrap();
     let movie = inspect(&file);
     for text in ["", "hello", "0011"] {
-        assert_eq!(Doctor::new(&movie, &[text]).err().unwrap().code, "no_key", "{text}");
+        assert_eq!(Doctor::new(&movie, &[text]).err().unwrap().code, Code::NoKey, "{text}");
     }
 }
 

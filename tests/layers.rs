@@ -7,7 +7,8 @@ use std::path::{Path, PathBuf};
 
 /// Lowest first; modules in one row do not name each other.
 const LAYERS: &[&[&str]] = &[
-    &["error", "checks", "collections"],
+    &["error", "collections"],
+    &["checks"],
     &["format::ids"],
     &["format::bytes", "format::language"],
     &["format::xml"],

@@ -4,6 +4,7 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use ismvault::checks::{CHECKS, CheckId, Severity};
+use ismvault::error::Code;
 use ismvault::format::boxes::Mp4Box as _;
 use ismvault::format::boxes::fragment::{Mfhd, Saio, Saiz, Tfhd, Trun};
 use ismvault::format::boxes::index::{Mfro, Sidx, Tfra};
@@ -897,7 +898,7 @@ fn every_check_between_files_has_a_set_that_trips_it() {
         let finding = finding.unwrap_or_else(|| panic!("{id} is not among {ids:?}"));
         assert!(finding.file.is_some(), "{id} names no file");
     }
-    assert_eq!(Manifest::parse(b"<smil>").unwrap_err().code, "manifest_xml");
+    assert_eq!(Manifest::parse(b"<smil>").unwrap_err().code, Code::ManifestXml);
 }
 
 #[test]

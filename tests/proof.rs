@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use ismvault::Recipe as _;
+use ismvault::error::Code;
 use ismvault::make::proof::{Proven, Proves as _};
 use ismvault::make::protect::Plan;
 use ismvault_testkit::{fixture, inspect, options};
@@ -75,7 +76,7 @@ fn an_output_with_a_unit_that_was_not_proved_is_refused() {
     let span = |unit: usize| movie.fragments[unit].span;
     let bytes = |unit| &file[span(unit).at as usize..span(unit).end() as usize];
     proven.work(1, bytes(1)).unwrap();
-    assert_eq!(proven.verdict().err().unwrap().code, "proof_failed");
+    assert_eq!(proven.verdict().err().unwrap().code, Code::ProofFailed);
     let proven = Proven::new(Plan::new(&movie, &options("dual")).unwrap());
     for unit in (0..movie.fragments.len()).rev() {
         proven.work(unit, bytes(unit)).unwrap();

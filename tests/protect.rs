@@ -1,6 +1,7 @@
 //! Protecting files: whatever goes in comes out again, for us and for others.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+use ismvault::error::Code;
 use ismvault::format::boxes::Mp4Box as _;
 use ismvault::format::boxes::fragment::{Saio, Tfhd};
 use ismvault::format::boxes::index::{Sidx, Tfra};
@@ -310,28 +311,28 @@ fn refusals_say_what_to_do() {
     };
     let clear = fixture("av_text.ismv");
     let progressive = refused(&fixture("progressive.mp4"), |_| {});
-    assert_eq!(progressive.code, "progressive");
+    assert_eq!(progressive.code, Code::Progressive);
     assert!(progressive.message.contains("ismvault fragment"), "{progressive}");
     let protected = protect(&clear, &options("piff")).unwrap();
-    assert_eq!(refused(&protected, |_| {}).code, "already_protected");
-    assert_eq!(refused(&clear, |o| o.tracks = Some(vec![9])).code, "no_such_track");
-    assert_eq!(refused(&clear, |o| o.tracks = Some(vec![3])).code, "text_stays_clear");
-    assert_eq!(refused(&clear, |o| o.tracks = Some(vec![])).code, "nothing_to_protect");
-    assert_eq!(refused(&clear, |o| o.la_url = Some("x".into())).code, "bad_url");
+    assert_eq!(refused(&protected, |_| {}).code, Code::AlreadyProtected);
+    assert_eq!(refused(&clear, |o| o.tracks = Some(vec![9])).code, Code::NoSuchTrack);
+    assert_eq!(refused(&clear, |o| o.tracks = Some(vec![3])).code, Code::TextStaysClear);
+    assert_eq!(refused(&clear, |o| o.tracks = Some(vec![])).code, Code::NothingToProtect);
+    assert_eq!(refused(&clear, |o| o.la_url = Some("x".into())).code, Code::BadUrl);
     assert_eq!(
         refused(&clear, |o| o.keys[0].kid = ismvault::format::ids::Kid::of(0)).code,
-        "zero_kid"
+        Code::ZeroKid
     );
     assert_eq!(
         refused(&clear, |o| o.keys[0].kid = ismvault::format::ids::Uuid::parse(KEY).unwrap()).code,
-        "kid_as_key"
+        Code::KidAsKey
     );
-    assert_eq!(refused(&clear[..clear.len() / 2], |_| {}).code, "damaged");
+    assert_eq!(refused(&clear[..clear.len() / 2], |_| {}).code, Code::Damaged);
     // The same file with a codec nobody knows.
     let mut unknown = clear.clone();
     let at = unknown.windows(4).position(|w| w == b"avc1").unwrap();
     unknown[at..at + 4].copy_from_slice(b"zzz1");
-    assert_eq!(refused(&unknown, |o| o.tracks = Some(vec![1])).code, "no_rule");
+    assert_eq!(refused(&unknown, |o| o.tracks = Some(vec![1])).code, Code::NoRule);
     // The others are protected, and what stays clear is told.
     let plan = Plan::new(&inspect(&unknown), &options("dual")).unwrap();
     assert_eq!(plan.preview().tracks, [2]);
@@ -343,7 +344,7 @@ fn refusals_say_what_to_do() {
     let mut alone = fixture("bframes.ismv");
     let at = alone.windows(4).position(|w| w == b"avc1").unwrap();
     alone[at..at + 4].copy_from_slice(b"zzz1");
-    assert_eq!(refused(&alone, |_| {}).code, "no_rule");
+    assert_eq!(refused(&alone, |_| {}).code, Code::NoRule);
 }
 
 /// What ffmpeg and Shaka Packager make of our output is what was put in.

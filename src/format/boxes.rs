@@ -17,7 +17,7 @@ pub mod protection;
 pub mod tables;
 pub mod tree;
 
-use crate::error::{Error, Result};
+use crate::error::{Code, Error, Result};
 use crate::format::bytes::{Reader, Writer};
 use crate::format::ids::{BoxType, FourCc, Uuid};
 use tree::{Content, Node};
@@ -59,7 +59,7 @@ impl BoxHeader {
     pub fn read(bytes: &[u8], at: u64, room: u64) -> Result<Self> {
         let cut = |_| {
             Error::malformed(
-                "box_header_cut",
+                Code::BoxHeaderCut,
                 format!("{room} bytes are left here, too few for a box header."),
             )
             .at(at)
@@ -75,14 +75,14 @@ impl BoxHeader {
         let mut header_len = if form == SizeForm::Large { 16 } else { 8 };
         if size < header_len {
             return Err(Error::malformed(
-                "box_size_too_small",
+                Code::BoxSizeTooSmall,
                 format!("The box {code} says it is {size} bytes long, less than its own header."),
             )
             .at(at));
         }
         if at.checked_add(size).is_none() {
             return Err(Error::malformed(
-                "box_size_too_large",
+                Code::BoxSizeTooLarge,
                 format!("The box {code} says it is {size} bytes long, more than any file."),
             )
             .at(at));
@@ -459,7 +459,7 @@ impl Node {
         match &self.content {
             Content::Leaf(bytes) => Ok(bytes),
             Content::Parent { .. } => Err(Error::malformed(
-                "unexpected_children",
+                Code::UnexpectedChildren,
                 format!("The box {} should hold fields, not boxes.", self.kind),
             )
             .at(self.at)),
@@ -482,14 +482,14 @@ mod tests {
     #[test]
     fn header_sizes_that_lie_are_errors() {
         let header = |bytes: &[u8]| BoxHeader::read(bytes, 0, 100);
-        assert_eq!(header(b"\0\0\0\x04mdat").unwrap_err().code, "box_size_too_small");
+        assert_eq!(header(b"\0\0\0\x04mdat").unwrap_err().code, Code::BoxSizeTooSmall);
         assert_eq!(
             header(b"\0\0\0\x01mdat\0\0\0\0\0\0\0\x08").unwrap_err().code,
-            "box_size_too_small"
+            Code::BoxSizeTooSmall
         );
         let huge = BoxHeader::read(b"\0\0\0\x01mdat\xff\xff\xff\xff\xff\xff\xff\xff", 1, 100);
-        assert_eq!(huge.unwrap_err().code, "box_size_too_large");
-        assert_eq!(header(b"\0\0\0").unwrap_err().code, "box_header_cut");
+        assert_eq!(huge.unwrap_err().code, Code::BoxSizeTooLarge);
+        assert_eq!(header(b"\0\0\0").unwrap_err().code, Code::BoxHeaderCut);
         let to_end = header(b"\0\0\0\0mdat").unwrap();
         assert_eq!((to_end.size, to_end.form), (100, SizeForm::ToEnd));
     }

@@ -1,6 +1,6 @@
 //! Reading and writing big-endian fields, by name and with their place.
 
-use crate::error::{Error, Result};
+use crate::error::{Code, Error, Result};
 use crate::format::ids::{BoxType, FourCc, Uuid};
 use serde::{Serialize, Serializer};
 use std::fmt;
@@ -215,7 +215,7 @@ impl<'a> Reader<'a> {
     fn take(&mut self, name: &str, n: usize) -> Result<&'a [u8]> {
         if n > self.left() {
             return Err(Error::malformed(
-                "box_too_short",
+                Code::BoxTooShort,
                 format!("The field {name} needs {n} bytes but its box has {} left.", self.left()),
             )
             .at(self.at()));
@@ -429,7 +429,7 @@ impl<'a> Reader<'a> {
         match rows.checked_mul(row_len) {
             Some(need) if need <= self.left() => Ok(rows),
             _ => Err(Error::malformed(
-                "count_past_box",
+                Code::CountPastBox,
                 format!(
                     "{name} says {rows}, {row_len} bytes each, but its box has {} bytes left.",
                     self.left()
@@ -447,7 +447,7 @@ impl<'a> Reader<'a> {
         match self.left() {
             0 => Ok(()),
             n => Err(Error::malformed(
-                "bytes_left_over",
+                Code::BytesLeftOver,
                 format!("{n} bytes are left over after the last field of this box."),
             )
             .at(self.at())),

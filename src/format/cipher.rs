@@ -3,7 +3,7 @@
 //! The only module that names `ismvault_cipher`, which has AES itself. Keys are a type that cannot be
 //! printed or cloned, and is wiped when it is dropped.
 
-use crate::error::{Error, Result};
+use crate::error::{Code, Error, Result};
 use crate::format::boxes::protection::Subsample;
 use crate::format::bytes::{Reader, Writer};
 use crate::format::ids::Kid;
@@ -32,7 +32,7 @@ impl ContentKey {
     pub fn parse(text: &str) -> Result<Self> {
         let wrong_length = |found: String| {
             Error::misuse(
-                "bad_key",
+                Code::BadKey,
                 format!(
                     "The key is {found}; AES-128 needs 16 bytes. \
                      Paste 32 hex digits or 24 base64 characters."
@@ -58,7 +58,7 @@ impl ContentKey {
     pub fn from_seed(seed: &str, kid: Kid) -> Result<Self> {
         let seed = Zeroizing::new(STANDARD.decode(seed.trim()).map_err(|_| {
             Error::misuse(
-                "bad_seed",
+                Code::BadSeed,
                 "The key seed is not base64. Paste it as the licence server has it.",
             )
         })?);
@@ -73,7 +73,7 @@ impl ContentKey {
         if seed.len() < 30 {
             let sentence =
                 format!("The key seed is {} bytes; PlayReady needs at least 30.", seed.len());
-            return Err(Error::misuse("bad_seed", sentence));
+            return Err(Error::misuse(Code::BadSeed, sentence));
         }
         let (seed, kid) = (&seed[..30], &kid.to_guid_bytes()[..]);
         let mut key = Zeroizing::new([0; 16]);
@@ -298,13 +298,13 @@ fn protected_ranges(
     let all = subsamples.iter().map(size).fold(0, usize::saturating_add);
     if all > len {
         return Err(Error::malformed(
-            "subsamples_past_sample",
+            Code::SubsamplesPastSample,
             "The subsamples are longer than their sample.",
         ));
     }
     if all < len && !subsamples.is_empty() {
         return Err(Error::malformed(
-            "subsamples_short_of_sample",
+            Code::SubsamplesShortOfSample,
             format!("The subsamples end {} bytes before their sample does.", len - all),
         ));
     }
@@ -377,7 +377,7 @@ impl SampleCipher {
         let mut first = [0; BLOCK];
         first
             .get_mut(..iv.len())
-            .ok_or_else(|| Error::malformed("bad_iv", "The IV is longer than 16 bytes."))?
+            .ok_or_else(|| Error::malformed(Code::BadIv, "The IV is longer than 16 bytes."))?
             .copy_from_slice(iv);
         let ranges = protected_ranges(subsamples, sample.len())?;
         if method.mode == CipherMode::Ctr {

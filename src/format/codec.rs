@@ -13,7 +13,7 @@ pub mod hevc;
 pub mod plausible;
 pub mod vp9;
 
-use crate::error::{Error, Result};
+use crate::error::{Code, Error, Result};
 use crate::format::boxes::codec::{AvcC, Esds, HvcC};
 use crate::format::boxes::movie::Btrt;
 use crate::format::boxes::tree::Node;
@@ -225,7 +225,7 @@ impl Codec {
         };
         if let (Some(wanted), None) = (wanted, &codec.rule) {
             note(Err(Error::malformed(
-                "no_codec_configuration",
+                Code::NoCodecConfiguration,
                 format!("This sample entry has no readable {wanted} box."),
             )
             .at(entry.at)));

@@ -5,7 +5,7 @@
 //! last; Microsoft's GUID form, used inside a WRMHEADER, has its first three
 //! fields (4, 2 and 2 bytes) reversed (facts §8).
 
-use crate::error::{Error, Result};
+use crate::error::{Code, Error, Result};
 use serde::{Serialize, Serializer};
 use std::fmt;
 
@@ -82,7 +82,7 @@ impl Uuid {
     pub fn parse(text: &str) -> Result<Self> {
         uuid::Uuid::try_parse(text.trim()).map(|u| Self(u.into_bytes())).map_err(|_| {
             Error::misuse(
-                "bad_uuid",
+                Code::BadUuid,
                 format!("\"{text}\" is not a UUID. Give 32 hex digits, with or without dashes."),
             )
         })

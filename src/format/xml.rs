@@ -3,7 +3,7 @@
 //! Nothing is fetched or expanded: entities beyond the five predefined ones
 //! stay as they are written, and a document type ends the reading.
 
-use crate::error::{Error, Result};
+use crate::error::{Code, Error, Result};
 use crate::format::bytes::limits;
 use quick_xml::Reader;
 use quick_xml::escape::{resolve_predefined_entity, unescape};
@@ -28,10 +28,11 @@ impl Element {
     pub fn parse(text: &str) -> Result<Self> {
         if text.len() > limits::TEXT {
             let sentence = format!("The XML is longer than {} MiB.", limits::TEXT >> 20);
-            return Err(Error::limit("xml_too_large", sentence));
+            return Err(Error::limit(Code::XmlTooLarge, sentence));
         }
         let bad = |at: u64, what: String| {
-            Error::malformed("manifest_xml", format!("This is not well-formed XML: {what}.")).at(at)
+            Error::malformed(Code::ManifestXml, format!("This is not well-formed XML: {what}."))
+                .at(at)
         };
         let mut reader = Reader::from_str(text);
         reader.config_mut().check_end_names = true;
@@ -79,7 +80,7 @@ impl Element {
                 Event::Comment(_) | Event::Decl(_) | Event::PI(_) => {}
             }
         }
-        Err(Error::limit("xml_too_large", "The XML has more parts than are read."))
+        Err(Error::limit(Code::XmlTooLarge, "The XML has more parts than are read."))
     }
 
     fn of(tag: &BytesStart<'_>) -> Self {
@@ -137,7 +138,7 @@ mod tests {
     #[test]
     fn what_is_not_xml_is_told_and_bombs_are_not_lit() {
         for bad in ["<a>", "<a></b>", "<!DOCTYPE x [<!ENTITY a \"b\">]><a>&a;</a>"] {
-            assert_eq!(Element::parse(bad).unwrap_err().code, "manifest_xml", "{bad}");
+            assert_eq!(Element::parse(bad).unwrap_err().code, Code::ManifestXml, "{bad}");
         }
         assert!(Element::parse(&"<a>".repeat(100_000)).is_err());
     }

@@ -1,6 +1,6 @@
 //! A PlayReady header, as it is asked for.
 
-use crate::error::{Error, Result};
+use crate::error::{Code, Error, Result};
 use crate::format::cipher::{CipherMode, ContentKey};
 use crate::format::drm::playready::{HeaderVersion, NewHeader, NewKey};
 use crate::format::ids::Kid;
@@ -46,7 +46,7 @@ impl Header {
     pub fn header(&self) -> Result<NewHeader> {
         if self.keys.len() > self.kids.len() {
             let sentence = "There are more keys than KIDs. Give a KID for every key.";
-            return Err(Error::misuse("bad_options", sentence));
+            return Err(Error::misuse(Code::BadOptions, sentence));
         }
         let mut keys = Vec::new();
         for (i, text) in self.kids.iter().enumerate() {

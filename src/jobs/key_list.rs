@@ -1,7 +1,7 @@
 //! The list of keys that a batch leaves beside its files: which output, which
 //! KID, which key, as CSV (RFC 4180).
 
-use crate::error::{Error, Result};
+use crate::error::{Code, Error, Result};
 use crate::format::cipher::ContentKey;
 use crate::format::ids::Kid;
 use serde::{Deserialize, Serialize};
@@ -41,7 +41,7 @@ pub fn read(text: &str) -> Result<Vec<Entry>> {
     for (number, record) in reader.records().enumerate() {
         let line = |position: Option<u64>| position.unwrap_or(number as u64 + 1);
         let bad = |at: Option<u64>, what: &str| {
-            Err(Error::misuse("key_list", format!("Line {} of the list {what}.", line(at))))
+            Err(Error::misuse(Code::KeyList, format!("Line {} of the list {what}.", line(at))))
         };
         let Ok(record) = record else { return bad(None, "is not CSV") };
         let at = record.position().map(csv::Position::line);

@@ -1,7 +1,7 @@
 //! Protecting, as it is asked for.
 
 use super::Random;
-use crate::error::{Error, Result};
+use crate::error::{Code, Error, Result};
 use crate::format::cipher::{CipherMode, ContentKey};
 use crate::format::drm::playready::HeaderVersion;
 use crate::format::ids::{Kid, Uuid};
@@ -60,13 +60,13 @@ impl Protect {
         let profile = self.profile()?;
         if profile.mode == CipherMode::Cbc && self.iv_size.is_some() {
             return Err(Error::misuse(
-                "bad_options",
+                Code::BadOptions,
                 "The profile cbcs has one IV of 16 bytes for each track; leave the IV size out.",
             ));
         }
         if self.iv_size.is_some_and(|size| !matches!(size, 8 | 16)) {
             let sentence = "An IV has 8 or 16 bytes; choose one of them.";
-            return Err(Error::misuse("bad_options", sentence));
+            return Err(Error::misuse(Code::BadOptions, sentence));
         }
         let keys = self.track_keys(random)?;
         let mut base = [0; 16];
@@ -88,7 +88,7 @@ impl Protect {
     }
 
     fn profile(&self) -> Result<&'static Profile> {
-        let refuse = |sentence: String| Err(Error::misuse("bad_options", sentence));
+        let refuse = |sentence: String| Err(Error::misuse(Code::BadOptions, sentence));
         match (self.profile.as_deref(), self.scheme.as_deref()) {
             (None | Some("cbcs"), Some("cbcs")) => Profile::parse("cbcs"),
             (Some(profile), Some("cbcs")) => {
@@ -106,7 +106,7 @@ impl Protect {
     }
 
     fn track_keys(&self, random: Random<'_>) -> Result<Vec<TrackKey>> {
-        let refuse = |sentence| Err(Error::misuse("bad_options", sentence));
+        let refuse = |sentence| Err(Error::misuse(Code::BadOptions, sentence));
         let one = self.kid.is_some() || self.key.is_some() || self.seed.is_some();
         match (&self.keys, &self.key, &self.seed, &self.kid) {
             (Some(_), ..) if one => {

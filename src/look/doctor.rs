@@ -5,7 +5,7 @@
 mod key_text;
 
 use crate::checks::CheckId;
-use crate::error::{Error, Result};
+use crate::error::{Code, Error, Result};
 use crate::format::cipher::{ContentKey, Method, checksum_text};
 use crate::format::codec::Rule;
 use crate::format::codec::plausible::{Evidence, weigh};
@@ -92,14 +92,14 @@ impl Doctor {
         }
         if movie.moov.is_none() && movie.fragments.iter().flat_map(|f| &f.runs).any(|r| r.has_ivs) {
             return Err(Error::misuse(
-                "no_moov",
+                Code::NoMoov,
                 "This is a media segment without its header. Put its initialization segment in \
                  front of it, and try the key on that.",
             ));
         }
         if !movie.tracks.iter().any(|track| track.protection().is_some()) {
             return Err(Error::misuse(
-                "not_protected",
+                Code::NotProtected,
                 "The file is not protected, so no key belongs to it.",
             ));
         }

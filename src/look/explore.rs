@@ -2,7 +2,7 @@
 //! person opens a box or a fragment. The host reads the bytes of a box at the
 //! top; everything here is made from them.
 
-use crate::error::{Error, Result};
+use crate::error::{Code, Error, Result};
 use crate::format::boxes::tree::{Content, Node};
 use crate::format::boxes::{Context, definition};
 use crate::format::bytes::{BoxField, Reader, limits};
@@ -110,7 +110,7 @@ pub fn fields(
     let mut path = Vec::new();
     let Some(found) = find(&node, box_at, &mut path) else {
         let sentence = format!("No box begins at byte {box_at}.");
-        return Err(Error::misuse("no_such_box", sentence).at(box_at));
+        return Err(Error::misuse(Code::NoSuchBox, sentence).at(box_at));
     };
     let offset = usize::try_from(box_at - at).unwrap_or(usize::MAX);
     let head = bytes.get(offset..).unwrap_or(&[]);
@@ -136,7 +136,7 @@ pub fn fields(
         Err(e) => Some(e.within(found.kind)),
         Ok(()) if left > 0 && known.is_some() => Some(
             Error::malformed(
-                "bytes_left_over",
+                Code::BytesLeftOver,
                 format!("{left} bytes are left over after the last field of this box."),
             )
             .within(found.kind),

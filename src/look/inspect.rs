@@ -17,7 +17,7 @@ mod source;
 pub use checks::ivs::{Reuse, reuses};
 
 use crate::checks::CheckId;
-use crate::error::{Error, Result};
+use crate::error::{Code, Error, Result};
 use crate::format::boxes::index::{Mfro, Sidx, Tfra};
 use crate::format::boxes::movie::Ftyp;
 use crate::format::boxes::piff::LIVE_MANIFEST;
@@ -125,7 +125,7 @@ impl Inspector {
             ended: true,
         };
         if size == 0 {
-            inspector.broken(not_an_mp4(&[], "empty"));
+            inspector.broken(not_an_mp4(&[], Code::Empty));
         }
         inspector
     }
@@ -145,7 +145,7 @@ impl Inspector {
         let end = self.movie.top.last().map_or(0, |top| top.span.end());
         if end > size {
             let sentence = "The last box is longer than the file.";
-            self.broken(Error::malformed("file_cut", sentence).at(end));
+            self.broken(Error::malformed(Code::FileCut, sentence).at(end));
         }
     }
 
@@ -220,7 +220,7 @@ impl Inspector {
             }
         };
         if at == 0 && !starts_a_file(header.kind) {
-            self.broken(not_an_mp4(&bytes, "not_an_mp4"));
+            self.broken(not_an_mp4(&bytes, Code::NotAnMp4));
             return self.end_of_walk();
         }
         if let BoxType::Code(code) = header.kind
@@ -228,7 +228,7 @@ impl Inspector {
         {
             self.broken(
                 Error::malformed(
-                    "not_a_box",
+                    Code::NotABox,
                     format!("No box begins here: its code would be {code}. The rest is not read."),
                 )
                 .at(at),
@@ -280,7 +280,7 @@ impl Inspector {
             }
             None => {
                 let sentence = "No box begins here: there are only zeros. The rest is not read.";
-                self.broken(Error::malformed("not_a_box", sentence).at(at));
+                self.broken(Error::malformed(Code::NotABox, sentence).at(at));
                 self.end_of_walk();
             }
         }
@@ -460,7 +460,7 @@ impl Inspector {
                 if self.samples > self.movie.size.saturating_add(limits::FREE_SAMPLES) {
                     self.broken(
                         Error::limit(
-                            "too_many_samples",
+                            Code::TooManySamples,
                             format!(
                                 "The fragments up to here claim {} samples, more than the file \
                                  has bytes. The rest is not read.",
@@ -681,7 +681,7 @@ impl Session for Inspector {
 
 fn short_uuid(at: u64) -> Error {
     Error::malformed(
-        "uuid_too_short",
+        Code::UuidTooShort,
         "This uuid box has no room for its UUID, so nobody can tell what it is.",
     )
     .at(at)
@@ -689,7 +689,7 @@ fn short_uuid(at: u64) -> Error {
 
 fn too_large(code: impl std::fmt::Display, span: Span) -> Error {
     Error::limit(
-        "box_too_large",
+        Code::BoxTooLarge,
         format!(
             "The box {code} is {} bytes long; at most {} are read.",
             span.len,
@@ -702,7 +702,7 @@ fn too_large(code: impl std::fmt::Display, span: Span) -> Error {
 fn cut(header: &BoxHeader, room: u64) -> Error {
     let missing = header.size - room;
     Error::malformed(
-        "file_cut",
+        Code::FileCut,
         format!(
             "The file ends inside this {}: {missing} of its {} bytes are missing.",
             header.kind, header.size
@@ -716,7 +716,7 @@ fn looks_like_a_box(bytes: &[u8]) -> bool {
         .is_some_and(|code| starts_a_file(BoxType::code(&[code[0], code[1], code[2], code[3]])))
 }
 
-fn not_an_mp4(bytes: &[u8], code: &'static str) -> Error {
+fn not_an_mp4(bytes: &[u8], code: Code) -> Error {
     let start = bytes.trim_ascii_start();
     let what = if bytes.is_empty() {
         "The file is empty.".to_owned()

@@ -13,7 +13,7 @@ pub use playable::Playable;
 pub use timeline::{Point, Timeline, timelines};
 
 use crate::checks::Severity;
-use crate::error::{Error, Result};
+use crate::error::{Code, Error, Result};
 use crate::format::boxes::protection::{PIFF_PSSH, Pssh};
 use crate::format::cipher::hex;
 use crate::format::drm;
@@ -43,7 +43,7 @@ impl std::str::FromStr for Form {
             "csv" => Ok(Self::Csv),
             _ => {
                 let sentence = format!("There is no report as \"{text}\". Choose html or csv.");
-                Err(Error::misuse("bad_form", sentence))
+                Err(Error::misuse(Code::BadForm, sentence))
             }
         }
     }
@@ -103,7 +103,7 @@ pub struct Protectable {
     /// Why not, and what to do.
     pub reason: Option<String>,
     /// The same as a stable code.
-    pub code: Option<&'static str>,
+    pub code: Option<Code>,
 }
 
 /// One track.

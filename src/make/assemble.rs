@@ -2,7 +2,7 @@
 //! from what the manifest says of each stream.
 
 use crate::checks::CheckId;
-use crate::error::{Error, Result};
+use crate::error::{Code, Error, Result};
 use crate::format::boxes::Mp4Box as _;
 use crate::format::boxes::movie::{Ftyp, Hdlr, Mdhd, Mvhd, Tkhd, Trex};
 use crate::format::boxes::protection::Tenc;
@@ -110,12 +110,12 @@ pub fn assemble(manifest: &Client, movie: &Movie, files: &[FragmentFile<'_>]) ->
         let name = file.map_or("", |file| file.name);
         let from = file.map_or(0, |file| file.at);
         return Err(
-            Error::malformed("damaged", format!("{name}: {}", damage.message)).at(at - from)
+            Error::malformed(Code::Damaged, format!("{name}: {}", damage.message)).at(at - from)
         );
     }
     if movie.moov.is_some() {
         let sentence = "These files have a moov of their own. Mux them: ismvault mux IN... -o OUT.";
-        return Err(Error::misuse("has_moov", sentence));
+        return Err(Error::misuse(Code::HasMoov, sentence));
     }
     let mut sentences = Vec::new();
     let chosen = choose(manifest, movie, files, &mut sentences)?;
@@ -182,7 +182,7 @@ fn choose<'a>(
         let Some(run) = fragment.runs.first() else { continue };
         let stream = stream_of(manifest, movie, &named, run.track_id).ok_or_else(|| {
             Error::misuse(
-                "which_stream",
+                Code::WhichStream,
                 format!(
                     "{name}: it cannot be told which stream of the manifest this fragment belongs \
                      to. Name files as in their address: QualityLevels(BITRATE)/Fragments(NAME=TIME)."
@@ -196,7 +196,7 @@ fn choose<'a>(
                  manifest has {list}. Put it into a folder of that name.",
                 stream_name(stream)
             );
-            Error::misuse("which_level", sentence)
+            Error::misuse(Code::WhichLevel, sentence)
         })?;
         let first_of_file = file.is_some_and(|file| fragment.moof.at < file.at + 4096);
         let entry = (fragment, named.time.filter(|_| first_of_file));
@@ -208,7 +208,7 @@ fn choose<'a>(
         }
     }
     if groups.is_empty() {
-        return Err(Error::misuse("no_fragments", "There is no fragment among the files."));
+        return Err(Error::misuse(Code::NoFragments, "There is no fragment among the files."));
     }
     for group in &mut groups {
         let time = |(fragment, named): &(&Fragment, Option<u64>)| {
@@ -243,7 +243,7 @@ fn choose<'a>(
             }
             if let Some((number, time)) = missing_chunk(manifest, &best) {
                 return Err(Error::misuse(
-                    "fragment_missing",
+                    Code::FragmentMissing,
                     format!(
                         "Fragment {} of {} of {} is missing, that of the time {time}: \
                          QualityLevels({})/Fragments({}={time}).",
@@ -371,13 +371,13 @@ fn protection_kid(manifest: &Client, chosen: &[Chosen<'_>]) -> Result<Option<Kid
     });
     let header = headers.next().ok_or_else(|| {
         Error::unsupported(
-            "no_protection_header",
+            Code::NoProtectionHeader,
             "The fragments are protected, but the manifest has no PlayReady header with a KID.",
         )
     })?;
     if header.keys.iter().any(|key| key.algid.as_deref().is_some_and(|id| id.trim() == "AESCBC")) {
         return Err(Error::unsupported(
-            "scheme",
+            Code::Scheme,
             "The manifest's PlayReady header says AESCBC; how its samples are encrypted stands in \
              a header of the file, which is lost. Only AES-CTR is assembled.",
         ));
@@ -385,7 +385,7 @@ fn protection_kid(manifest: &Client, chosen: &[Chosen<'_>]) -> Result<Option<Kid
     match header.kids[..] {
         [kid] => Ok(Some(kid)),
         _ => Err(Error::unsupported(
-            "several_kids",
+            Code::SeveralKids,
             format!(
                 "The manifest's PlayReady header names {} KIDs, and nothing says which fragments \
                  use which.",

@@ -1,7 +1,7 @@
 //! Taking protection off again: `piff`, `cenc`, `cens`, `cbc1` and `cbcs`.
 
 use crate::Span;
-use crate::error::{Error, Result};
+use crate::error::{Code, Error, Result};
 use crate::format::boxes::Mp4Box as _;
 use crate::format::boxes::movie::{Ftyp, Tkhd, Trex};
 use crate::format::boxes::protection::{PIFF_PSSH, Pssh};
@@ -89,7 +89,7 @@ impl EntryKey {
         let own = self.by_kid.iter().find(|(k, _)| *k == kid).map(|(_, cipher)| cipher);
         own.or(self.other.as_ref()).ok_or_else(|| {
             Error::misuse(
-                "key_missing",
+                Code::KeyMissing,
                 format!("Some samples are protected with the KID {kid}. Give it as {kid}:KEY."),
             )
         })
@@ -108,19 +108,19 @@ impl Decryption {
             movie.tracks.iter().filter(|track| track.protection().is_some()).collect();
         if protected.is_empty() {
             return Err(Error::misuse(
-                "not_protected",
+                Code::NotProtected,
                 "The file is not protected, so there is nothing to decrypt.",
             ));
         }
         if movie.fragments.is_empty() {
             return Err(Error::unsupported(
-                "no_fragments",
+                Code::NoFragments,
                 "The file has no fragments; only fragmented files can be decrypted here. \
                  For a progressive MP4 use ffmpeg -decryption_key.",
             ));
         }
         check_fragments(movie)?;
-        let missing = || Error::malformed("no_moov", "The file has no moov box.");
+        let missing = || Error::malformed(Code::NoMoov, "The file has no moov box.");
         let source = movie.moov.as_ref().ok_or_else(missing)?;
         let mut warnings = Vec::new();
         let decryptor = Decryptor::new(movie, source, keys, &mut warnings)?;
@@ -293,7 +293,7 @@ fn entry_key(
             let scheme =
                 scheme.map_or("an unknown scheme".to_owned(), |s| format!("the scheme {s}"));
             Error::unsupported(
-                "scheme",
+                Code::Scheme,
                 format!(
                     "Track {id} is protected with {scheme}; piff, cenc, cens, cbc1 and cbcs can be \
                      decrypted here."
@@ -311,7 +311,7 @@ fn entry_key(
             let hint =
                 if swapped { " The KID you gave is this one with its bytes swapped." } else { "" };
             Error::misuse(
-                "key_missing",
+                Code::KeyMissing,
                 format!(
                     "Track {id} is protected with the KID {kid}, and no key was given for it.{hint} Give it as {kid}:KEY."
                 ),

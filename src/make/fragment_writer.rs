@@ -4,7 +4,7 @@
 //! Only boxes are made here; samples are copied from where they lie.
 
 use crate::Span;
-use crate::error::{Error, Result};
+use crate::error::{Code, Error, Result};
 use crate::format::boxes::Mp4Box as _;
 use crate::format::boxes::fragment::{Mfhd, Tfdt, Tfhd};
 use crate::format::boxes::index::{Mfro, Sidx, SidxReference, Tfra, TfraEntry};
@@ -125,7 +125,7 @@ impl FragmentLayout {
                 }
                 Some((_, last)) if *time < *last => {
                     return Err(Error::malformed(
-                        "fragments_out_of_order",
+                        Code::FragmentsOutOfOrder,
                         format!(
                             "This fragment of track {} begins at {time} ticks, before the one in \
                              front of it, which begins at {last}. They do not fit together.",
@@ -231,7 +231,7 @@ fn index(tracks: &[Track], placed: &[Placed]) -> Result<Node> {
     children.push(Mfro { version_flags: 0, size: 0 }.to_node());
     let mut mfra = Node::parent(b"mfra", children);
     let size = u32::try_from(mfra.size())
-        .map_err(|_| Error::limit("index_too_large", "The index (mfra) would pass 4 GiB."))?;
+        .map_err(|_| Error::limit(Code::IndexTooLarge, "The index (mfra) would pass 4 GiB."))?;
     if let Some(last) = mfra.children_mut().and_then(|children| children.last_mut()) {
         *last = Mfro { version_flags: 0, size }.to_node();
     }
@@ -268,7 +268,7 @@ fn reference(size: u64, duration: u64, sync: bool) -> Result<SidxReference> {
     let (Some(size), Ok(duration)) = (size, u32::try_from(duration)) else {
         let sentence = "A segment is larger or longer than a segment index (sidx) can say: 2 GiB, \
                         or 2^32 ticks. Make shorter fragments.";
-        return Err(Error::limit("index_too_large", sentence));
+        return Err(Error::limit(Code::IndexTooLarge, sentence));
     };
     // Begins with a stream access point, of type 1.
     Ok(SidxReference { to_index: false, size, duration, sap: if sync { 0x9000_0000 } else { 0 } })

@@ -3,7 +3,7 @@
 
 use crate::Span;
 use crate::checks::CheckId;
-use crate::error::{Error, Result};
+use crate::error::{Code, Error, Result};
 use crate::format::boxes::Mp4Box as _;
 use crate::format::boxes::fragment::{Mfhd, Tfhd, Trun, TrunRow};
 use crate::format::boxes::movie::{Ftyp, Mdhd, Mvhd, Stsz, Stts, Tkhd, Trex};
@@ -67,11 +67,11 @@ pub fn fragment(movie: &Movie) -> Result<(Stitched, Vec<String>)> {
     if movie.damage.as_ref().is_some_and(|damage| damage.check.id != CheckId::FileCut) {
         check_intact(movie, "fragmented")?;
     }
-    let missing = || Error::malformed("no_moov", "The file has no moov box.");
+    let missing = || Error::malformed(Code::NoMoov, "The file has no moov box.");
     let source = movie.moov.as_ref().ok_or_else(missing)?;
     if !movie.fragments.is_empty() {
         return Err(Error::misuse(
-            "fragmented",
+            Code::Fragmented,
             "The file is fragmented already. To put it in order, repair it: ismvault repair IN -o OUT.",
         ));
     }
@@ -83,7 +83,7 @@ pub fn fragment(movie: &Movie) -> Result<(Stitched, Vec<String>)> {
     let Listed { tracks, parts, .. } = listed;
     if tracks.is_empty() {
         return Err(Error::unsupported(
-            "no_samples",
+            Code::NoSamples,
             "moov lists no video, audio or text samples, so there is nothing to fragment.",
         ));
     }
@@ -181,7 +181,7 @@ impl Listed {
 
 /// The samples that `moov` lists, as fragments.
 pub(crate) fn listed(movie: &Movie, wanted: impl Fn(u32) -> bool, how: Fold) -> Result<Listed> {
-    let missing = || Error::malformed("no_moov", "The file has no moov box.");
+    let missing = || Error::malformed(Code::NoMoov, "The file has no moov box.");
     let source = movie.moov.as_ref().ok_or_else(missing)?;
     let mvhd: Mvhd = source.get()?;
     let kinds = [TrackKind::Video, TrackKind::Audio, TrackKind::Text];
@@ -190,7 +190,7 @@ pub(crate) fn listed(movie: &Movie, wanted: impl Fn(u32) -> bool, how: Fold) -> 
         let Some(trak) = trak(source, track.id).filter(|_| track.listed > 0) else { continue };
         if track.protection().is_some() {
             return Err(Error::unsupported(
-                "protected",
+                Code::Protected,
                 format!(
                     "Track {} is protected, and where its IVs are would be lost. Decrypt it first: \
                      ffmpeg -decryption_key KEY -i IN -c copy OUT.mp4.",
@@ -201,7 +201,7 @@ pub(crate) fn listed(movie: &Movie, wanted: impl Fn(u32) -> bool, how: Fold) -> 
         if track.timescale == 0 {
             let sentence =
                 format!("Track {} has the timescale 0, so its times mean nothing.", track.id);
-            return Err(Error::malformed("timescale_zero", sentence));
+            return Err(Error::malformed(Code::TimescaleZero, sentence));
         }
         let (samples, hidden, edits) = samples(trak, track, movie, mvhd.timescale, how)
             .map_err(|e| e.at(trak.at).within("moov/trak"))?;
@@ -297,7 +297,7 @@ fn check_data_is_inside(trak: &Node) -> Result<()> {
     });
     if outside {
         let sentence = "The media of this track is in another file, which is not followed.";
-        return Err(Error::unsupported("data_elsewhere", sentence));
+        return Err(Error::unsupported(Code::DataElsewhere, sentence));
     }
     Ok(())
 }
@@ -329,7 +329,7 @@ fn sizes(stbl: &Node, file_size: u64) -> Result<Vec<u32>> {
             Ok(vec![size; stsz.sample_count as usize])
         }
         _ => Err(Error::malformed(
-            "data_past_file",
+            Code::DataPastFile,
             format!("stsz says the track has {} samples, more than the file.", stsz.sample_count),
         )),
     }
@@ -360,7 +360,7 @@ fn places(stbl: &Node, sizes: &[u32], file_size: u64) -> Result<Vec<(u64, u32)>>
     }
     if places.len() < sizes.len() {
         return Err(Error::malformed(
-            "chunks_missing",
+            Code::ChunksMissing,
             format!("stsz lists {} samples, but the chunks hold {}.", sizes.len(), places.len()),
         ));
     }
@@ -430,7 +430,7 @@ fn part(track: &Track, samples: &[ListedSample]) -> Result<FragmentPart> {
     let offsets = samples.iter().any(|sample| sample.offset != 0);
     let too_far = || {
         let sentence = "A sample is presented further from its decoding than trun can say.";
-        Error::unsupported("offset_too_large", sentence)
+        Error::unsupported(Code::OffsetTooLarge, sentence)
     };
     let rows = samples.iter().map(|sample| {
         Ok(TrunRow {

@@ -1,7 +1,7 @@
 //! The header workshop: one PlayReady header in every version and form, and a
 //! recipe that writes one into a file without touching its media.
 
-use crate::error::{Error, Result};
+use crate::error::{Code, Error, Result};
 use crate::format::boxes::Mp4Box as _;
 use crate::format::boxes::fragment::Saio;
 use crate::format::boxes::movie::{Ftyp, Trex};
@@ -159,7 +159,7 @@ impl HeaderChange {
     /// What the version cannot say, and files that are damaged or have no `moov`.
     pub fn new(movie: &Movie, header: &NewHeader) -> Result<Self> {
         check_intact(movie, "changed")?;
-        let missing = || Error::malformed("no_moov", "The file has no moov box.");
+        let missing = || Error::malformed(Code::NoMoov, "The file has no moov box.");
         let old = movie.moov.as_ref().ok_or_else(missing)?;
         let mut moov = with_header(old, &playready::pssh(header.object()?));
         let ftyp = movie.ftyp.clone().unwrap_or_else(Ftyp::missing);
@@ -192,7 +192,7 @@ impl HeaderChange {
     pub fn finish(self) -> Result<Stitched> {
         let (done, all) = self.gather.progress();
         if done < all {
-            return Err(Error::misuse("not_planned", "The plan is not finished."));
+            return Err(Error::misuse(Code::NotPlanned, "The plan is not finished."));
         }
         let made = Rewrite::stitch(&self.movie, &self.ftyp, &self.moov, self.moofs)?;
         self.claims.check_boxes(made, Some((&self.movie.top, &self.known)))
@@ -258,7 +258,7 @@ fn shift(moov: &mut Node, end: u64, by: i64, before: i64) -> Result<()> {
     let moved = |offset: u64| {
         let by = if offset >= end { by } else { before };
         offset.checked_add_signed(by).ok_or_else(|| {
-            Error::malformed("offset_past_file", "A chunk offset would leave the file.")
+            Error::malformed(Code::OffsetPastFile, "A chunk offset would leave the file.")
         })
     };
     fn walk(node: &mut Node, moved: &impl Fn(u64) -> Result<u64>) -> Result<()> {
@@ -269,7 +269,7 @@ fn shift(moov: &mut Node, end: u64, by: i64, before: i64) -> Result<()> {
             let narrow: Option<Vec<u32>> = offsets.iter().map(|o| u32::try_from(*o).ok()).collect();
             let offsets = narrow.ok_or_else(|| {
                 Error::unsupported(
-                    "offset_past_4_gib",
+                    Code::OffsetPast4Gib,
                     "A chunk would move past 4 GiB, which stco cannot say.",
                 )
             })?;

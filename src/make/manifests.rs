@@ -12,7 +12,7 @@ pub use hls::hls;
 pub use smooth::smooth;
 
 use crate::Span;
-use crate::error::{Error, Result};
+use crate::error::{Code, Error, Result};
 use crate::format::cipher::hex;
 use crate::format::drm::PLAYREADY;
 use crate::model::{FragmentRun, Movie, Track, TrackKind, bitrate};
@@ -193,7 +193,10 @@ fn groups<'a>(renditions: &[Rendition<'a>]) -> Result<Vec<QualityGroup<'a>>> {
         }
     }
     if groups.is_empty() {
-        return Err(Error::misuse("no_tracks", "The files have no track to write a manifest for."));
+        return Err(Error::misuse(
+            Code::NoTracks,
+            "The files have no track to write a manifest for.",
+        ));
     }
     Ok(groups)
 }
@@ -249,7 +252,7 @@ fn check_boundaries(group: &QualityGroup<'_>) -> Result<()> {
             None => continue,
         };
         return Err(Error::misuse(
-            "boundaries_differ",
+            Code::BoundariesDiffer,
             format!(
                 "{}: its {} has {what}. They do not fit together.",
                 level.file,
@@ -269,7 +272,7 @@ fn playready(renditions: &[Rendition<'_>]) -> Option<Vec<u8>> {
 /// `ftyp` and `moov`.
 fn init(level: &Quality<'_>) -> Result<Span> {
     let moov = level.movie.moov.as_ref();
-    let missing = || Error::malformed("no_moov", "The file has no moov box.");
+    let missing = || Error::malformed(Code::NoMoov, "The file has no moov box.");
     let moov = moov.ok_or_else(missing)?;
     Ok(Span { at: 0, len: moov.at + moov.size() })
 }

@@ -9,7 +9,7 @@ mod moov;
 pub use choose::{Candidate, TrackChoice, candidates, check_set, choose};
 
 use crate::Span;
-use crate::error::{Error, Result};
+use crate::error::{Code, Error, Result};
 use crate::format::boxes::Mp4Box as _;
 use crate::format::boxes::fragment::{Mfhd, Saio, Saiz, Tfhd};
 use crate::format::boxes::movie::{Ftyp, Tkhd, Trex};
@@ -148,7 +148,7 @@ impl Mux {
         fit::check_fit(inputs, &files)?;
         let all: Vec<&Track> = files.iter().flat_map(|f| &f.tracks).map(|(t, _)| t).collect();
         if all.is_empty() {
-            return Err(Error::misuse("no_tracks", "No track was chosen. Name one at least."));
+            return Err(Error::misuse(Code::NoTracks, "No track was chosen. Name one at least."));
         }
         if let Some(profile) = options.profile {
             rebox::check(&all, profile)?;
@@ -260,7 +260,7 @@ impl Mux {
     pub fn finish(self) -> Result<Stitched> {
         let (done, all) = self.gather.progress();
         if done < all {
-            return Err(Error::misuse("not_planned", "The plan is not finished."));
+            return Err(Error::misuse(Code::NotPlanned, "The plan is not finished."));
         }
         let names: Vec<(u64, String)> =
             self.files.iter().map(|file| (file.at, file.name.clone())).collect();
@@ -458,7 +458,7 @@ fn media(fragment: &TrackFragment, file: &File) -> Result<(Vec<u64>, Vec<Span>)>
         }
         if span.at < file.at || span.end() > file.end {
             let sentence = "The samples of this fragment lie outside of the file.";
-            return Err(Error::malformed("data_outside", sentence).at(fragment.moof_at));
+            return Err(Error::malformed(Code::DataOutside, sentence).at(fragment.moof_at));
         }
         match media.last_mut() {
             Some(last) if last.end() == span.at => last.len += span.len,
@@ -479,10 +479,10 @@ fn check_input(input: &MuxInput<'_>, mend: bool, sentences: &mut Vec<String>) ->
     if movie.moov.is_none() {
         return Err(match &movie.damage {
             Some(damage) => {
-                Error { at: damage.at, ..Error::malformed("damaged", damage.message.clone()) }
+                Error { at: damage.at, ..Error::malformed(Code::Damaged, damage.message.clone()) }
             }
             None => Error::malformed(
-                "no_moov",
+                Code::NoMoov,
                 "It has no moov box. Fragments alone become a file with their client manifest: \
                  ismvault assemble.",
             ),
@@ -497,7 +497,7 @@ fn check_input(input: &MuxInput<'_>, mend: bool, sentences: &mut Vec<String>) ->
              Take the header of another copy of the file.",
             damage.message
         );
-        return Err(Error { at: damage.at, ..Error::malformed("broken_header", sentence) });
+        return Err(Error { at: damage.at, ..Error::malformed(Code::BrokenHeader, sentence) });
     }
     check_header(movie)?;
     let listed = movie.tracks.iter().any(|track| track.listed > 0);
@@ -519,16 +519,16 @@ fn check_input(input: &MuxInput<'_>, mend: bool, sentences: &mut Vec<String>) ->
         check_intact(movie, "put together")?;
     }
     if !listed && whole_fragments(input).next().is_none() {
-        return Err(Error::unsupported("no_fragments", "It has no whole fragment."));
+        return Err(Error::unsupported(Code::NoFragments, "It has no whole fragment."));
     }
     if let Some(track) = movie.tracks.iter().find(|track| track.timescale == 0) {
         let sentence =
             format!("Track {} has the timescale 0, so its times mean nothing.", track.id);
-        return Err(Error::malformed("timescale_zero", sentence));
+        return Err(Error::malformed(Code::TimescaleZero, sentence));
     }
     if let Some(track) = movie.tracks_clear_with_ivs().next() {
         return Err(Error::unsupported(
-            "clear_track_with_ivs",
+            Code::ClearTrackWithIvs,
             format!(
                 "The fragments of track {} list IVs (senc), though moov says it is clear. Join \
                  them to the header they belong to.",
@@ -588,7 +588,7 @@ fn chosen<'a>(input: &MuxInput<'a>) -> Result<Vec<&'a Track>> {
         .map(|id| {
             movie.track(*id).ok_or_else(|| {
                 let sentence = format!("There is no track {id} in it.");
-                named(Error::misuse("no_such_track", sentence), input.name)
+                named(Error::misuse(Code::NoSuchTrack, sentence), input.name)
             })
         })
         .collect()

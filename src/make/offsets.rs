@@ -6,7 +6,7 @@
 //! first brings every box to its size and only then writes the offsets. Nothing
 //! else writes a `data_offset` or a `saio`.
 
-use crate::error::{Error, Result};
+use crate::error::{Code, Error, Result};
 use crate::format::boxes::Mp4Box as _;
 use crate::format::boxes::fragment::{Saio, Tfhd, Trun};
 use crate::format::boxes::protection::{PIFF_SENC, SENC, Senc};
@@ -108,7 +108,7 @@ fn place(moof: &mut Node, targets: &[Targets]) -> Result<()> {
                 let behind = runs.next().copied().unwrap_or(0);
                 let offset = i32::try_from(end.saturating_add(behind)).map_err(|_| {
                     let sentence = "This fragment's data is more than 2 GiB long.";
-                    Error::limit("fragment_too_large", sentence)
+                    Error::limit(Code::FragmentTooLarge, sentence)
                 })?;
                 edit(node, &Trun { data_offset: Some(offset), ..trun });
                 continue;
@@ -132,7 +132,7 @@ fn place(moof: &mut Node, targets: &[Targets]) -> Result<()> {
                 }
             };
             if saio.version == 0 && saio.offsets.iter().any(|offset| *offset > u32::MAX.into()) {
-                return Err(Error::limit("moof_too_large", "This moof would pass 4 GiB."));
+                return Err(Error::limit(Code::MoofTooLarge, "This moof would pass 4 GiB."));
             }
             edit(node, &saio);
         }
@@ -142,7 +142,7 @@ fn place(moof: &mut Node, targets: &[Targets]) -> Result<()> {
 
 fn lost() -> Error {
     Error::unsupported(
-        "infos_elsewhere",
+        Code::InfosElsewhere,
         "saio points at information about samples that is neither in this moof nor behind it, so \
          it would be lost.",
     )
@@ -240,7 +240,7 @@ mod tests {
         let targets = Targets { runs: vec![0], infos: Vec::new() };
         assert_eq!(
             settle(&mut moof.clone(), &[targets], false).unwrap_err().code,
-            "infos_elsewhere"
+            Code::InfosElsewhere
         );
     }
 }

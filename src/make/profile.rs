@@ -1,6 +1,6 @@
 //! Profiles: which boxes a protected file is written with.
 
-use crate::error::{Error, Result};
+use crate::error::{Code, Error, Result};
 use crate::format::cipher::CipherMode;
 
 /// Which boxes say that a file is protected, and how (facts §2.4).
@@ -82,7 +82,7 @@ impl Profile {
     pub fn parse(name: &str) -> Result<&'static Self> {
         PROFILES.iter().find(|profile| profile.name == name).ok_or_else(|| {
             Error::misuse(
-                "bad_profile",
+                Code::BadProfile,
                 format!("There is no profile \"{name}\". Choose dual, piff, cenc or cbcs."),
             )
         })

@@ -15,7 +15,7 @@ pub(crate) use claims::{Changed, Claims};
 pub(crate) use outline::{Faults, Known};
 
 use crate::Span;
-use crate::error::{Error, Result};
+use crate::error::{Code, Error, Result};
 use crate::format::boxes::protection::Subsample;
 use crate::format::boxes::tree::Node;
 use crate::format::bytes::{Reader, Writer};
@@ -30,7 +30,7 @@ use std::sync::{Mutex, PoisonError};
 /// An output that is not what it should be: nothing of it is kept.
 pub(crate) fn failed(at: u64, what: &str) -> Error {
     Error::malformed(
-        "proof_failed",
+        Code::ProofFailed,
         format!(
             "Read again, the output is not what it should be: {what}. The run was stopped and \
              nothing kept; please report this file."
@@ -51,7 +51,7 @@ fn unread(error: Error) -> Error {
          be proved, so nothing is made.",
         error.message
     );
-    Error::unsupported("not_provable", sentence).at(error.at.unwrap_or(0))
+    Error::unsupported(Code::NotProvable, sentence).at(error.at.unwrap_or(0))
 }
 
 /// What was found when one unit was read back.

@@ -20,7 +20,7 @@ pub use plan::{Plan, Preview, PreviewKey};
 pub use unit::{Protector, UnitState};
 
 use crate::collections::Set;
-use crate::error::{Error, Result};
+use crate::error::{Code, Error, Result};
 use crate::format::cipher::ContentKey;
 use crate::format::drm::playready::HeaderVersion;
 use crate::format::ids::Kid;
@@ -116,7 +116,7 @@ impl Target {
             "uhd" | "uhd1" | "uhd2" => Self::Uhd,
             number => Self::Track(number.parse().map_err(|_| {
                 Error::misuse(
-                    "bad_target",
+                    Code::BadTarget,
                     format!(
                         "\"{text}\" names no tracks. Give a track's number, or all, audio, video, \
                          sd, hd or uhd."
@@ -162,11 +162,11 @@ impl Options {
                 first.kid,
                 second.kid
             );
-            return Err(Error::misuse("two_keys_for_track", sentence));
+            return Err(Error::misuse(Code::TwoKeysForTrack, sentence));
         }
         first.ok_or_else(|| {
             Error::misuse(
-                "no_key_for_track",
+                Code::NoKeyForTrack,
                 format!(
                     "No key was given for track {} ({}). Give one, or leave the track out.",
                     track.id,
@@ -179,7 +179,7 @@ impl Options {
     /// Refuses what cannot be right, whatever the file.
     fn check(&self) -> Result<()> {
         if self.keys.is_empty() {
-            return Err(Error::misuse("no_key", "No key was given."));
+            return Err(Error::misuse(Code::NoKey, "No key was given."));
         }
         for (i, key) in self.keys.iter().enumerate() {
             key.check()?;
@@ -187,7 +187,7 @@ impl Options {
                 let same = *other.key.reveal() == *key.key.reveal();
                 if other.kid == key.kid && !same {
                     let sentence = format!("The KID {} is given with two keys.", key.kid);
-                    return Err(Error::misuse("kid_twice", sentence));
+                    return Err(Error::misuse(Code::KidTwice, sentence));
                 }
                 if other.kid != key.kid && same {
                     let sentence = format!(
@@ -195,14 +195,14 @@ impl Options {
                          two keys, or one KID.",
                         other.kid, key.kid
                     );
-                    return Err(Error::misuse("key_twice", sentence));
+                    return Err(Error::misuse(Code::KeyTwice, sentence));
                 }
             }
         }
         if !matches!(self.iv_size, 8 | 16) {
             let sentence =
                 format!("IVs of {} bytes are not defined; choose 8 or 16.", self.iv_size);
-            return Err(Error::misuse("bad_iv_size", sentence));
+            return Err(Error::misuse(Code::BadIvSize, sentence));
         }
         Ok(())
     }
@@ -212,18 +212,18 @@ impl TrackKey {
     fn check(&self) -> Result<()> {
         if self.kid == Kid::of(0) {
             return Err(Error::misuse(
-                "zero_kid",
+                Code::ZeroKid,
                 "The KID is all zeros, which names no key. Choose another.",
             ));
         }
         if *self.key.reveal() == crate::format::cipher::hex(&self.kid.0) {
             return Err(Error::misuse(
-                "kid_as_key",
+                Code::KidAsKey,
                 "The key is the same as the KID. The KID is public; paste the content key.",
             ));
         }
         if self.key.is_zero() {
-            return Err(Error::misuse("zero_key", "The key is all zero. Give a real one."));
+            return Err(Error::misuse(Code::ZeroKey, "The key is all zero. Give a real one."));
         }
         Ok(())
     }
@@ -246,7 +246,7 @@ fn selected<'m>(movie: &'m Movie, wanted: Option<&[u32]>) -> Result<Vec<&'m Trac
     if let Some(track) = movie.tracks.iter().find(|track| track.protection().is_some()) {
         let scheme = track.protection().and_then(|p| p.scheme).map(|s| format!(" (scheme {s})"));
         return Err(Error::misuse(
-            "already_protected",
+            Code::AlreadyProtected,
             format!(
                 "Track {} is already protected{}. Decrypt the file with its key first: \
                  ismvault decrypt IN -o OUT --key KEY.",
@@ -257,7 +257,7 @@ fn selected<'m>(movie: &'m Movie, wanted: Option<&[u32]>) -> Result<Vec<&'m Trac
     }
     if movie.moov.is_some() && !movie.fragmented && movie.fragments.is_empty() {
         return Err(Error::unsupported(
-            "progressive",
+            Code::Progressive,
             "This is a progressive MP4; only fragmented files can be protected. Fragment it first: \
              ismvault fragment IN.mp4 -o OUT.ismv.",
         ));
@@ -265,7 +265,7 @@ fn selected<'m>(movie: &'m Movie, wanted: Option<&[u32]>) -> Result<Vec<&'m Trac
     check_fragments(movie)?;
     if movie.fragments.is_empty() {
         return Err(Error::unsupported(
-            "no_fragments",
+            Code::NoFragments,
             "The file has no fragments, so there is nothing to protect. Open the whole .ismv, not \
              only its initialization segment.",
         ));
@@ -278,7 +278,7 @@ fn selected<'m>(movie: &'m Movie, wanted: Option<&[u32]>) -> Result<Vec<&'m Trac
                     let have: Vec<String> = movie.tracks.iter().map(|t| t.id.to_string()).collect();
                     let have = have.join(", ");
                     Error::misuse(
-                        "no_such_track",
+                        Code::NoSuchTrack,
                         format!("There is no track {id}; the file has {have}."),
                     )
                 })
@@ -295,14 +295,14 @@ fn selected<'m>(movie: &'m Movie, wanted: Option<&[u32]>) -> Result<Vec<&'m Trac
     };
     if tracks.is_empty() {
         return Err(Error::unsupported(
-            "nothing_to_protect",
+            Code::NothingToProtect,
             "The file has no video or audio track with samples, so there is nothing to protect.",
         ));
     }
     for track in &tracks {
         if track.timescale == 0 {
             return Err(Error::malformed(
-                "timescale_zero",
+                Code::TimescaleZero,
                 format!(
                     "Track {} has the timescale 0, so its times mean nothing. Write the file anew \
                      with its packager, or leave the track out.",
@@ -312,7 +312,7 @@ fn selected<'m>(movie: &'m Movie, wanted: Option<&[u32]>) -> Result<Vec<&'m Trac
         }
         if !matches!(track.kind, TrackKind::Video | TrackKind::Audio) {
             return Err(Error::unsupported(
-                "text_stays_clear",
+                Code::TextStaysClear,
                 format!(
                     "Track {} is {}, which Smooth Streaming clients read only when it is clear. \
                      Leave it out.",
@@ -324,7 +324,7 @@ fn selected<'m>(movie: &'m Movie, wanted: Option<&[u32]>) -> Result<Vec<&'m Trac
         if !has_rule(track) {
             let codec = track.codec().map_or("unknown", |codec| &codec.string);
             return Err(Error::unsupported(
-                "no_rule",
+                Code::NoRule,
                 format!(
                     "Track {} has the codec {codec}, for which it is not known here which bytes \
                      may be protected. Leave it clear by choosing the other tracks.",

@@ -4,7 +4,7 @@
 //! PIFF with AES-CTR and `cenc` differ in their boxes alone (facts §2), so one
 //! becomes the other, or both at once.
 
-use crate::error::{Error, Result};
+use crate::error::{Code, Error, Result};
 use crate::format::boxes::Mp4Box as _;
 use crate::format::boxes::movie::Tkhd;
 use crate::format::boxes::protection::{PIFF_PSSH, Pssh, SampleInfo, Senc, Subsamples, Tenc};
@@ -23,7 +23,7 @@ pub(crate) fn check(tracks: &[&Track], profile: &Profile) -> Result<()> {
     let protected: Vec<&&Track> = tracks.iter().filter(|t| t.protection().is_some()).collect();
     if protected.is_empty() {
         return Err(Error::misuse(
-            "not_protected",
+            Code::NotProtected,
             "The file is clear, so there are no boxes of protection to write anew. Protect it.",
         ));
     }
@@ -34,7 +34,7 @@ pub(crate) fn check(tracks: &[&Track], profile: &Profile) -> Result<()> {
             if !(same || own) {
                 let scheme = protection.scheme.map_or("unknown".to_owned(), |s| s.to_string());
                 return Err(Error::unsupported(
-                    "other_cipher",
+                    Code::OtherCipher,
                     format!(
                         "Track {} has the scheme {scheme}, which encrypts in another way than the \
                          profile {}: boxes alone cannot change that. Decrypt it and protect it again.",
@@ -69,8 +69,11 @@ pub(crate) fn moov(moov: &mut Node, tracks: &[&Track], profile: &Profile) -> Res
         for (node, entry) in nodes.zip(&track.entries) {
             let Some(protection) = entry.protection() else { continue };
             let kid = protection.kid.ok_or_else(|| {
-                Error::malformed("no_kid", "This sample entry has no tenc, so its KID is unknown.")
-                    .at(node.at)
+                Error::malformed(
+                    Code::NoKid,
+                    "This sample entry has no tenc, so its KID is unknown.",
+                )
+                .at(node.at)
             })?;
             if !kids.contains(&kid) {
                 kids.push(kid);
@@ -119,7 +122,9 @@ pub(crate) fn traf(
     let protected: Vec<_> = samples.iter().flatten().collect();
     let cannot = |what: &str| {
         let sentence = format!("{what} Boxes alone cannot say that; decrypt and protect it again.");
-        Err(Error::unsupported("other_defaults", sentence).at(fragment.moof_at).within("moof/traf"))
+        Err(Error::unsupported(Code::OtherDefaults, sentence)
+            .at(fragment.moof_at)
+            .within("moof/traf"))
     };
     if protected.is_empty() && profile.iso {
         add_clear_group(traf, samples.len() as u32);

@@ -1,6 +1,6 @@
 //! Outputs as recipes: lists of pieces that any host can write in order.
 
-use crate::error::{Error, Result};
+use crate::error::{Code, Error, Result};
 use crate::{Session, Span, Step};
 
 /// A part of an output.
@@ -150,7 +150,7 @@ impl Recipe for Stitched {
     }
 
     fn work(&self, unit: usize, _bytes: &[u8]) -> Result<Vec<u8>> {
-        Err(Error::misuse("no_such_unit", format!("There is no unit {unit}.")))
+        Err(Error::misuse(Code::NoSuchUnit, format!("There is no unit {unit}.")))
     }
 }
 
@@ -251,7 +251,7 @@ impl<R: Recipe> Planner<R> {
     /// Where the session is not at its end.
     pub fn finish(mut self) -> Result<R> {
         if self.lengths.len() < self.units.len() {
-            return Err(Error::misuse("not_planned", "The plan is not finished."));
+            return Err(Error::misuse(Code::NotPlanned, "The plan is not finished."));
         }
         if !self.units.is_empty() {
             self.recipe.settle(&self.lengths)?;

@@ -2,7 +2,7 @@
 //! file are kept, which are worked on, and every offset that moves with them.
 
 use crate::Span;
-use crate::error::{Error, Result};
+use crate::error::{Code, Error, Result};
 use crate::format::boxes::fragment::Saio;
 use crate::format::boxes::index::{Mfro, Sidx, Tfra};
 use crate::format::boxes::movie::{Ftyp, Trex};
@@ -89,7 +89,7 @@ impl Rewrite {
             if let Some((unit, fragment)) = fragment.filter(|_| work) {
                 if fragment.span.len > limits::FRAGMENT {
                     return Err(Error::limit(
-                        "fragment_too_large",
+                        Code::FragmentTooLarge,
                         format!(
                             "This fragment is {} bytes long; at most {} are worked on at a time.",
                             fragment.span.len,
@@ -121,7 +121,7 @@ impl Rewrite {
             None => Ok(rewrite),
             Some(at) => {
                 let sentence = "This box lies inside another fragment, so it cannot be moved.";
-                Err(Error::unsupported("entangled_boxes", sentence).at(at))
+                Err(Error::unsupported(Code::EntangledBoxes, sentence).at(at))
             }
         }
     }
@@ -175,10 +175,10 @@ impl Rewrite {
     pub(crate) fn unit_at(&self, unit: usize, bytes: &[u8]) -> Result<u64> {
         let span =
             self.units.get(unit).copied().ok_or_else(|| {
-                Error::misuse("no_such_unit", format!("There is no unit {unit}."))
+                Error::misuse(Code::NoSuchUnit, format!("There is no unit {unit}."))
             })?;
         if span.len != bytes.len() as u64 {
-            return Err(Error::misuse("wrong_bytes", "These are not the bytes of this unit."));
+            return Err(Error::misuse(Code::WrongBytes, "These are not the bytes of this unit."));
         }
         Ok(span.at)
     }
@@ -192,7 +192,10 @@ impl Rewrite {
                 Piece::Bytes(bytes) => bytes.len() as u64,
                 Piece::Copy(span) => span.len,
                 Piece::Work { unit, .. } => *lengths.get(*unit).ok_or_else(|| {
-                    Error::misuse("unit_missing", format!("The length of unit {unit} is missing."))
+                    Error::misuse(
+                        Code::UnitMissing,
+                        format!("The length of unit {unit} is missing."),
+                    )
                 })?,
             };
             starts.push(at);
@@ -234,7 +237,7 @@ impl Rewrite {
             let Some(next) = self.moved(old, starts) else { return Ok(None) };
             reference.size =
                 u32::try_from(next - new).ok().filter(|size| *size < 1 << 31).ok_or_else(|| {
-                    Error::limit("subsegment_too_large", "A subsegment of sidx would pass 2 GiB.")
+                    Error::limit(Code::SubsegmentTooLarge, "A subsegment of sidx would pass 2 GiB.")
                 })?;
             new = next;
         }
@@ -283,7 +286,7 @@ impl Rewrite {
             }
         }
         let size = u32::try_from(mfra.size())
-            .map_err(|_| Error::limit("index_too_large", "The index (mfra) would pass 4 GiB."))?;
+            .map_err(|_| Error::limit(Code::IndexTooLarge, "The index (mfra) would pass 4 GiB."))?;
         for node in mfra.children_mut().into_iter().flatten() {
             if node.kind == Mfro::KIND {
                 *node = Mfro { size, ..Mfro::parse(node)? }.to_node();
@@ -322,8 +325,11 @@ impl PlannedUnit {
         let span = Span { at, len: bytes.len() as u64 };
         let header = BoxHeader::read(bytes, span.at, span.len)?;
         let moof = bytes.get(..header.size as usize).ok_or_else(|| {
-            Error::malformed("file_changed", "The file changed while it was read. Open it again.")
-                .at(span.at)
+            Error::malformed(
+                Code::FileChanged,
+                "The file changed while it was read. Open it again.",
+            )
+            .at(span.at)
         })?;
         let mut problems = Vec::new();
         let moof = Node::read(moof, span.at, &mut problems)?;
@@ -352,7 +358,7 @@ impl PlannedUnit {
         let inside = |media: &Span| sample.at >= media.at && end <= media.end();
         if !self.media.iter().any(inside) {
             let sentence = "This sample does not lie in the mdat of its fragment.";
-            return Err(Error::malformed("samples_outside_mdat", sentence).at(sample.at));
+            return Err(Error::malformed(Code::SamplesOutsideMdat, sentence).at(sample.at));
         }
         let from = sample.at.saturating_sub(self.at) as usize;
         Ok(from..from + sample.size as usize)
@@ -372,7 +378,7 @@ impl PlannedUnit {
         for (at, end, changed) in spans {
             if at < changed_end || (changed && at < clear_end) {
                 let sentence = "Two samples share bytes here; changing both would garble them.";
-                return Err(Error::malformed("samples_overlap", sentence).at(at));
+                return Err(Error::malformed(Code::SamplesOverlap, sentence).at(at));
             }
             let last = if changed { &mut changed_end } else { &mut clear_end };
             *last = end.max(*last);
@@ -403,7 +409,7 @@ impl PlannedUnit {
             runs.push(behind.ok_or_else(|| {
                 let sentence =
                     "This fragment's data stands before its moof, which no Smooth tool writes.";
-                Error::unsupported("data_before_moof", sentence).at(*start)
+                Error::unsupported(Code::DataBeforeMoof, sentence).at(*start)
             })?);
         }
         let base = old.tfhd.base_data_offset.unwrap_or(self.at);
@@ -468,7 +474,7 @@ fn media(bytes: &[u8], span: Span, moof_len: u64) -> Result<Vec<Span>> {
 pub(crate) fn check_intact(movie: &Movie, done: &str) -> Result<()> {
     let Some(damage) = &movie.damage else { return Ok(()) };
     let mut error = Error::malformed(
-        "damaged",
+        Code::Damaged,
         format!("The file is damaged, so it cannot be {done} whole: {}", damage.message),
     );
     (error.at, error.path) = (damage.at, damage.path.clone());
@@ -491,7 +497,7 @@ pub(crate) fn check_header(movie: &Movie) -> Result<()> {
         track.map_or(1, |track| track.entry_index(run.entry) + 1),
         track.map_or(0, |track| track.entries.len())
     );
-    Err(Error::malformed("no_such_sample_entry", sentence).at(fragment.moof.at))
+    Err(Error::malformed(Code::NoSuchSampleEntry, sentence).at(fragment.moof.at))
 }
 
 /// Refuses layouts that working fragment by fragment cannot do right.
@@ -501,7 +507,7 @@ pub(crate) fn check_fragments(movie: &Movie) -> Result<()> {
     }
     if let Some(track) = movie.tracks.iter().find(|t| t.listed > 0 && t.protection().is_some()) {
         return Err(Error::unsupported(
-            "samples_in_moov_too",
+            Code::SamplesInMoovToo,
             format!(
                 "Only a part of this file is fragmented, and moov lists {} protected samples of \
                  track {} itself, which is not handled here. Decrypt it first: ffmpeg \
@@ -513,7 +519,7 @@ pub(crate) fn check_fragments(movie: &Movie) -> Result<()> {
     check_header(movie)?;
     if let Some(track) = movie.tracks.iter().find(|track| track.listed > 0) {
         return Err(Error::unsupported(
-            "samples_in_moov_too",
+            Code::SamplesInMoovToo,
             format!(
                 "Only a part of this file is fragmented: moov lists {} samples of track {} itself. \
                  Put it in order first: ismvault repair IN -o OUT.ismv.",
@@ -523,7 +529,7 @@ pub(crate) fn check_fragments(movie: &Movie) -> Result<()> {
     }
     if let Some(track) = movie.tracks_clear_with_ivs().next() {
         return Err(Error::unsupported(
-            "clear_track_with_ivs",
+            Code::ClearTrackWithIvs,
             format!(
                 "The fragments of track {} list IVs (senc), so it is protected already, though \
                  moov says it is clear. Join the fragments to the header they belong to.",
@@ -533,7 +539,7 @@ pub(crate) fn check_fragments(movie: &Movie) -> Result<()> {
     }
     if let Some((fragment, run)) = movie.runs_without_their_mdat().next() {
         return Err(Error::unsupported(
-            "data_elsewhere",
+            Code::DataElsewhere,
             format!(
                 "The samples of track {} in this fragment are not in the mdat behind it. Write \
                  the file anew first: ffmpeg -i IN -c copy -f ismv OUT.ismv.",

@@ -1,7 +1,7 @@
 //! Sample entries made from what a Smooth Streaming client manifest says of a
 //! stream (facts §9), for files whose `moov` is to be made anew.
 
-use crate::error::{Error, Result};
+use crate::error::{Code, Error, Result};
 use crate::format::boxes::tree::Node;
 use crate::format::bytes::Writer;
 use crate::format::codec::{EC3_GUID, hevc};
@@ -38,7 +38,7 @@ pub(crate) fn entry(stream: &Stream, level: &Level) -> Result<NewEntry> {
                 stream.name.as_deref().unwrap_or_default(),
                 level.fourcc.as_deref().unwrap_or_default()
             );
-            Err(Error::unsupported("unknown_fourcc", sentence))
+            Err(Error::unsupported(Code::UnknownFourcc, sentence))
         }
     }
 }
@@ -51,7 +51,7 @@ fn private_data(level: &Level) -> Result<Vec<u8>> {
         .map(|c| c.to_digit(16).map(|digit| digit as u8))
         .collect();
     let digits = digits.filter(|digits| digits.len().is_multiple_of(2)).ok_or_else(|| {
-        Error::malformed("private_data", "A CodecPrivateData of the manifest is not hex.")
+        Error::malformed(Code::PrivateData, "A CodecPrivateData of the manifest is not hex.")
     })?;
     Ok(digits.chunks(2).map(|pair| pair[0] << 4 | pair[1]).collect())
 }
@@ -75,7 +75,7 @@ fn length_size(level: &Level) -> u8 {
 
 fn missing(what: &str) -> Error {
     let sentence = format!("A CodecPrivateData of the manifest has no {what}.");
-    Error::malformed("private_data", sentence)
+    Error::malformed(Code::PrivateData, sentence)
 }
 
 /// Parameter sets, each behind its length.
@@ -208,7 +208,7 @@ fn audio(level: &Level, code: &str, data: &[u8]) -> Result<NewEntry> {
                 "The manifest has audio of the FourCC \"{code}\" and AudioTag {tag}, for \
                          which no sample entry is known here."
             );
-            return Err(Error::unsupported("unknown_fourcc", sentence));
+            return Err(Error::unsupported(Code::UnknownFourcc, sentence));
         }
     };
     let mut w = Writer::new();

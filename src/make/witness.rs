@@ -18,7 +18,7 @@ pub(crate) use moof::read as runs;
 pub(crate) use moov::{Header, Track};
 pub(crate) use tables::{ListedTrack, listed};
 
-use crate::error::{Error, Result};
+use crate::error::{Code, Error, Result};
 use crate::format::cipher::Method;
 
 /// A sample, as a stranger finds it.
@@ -75,7 +75,7 @@ pub(crate) enum Agree {
 
 /// What is wrong, in words that follow "Read again, ".
 fn wrong(at: u64, what: impl Into<String>) -> Error {
-    Error::malformed("proof_failed", what).at(at)
+    Error::malformed(Code::ProofFailed, what).at(at)
 }
 
 /// Numbers out of bytes, most significant first. It ends where the bytes do.

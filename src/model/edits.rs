@@ -1,6 +1,6 @@
 //! Edit lists: when the media of a track is presented. The one place that knows.
 
-use crate::error::{Error, Result};
+use crate::error::{Code, Error, Result};
 use crate::format::boxes::tables::Elst;
 use crate::format::boxes::tree::Node;
 
@@ -48,7 +48,7 @@ impl Edits {
         };
         if rest.iter().any(|edit| edit.media_time >= 0 && edit.rate != 0x1_0000) {
             let sentence = "The edit list changes the speed of a track. Write the file anew first.";
-            return Err(Error::unsupported("edit_rate", sentence));
+            return Err(Error::unsupported(Code::EditRate, sentence));
         }
         let mut end = first.media_time.saturating_add(ticks(first.duration));
         let mut endless = first.duration == 0;
@@ -57,7 +57,7 @@ impl Edits {
             let apart = edit.media_time.saturating_sub(end).saturating_abs();
             if endless || apart > ticks(1) + 1 {
                 return Err(Error::unsupported(
-                    "several_edits",
+                    Code::SeveralEdits,
                     format!(
                         "The edit list puts together {} parts of a track, which fragments cannot \
                          say. Write the file anew first: ffmpeg -i IN OUT.mp4.",

@@ -2,7 +2,7 @@
 
 use super::is_protection_aux;
 use crate::Span;
-use crate::error::{Error, Result};
+use crate::error::{Code, Error, Result};
 use crate::format::boxes::Mp4Box as _;
 use crate::format::boxes::fragment::{Saio, Saiz, Tfdt, Tfhd, Trun, is_sync};
 use crate::format::boxes::movie::Trex;
@@ -242,7 +242,7 @@ fn read_traf<'a>(
         let trun = Trun::parse(node)?;
         *budget = budget.checked_sub(trun.sample_count as usize).ok_or_else(|| {
             Error::limit(
-                "too_many_samples",
+                Code::TooManySamples,
                 format!(
                     "This run says it has {} samples; a fragment may have {} here.",
                     trun.sample_count,
@@ -255,7 +255,7 @@ fn read_traf<'a>(
         if let Some(offset) = trun.data_offset {
             next = base.checked_add_signed(offset.into()).ok_or_else(|| {
                 Error::malformed(
-                    "data_before_file",
+                    Code::DataBeforeFile,
                     format!("The data offset {offset} points before the start of the file."),
                 )
                 .at(node.at)
@@ -280,7 +280,7 @@ fn read_traf<'a>(
                     && sdtp.independent(fragment.samples.len()) != Some(false),
             };
             next = next.checked_add(sample.size.into()).ok_or_else(|| {
-                Error::malformed("data_past_file", "This run's data would end past any file.")
+                Error::malformed(Code::DataPastFile, "This run's data would end past any file.")
                     .at(node.at)
                     .within("trun")
             })?;

@@ -2,7 +2,7 @@
 //! Smooth Streaming's server (.ism) and client (.ismc) manifests, DASH (.mpd),
 //! HLS (.m3u8).
 
-use crate::error::{Error, Result};
+use crate::error::{Code, Error, Result};
 use crate::format::ids::{Kid, SystemId, Uuid};
 use crate::format::xml::Element;
 
@@ -30,7 +30,7 @@ impl Manifest {
             return Ok(Self::Hls(Hls::read(&text)));
         }
         if text.trim().is_empty() {
-            return Err(Error::malformed("manifest_xml", "The manifest is empty."));
+            return Err(Error::malformed(Code::ManifestXml, "The manifest is empty."));
         }
         let root = Element::parse(&text)?;
         match root.name.to_ascii_lowercase().as_str() {
@@ -38,7 +38,7 @@ impl Manifest {
             "smoothstreamingmedia" => Ok(Self::Client(Client::read(&root))),
             "mpd" => Ok(Self::Dash(Dash::read(&root))),
             _ => Err(Error::unsupported(
-                "not_a_manifest",
+                Code::NotAManifest,
                 format!(
                     "<{}> is not a manifest that is read here (.ism, .ismc, .mpd, .m3u8).",
                     root.name

@@ -1,7 +1,7 @@
 //! What each sample of a fragment needs to be decrypted, whichever boxes say so.
 
 use super::{Protection, SampleEntry, Track, TrackFragment};
-use crate::error::{Error, Result};
+use crate::error::{Code, Error, Result};
 use crate::format::boxes::Mp4Box as _;
 use crate::format::boxes::fragment::{Saio, Saiz};
 use crate::format::boxes::protection::{PIFF_SENC, SENC, SampleInfo, Senc, Subsample, Subsamples};
@@ -31,7 +31,7 @@ impl Protected {
     /// Where the subsamples and the sample differ in length.
     pub fn decrypt(&self, cipher: &SampleCipher, sample: &mut [u8]) -> Result<()> {
         let method = self.method.ok_or_else(|| {
-            Error::unsupported("scheme", "How this sample is encrypted is not known here.")
+            Error::unsupported(Code::Scheme, "How this sample is encrypted is not known here.")
         })?;
         cipher.decrypt(method, &self.iv, &self.subsamples, sample)
     }
@@ -222,7 +222,7 @@ impl Groups {
                     };
                     let described = described.ok_or_else(|| {
                         Error::malformed(
-                            "no_such_group",
+                            Code::NoSuchGroup,
                             format!("Samples belong to the group {index} of seig, which is not described."),
                         )
                         .at(node.at)
@@ -251,7 +251,7 @@ impl Groups {
         let constant = infos.is_empty() && self.none_has_ivs();
         if !constant && infos.len() != count {
             return Err(Error::malformed(
-                "iv_count",
+                Code::IvCount,
                 format!(
                     "This fragment has {count} samples but IVs for {}: players decrypt with the \
                      wrong ones, or refuse.",
@@ -300,14 +300,14 @@ fn auxiliary_infos(
     let saio = of_ours(Saio::KIND).map(Saio::parse).transpose()?;
     let (Some(saiz), Some(saio)) = (saiz, saio) else {
         return Err(Error::malformed(
-            "no_ivs",
+            Code::NoIvs,
             "This fragment has neither senc nor saiz and saio, so its IVs are unknown.",
         ));
     };
     let base = fragment.tfhd.base_data_offset.unwrap_or(fragment.moof_at);
     let outside = || {
         Error::malformed(
-            "saio_outside",
+            Code::SaioOutside,
             "saio points outside its fragment, so its IVs are unknown.",
         )
     };
@@ -326,7 +326,7 @@ fn auxiliary_infos(
         for _ in 0..*samples {
             let size = saiz.size(infos.len()).ok_or_else(|| {
                 Error::malformed(
-                    "saiz_count",
+                    Code::SaizCount,
                     format!(
                         "saiz has sizes for {} samples, the fragment has {}.",
                         saiz.sample_count,

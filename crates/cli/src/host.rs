@@ -1,6 +1,7 @@
 //! Files, standard output, randomness: what the core does not have.
 
 use crate::writing::write_out;
+use ismvault::error::Code;
 use ismvault::look::inspect::Inspector;
 use ismvault::make::recipe::Planner;
 use ismvault::model::Movie;
@@ -362,7 +363,7 @@ pub(crate) fn check_output(input: &Path, output: &Path, force: bool) -> Result<(
 pub(crate) fn fill(bytes: &mut [u8]) -> ismvault::Result<()> {
     getrandom::fill(bytes).map_err(|e| {
         let sentence = format!("The system gives no random numbers: {e}.");
-        Error::unsupported("no_randomness", sentence)
+        Error::unsupported(Code::NoRandomness, sentence)
     })
 }
 

@@ -2,6 +2,7 @@
 
 use crate::host::{Input, Stop, print, printable, to_json, usage};
 use clap::Args;
+use ismvault::error::Code;
 use ismvault::look::doctor::{Diagnosis, Doctor, Verdict};
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -30,7 +31,7 @@ pub(crate) fn key(args: &KeyArgs) -> Result<ExitCode, Stop> {
     let movie = input.inspect()?;
     let texts: Vec<&str> = args.texts.iter().map(String::as_str).collect();
     let mut doctor = Doctor::new(&movie, &texts).map_err(|e| match e.code {
-        "not_protected" => e.into(),
+        Code::NotProtected => e.into(),
         _ => usage(e),
     })?;
     input.drive(&mut doctor)?;

@@ -5,6 +5,7 @@ use crate::host::{Input, Stop, USAGE, print, printable, stop, to_json, write_sma
 use crate::make::stitch;
 use clap::{Args, ValueEnum};
 use ismvault::Span;
+use ismvault::error::Code;
 use ismvault::jobs::{Part, Publish};
 use ismvault::make::manifests::Rendition;
 use ismvault::make::mux::{Mux, MuxInput};
@@ -180,6 +181,6 @@ impl ismvault::Recipe for Whole {
     }
 
     fn work(&self, unit: usize, _: &[u8]) -> ismvault::Result<Vec<u8>> {
-        Err(ismvault::Error::misuse("no_such_unit", format!("There is no unit {unit}.")))
+        Err(ismvault::Error::misuse(Code::NoSuchUnit, format!("There is no unit {unit}.")))
     }
 }

@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use ismvault::checks::{CheckId, Severity};
+use ismvault::error::Code;
 use ismvault::format::boxes::Mp4Box as _;
 use ismvault::format::boxes::fragment::Saio;
 use ismvault::format::boxes::index::{Sidx, Tfra};
@@ -776,18 +777,18 @@ fn refusals_of_keys_and_schemes() {
     };
     let version =
         |text| Some(ismvault::format::drm::playready::HeaderVersion::parse(text).unwrap());
-    assert_eq!(refuse("dual", &|o| o.keys.clear()), "no_key");
-    assert_eq!(refuse("dual", &|o| o.keys[0].target = Target::Audio), "no_key_for_track");
-    assert_eq!(refuse("dual", &|o| o.iv_size = 12), "bad_iv_size");
-    assert_eq!(refuse("dual", &|o| o.keys.push(key(KID, OTHER_KEY))), "kid_twice");
-    assert_eq!(refuse("dual", &|o| o.keys.push(key(OTHER_KID, KEY))), "key_twice");
+    assert_eq!(refuse("dual", &|o| o.keys.clear()), Code::NoKey);
+    assert_eq!(refuse("dual", &|o| o.keys[0].target = Target::Audio), Code::NoKeyForTrack);
+    assert_eq!(refuse("dual", &|o| o.iv_size = 12), Code::BadIvSize);
+    assert_eq!(refuse("dual", &|o| o.keys.push(key(KID, OTHER_KEY))), Code::KidTwice);
+    assert_eq!(refuse("dual", &|o| o.keys.push(key(OTHER_KID, KEY))), Code::KeyTwice);
     // Two keys need 4.2, AES-CBC needs 4.3.
     let two = |o: &mut ismvault_testkit::Options| {
         o.keys.push(key(OTHER_KID, OTHER_KEY));
         o.header_version = version("4.1");
     };
-    assert_eq!(refuse("dual", &two), "header_version");
-    assert_eq!(refuse("cbcs", &|o| o.header_version = version("4.0")), "header_version");
+    assert_eq!(refuse("dual", &two), Code::HeaderVersion);
+    assert_eq!(refuse("cbcs", &|o| o.header_version = version("4.0")), Code::HeaderVersion);
 }
 
 #[test]
@@ -830,10 +831,10 @@ fn the_receipt_says_what_was_proved_and_a_mismatch_stops() {
     let prove = |output: &[u8]| plan.protector().prove(span.at, unit, output);
     assert!(prove(&right).is_ok());
     let error = prove(&wrong).map(drop).unwrap_err();
-    assert_eq!(error.code, "proof_failed");
+    assert_eq!(error.code, Code::ProofFailed);
     // And missing samples do not make a receipt.
     let proven = Proven::new(Plan::new(&inspect(&clear), &options("dual")).unwrap());
-    assert_eq!(proven.receipt("", [0, 0]).map(drop).unwrap_err().code, "proof_failed");
+    assert_eq!(proven.receipt("", [0, 0]).map(drop).unwrap_err().code, Code::ProofFailed);
 }
 
 #[test]

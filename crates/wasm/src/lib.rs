@@ -6,7 +6,7 @@
 
 #![cfg(target_family = "wasm")]
 
-use ismvault::error::{Error, Result};
+use ismvault::error::{Code, Error, Result};
 use ismvault::format::drm::playready::NewHeader;
 use ismvault::format::ids::BoxType;
 use ismvault::jobs::{Header, KeyPair, fields, key_list};
@@ -63,7 +63,7 @@ fn throw(error: Error) -> JsValue {
 fn fill(bytes: &mut [u8]) -> Result<()> {
     let scope: web_sys::WorkerGlobalScope = js_sys::global().unchecked_into();
     scope.crypto().and_then(|crypto| crypto.get_random_values_with_u8_array(bytes)).map_err(
-        |_| Error::unsupported("no_randomness", "This browser gives no random numbers."),
+        |_| Error::unsupported(Code::NoRandomness, "This browser gives no random numbers."),
     )?;
     Ok(())
 }
@@ -71,7 +71,7 @@ fn fill(bytes: &mut [u8]) -> Result<()> {
 /// Options as JavaScript has them.
 fn from_js<T: serde::de::DeserializeOwned>(value: JsValue) -> JsResult<T> {
     serde_wasm_bindgen::from_value(value)
-        .map_err(|e| throw(Error::misuse("bad_options", e.to_string())))
+        .map_err(|e| throw(Error::misuse(Code::BadOptions, e.to_string())))
 }
 
 /// The spans a session wants, as `[at, length, at, length, …]`; `undefined`
@@ -398,7 +398,7 @@ impl JsHeaderChange {
     /// The pieces.
     #[wasm_bindgen(unchecked_return_type = "Piece[]")]
     pub fn pieces(&mut self) -> JsResult<Vec<JsValue>> {
-        let unready = || throw(Error::misuse("not_planned", "The plan is not finished."));
+        let unready = || throw(Error::misuse(Code::NotPlanned, "The plan is not finished."));
         let made = self.change.take().ok_or_else(unready)?.finish().map_err(throw)?;
         self.compared = made.samples_compared();
         make::pieces(&made)

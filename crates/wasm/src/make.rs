@@ -2,7 +2,7 @@
 //! page stitches together.
 
 use super::{JsInspector, JsResult, from_js, piece, step, throw, to_js};
-use ismvault::error::{Error, Result};
+use ismvault::error::{Code, Error, Result};
 use ismvault::jobs::{NewFile, Part, Publish, Rewriting};
 use ismvault::look::set::FileSet;
 use ismvault::make::assemble::{FragmentFile, assemble, is_fragment};
@@ -136,7 +136,7 @@ impl JsMux {
     /// The pieces.
     #[wasm_bindgen(unchecked_return_type = "Piece[]")]
     pub fn pieces(&mut self) -> JsResult<Vec<JsValue>> {
-        let unready = || throw(Error::misuse("not_planned", "The plan is not finished."));
+        let unready = || throw(Error::misuse(Code::NotPlanned, "The plan is not finished."));
         let made = self.mux.take().ok_or_else(unready)?.finish().map_err(throw)?;
         self.compared = made.samples_compared();
         pieces(&made)
@@ -182,7 +182,7 @@ pub fn assemble_fragments(
     let mux = || -> Result<Mux> {
         let Manifest::Client(client) = Manifest::parse(manifest)? else {
             let sentence = "Fragments need their client manifest (.ismc).";
-            return Err(Error::misuse("not_a_client_manifest", sentence));
+            return Err(Error::misuse(Code::NotAClientManifest, sentence));
         };
         let (mut at, mut files) = (0, Vec::new());
         for (name, size) in names.iter().zip(&sizes) {
@@ -230,7 +230,7 @@ impl JsPublication {
 
     /// How one of them is made: a session, as of `Mux`.
     pub fn mux(&self, part: usize) -> JsResult<JsMux> {
-        let unknown = || throw(Error::misuse("no_such_part", "There is no such part."));
+        let unknown = || throw(Error::misuse(Code::NoSuchPart, "There is no such part."));
         let part = self.parts.get(part).ok_or_else(unknown)?;
         let (name, movie) = self.inputs.get(part.input).ok_or_else(unknown)?;
         let tracks = part.track.as_ref().map(std::slice::from_ref);
@@ -241,7 +241,7 @@ impl JsPublication {
 
     /// A part that was made, in the order of `parts`.
     pub fn made(&mut self, inspector: &JsInspector) -> JsResult<()> {
-        let unknown = || throw(Error::misuse("no_such_part", "There is no such part."));
+        let unknown = || throw(Error::misuse(Code::NoSuchPart, "There is no such part."));
         let part = self.parts.get(self.media.len()).ok_or_else(unknown)?;
         let (source, _) = self.inputs.get(part.input).ok_or_else(unknown)?;
         self.media.push((part.name.clone(), source.clone(), inspector.0.movie().clone()));

@@ -3,7 +3,7 @@
 
 use super::{JsInspector, JsResult, fill, from_js, piece, throw, to_js};
 use crate::worker;
-use ismvault::error::{Error, Result};
+use ismvault::error::{Code, Error, Result};
 use ismvault::format::cipher::ContentKey;
 use ismvault::jobs::{KeyPair, Protect};
 use ismvault::make::decrypt::{Decryption, KeyFor, parse_key};
@@ -37,7 +37,7 @@ impl JsProtection {
 }
 
 fn ended() -> JsValue {
-    throw(Error::misuse("ended", "The receipt was written already."))
+    throw(Error::misuse(Code::Ended, "The receipt was written already."))
 }
 
 #[wasm_bindgen(js_class = Protection)]

@@ -198,6 +198,11 @@ label: string,
 purpose: string, };
 
 /**
+ * Which refusal: stable, for programs.
+ */
+export type Code = string;
+
+/**
  * What differs between two files.
  */
 export type Comparison = { 
@@ -360,9 +365,9 @@ export type Failure = {
  */
 kind: ErrorKind, 
 /**
- * Stable identifier for programs, such as `box_too_short`.
+ * Which refusal it is.
  */
-code: string, 
+code: Code, 
 /**
  * A sentence for people, without the place.
  */
@@ -927,7 +932,7 @@ reason: string | null,
 /**
  * The same as a stable code.
  */
-code: string | null, };
+code: Code | null, };
 
 /**
  * How a track is protected.

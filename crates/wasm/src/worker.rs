@@ -2,7 +2,7 @@
 //! file at hand. And hashing.
 
 use super::{JsResult, throw};
-use ismvault::error::{Error, Result};
+use ismvault::error::{Code, Error, Result};
 use ismvault::make::decrypt::Decryptor;
 use ismvault::make::proof::Proof;
 use ismvault::make::protect::receipt::FileHash;
@@ -46,7 +46,7 @@ impl JsWorker {
                     Ok(Work::Protect(Box::new(Protector::from_setup(setup)?)))
                 }
                 Some((&DECRYPT, setup)) => Ok(Work::Decrypt(Decryptor::from_setup(setup)?)),
-                _ => Err(Error::misuse("bad_setup", "This is no setup of a worker.")),
+                _ => Err(Error::misuse(Code::BadSetup, "This is no setup of a worker.")),
             }
         };
         let work = work().map_err(throw)?;

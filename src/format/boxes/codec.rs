@@ -1,7 +1,7 @@
 //! Boxes of sample entries: the fields of the entry itself, and the
 //! configuration of its codec.
 
-use crate::error::{Error, Result};
+use crate::error::{Code, Error, Result};
 use crate::format::bytes::Reader;
 
 /// Fields of a visual sample entry (ISO/IEC 14496-12 §12.1.3).
@@ -237,7 +237,7 @@ fn descriptor(r: &mut Reader<'_>, name: &str, tag: u8) -> Result<usize> {
     let found = r.u8(&format!("{name} tag"))?;
     if found != tag {
         return Err(Error::malformed(
-            "bad_descriptor",
+            Code::BadDescriptor,
             format!("A descriptor with tag {tag} should be here, but its tag is {found}."),
         )
         .at(at));
@@ -252,7 +252,7 @@ fn descriptor(r: &mut Reader<'_>, name: &str, tag: u8) -> Result<usize> {
     }
     if len > r.left() {
         return Err(Error::malformed(
-            "box_too_short",
+            Code::BoxTooShort,
             format!("This descriptor is {len} bytes long, but its box has {} left.", r.left()),
         )
         .at(at));

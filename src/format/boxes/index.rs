@@ -1,7 +1,7 @@
 //! The indexes over fragments: `sidx` before them, `mfra` behind.
 
 use super::Mp4Box;
-use crate::error::{Error, Result};
+use crate::error::{Code, Error, Result};
 use crate::format::bytes::{Reader, Width, Writer};
 use crate::format::ids::BoxType;
 
@@ -198,9 +198,9 @@ impl Mfro {
     /// # Errors
     /// Where they are no `mfro`.
     pub fn from_tail(tail: &[u8]) -> Result<Self> {
-        let body = tail
-            .strip_prefix(b"\0\0\0\x10mfro")
-            .ok_or_else(|| Error::malformed("no_mfro", "The file does not end in an mfro box."))?;
+        let body = tail.strip_prefix(b"\0\0\0\x10mfro").ok_or_else(|| {
+            Error::malformed(Code::NoMfro, "The file does not end in an mfro box.")
+        })?;
         Self::read(&mut Reader::new(body, 0))
     }
 }

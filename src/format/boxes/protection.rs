@@ -5,7 +5,7 @@
 
 use super::Mp4Box;
 use super::tree::Node;
-use crate::error::{Error, Result};
+use crate::error::{Code, Error, Result};
 use crate::format::bytes::{Reader, Writer};
 use crate::format::ids::{BoxType, FourCc, Kid, SystemId};
 
@@ -391,7 +391,7 @@ impl Mp4Box for Pssh {
         let system_id = r.uuid("SystemID")?;
         if version > 1 {
             return Err(Error::unsupported(
-                "pssh_version",
+                Code::PsshVersion,
                 format!("This pssh has version {version}; only 0 and 1 are defined."),
             ));
         }

@@ -5,7 +5,7 @@
 //! leaf, and a problem is noted.
 
 use super::{BoxHeader, Mp4Box, Shape, SizeForm, definition};
-use crate::error::{Error, Result};
+use crate::error::{Code, Error, Result};
 use crate::format::bytes::limits;
 use crate::format::ids::BoxType;
 
@@ -96,15 +96,18 @@ impl Node {
         };
         if depth == limits::DEPTH {
             note(
-                Error::limit("too_deep", "Boxes are nested deeper than any real file nests them.")
-                    .at(at),
+                Error::limit(
+                    Code::TooDeep,
+                    "Boxes are nested deeper than any real file nests them.",
+                )
+                .at(at),
             );
             return node(Content::Leaf(body.to_vec()));
         }
         if body.len() < head_len {
             note(
                 Error::malformed(
-                    "box_too_short",
+                    Code::BoxTooShort,
                     format!("This box needs {head_len} bytes of fields but has {}.", body.len()),
                 )
                 .at(at),
@@ -117,7 +120,7 @@ impl Node {
         while rest.len() >= 8 {
             let Some(left) = nodes.checked_sub(1) else {
                 note(
-                    Error::limit("too_many_boxes", "There are more boxes here than are read.")
+                    Error::limit(Code::TooManyBoxes, "There are more boxes here than are read.")
                         .at(child_at),
                 );
                 break;
@@ -127,7 +130,7 @@ impl Node {
                 Ok(child) if child.form == SizeForm::ToEnd => {
                     note(
                         Error::malformed(
-                            "size_0_inside",
+                            Code::Size0Inside,
                             format!(
                                 "The box {} has size 0, which only the last box of a file may have.",
                                 child.kind
@@ -161,7 +164,7 @@ impl Node {
         if !rest.is_empty() && rest.len() < 8 && rest.iter().any(|b| *b != 0) {
             note(
                 Error::malformed(
-                    "bytes_left_over",
+                    Code::BytesLeftOver,
                     format!("{} bytes are left over after the last box in here.", rest.len()),
                 )
                 .at(child_at),
@@ -281,7 +284,7 @@ impl Node {
     pub fn get<B: Mp4Box>(&self) -> Result<B> {
         self.get_opt()?.ok_or_else(|| {
             Error::malformed(
-                "box_missing",
+                Code::BoxMissing,
                 format!("The box {} has no {} in it.", self.kind, B::KIND),
             )
             .at(self.at)
@@ -305,7 +308,7 @@ impl Node {
 
 fn past_parent(header: &BoxHeader, room: usize) -> Error {
     Error::malformed(
-        "box_past_parent",
+        Code::BoxPastParent,
         format!(
             "The box {} says it is {} bytes long, but only {room} are left in what holds it.",
             header.kind, header.size
@@ -393,7 +396,7 @@ mod tests {
         let mut problems = Vec::new();
         let node = Node::read(&bytes, 50, &mut problems).unwrap();
         assert_eq!(node.to_bytes(), bytes);
-        assert_eq!(problems[0].code, "box_past_parent");
+        assert_eq!(problems[0].code, Code::BoxPastParent);
         assert_eq!(problems[0].at, Some(58));
     }
 
@@ -405,7 +408,7 @@ mod tests {
         }
         let mut problems = Vec::new();
         let node = Node::read(&bytes, 0, &mut problems).unwrap();
-        assert_eq!(problems[0].code, "too_deep");
+        assert_eq!(problems[0].code, Code::TooDeep);
         assert_eq!(node.to_bytes(), bytes);
     }
 }

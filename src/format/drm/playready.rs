@@ -26,7 +26,7 @@ pub fn pssh(object: Vec<u8>) -> Pssh {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::error::Error;
+    use crate::error::{Code, Error};
     use crate::format::boxes::Mp4Box as _;
     use crate::format::cipher::{ContentKey, hex};
     use crate::format::ids::Kid;
@@ -166,13 +166,13 @@ mod tests {
         let bytes: Vec<u8> = lol.encode_utf16().flat_map(u16::to_le_bytes).collect();
         let mut problems = Vec::new();
         let header = read_header(&bytes, &mut problems);
-        assert_eq!(problems[0].code, "wrm_xml");
+        assert_eq!(problems[0].code, Code::WrmXml);
         assert_eq!(header.xml, lol);
 
         let mut object = self::header(HeaderVersion::V4_0).object().unwrap();
         object[0] ^= 0xff;
         let (header, problems) = read(&object);
-        assert_eq!(problems[0].code, "pro_length");
+        assert_eq!(problems[0].code, Code::ProLength);
         assert_eq!(header.kids, [KID]);
     }
 

@@ -1,7 +1,7 @@
 //! Widevine's data in a `pssh`: a protobuf message (facts §6). What is not
 //! known is kept, with its number.
 
-use crate::error::{Error, Result};
+use crate::error::{Code, Error, Result};
 use crate::format::boxes::protection::Pssh;
 use crate::format::bytes::Reader;
 use crate::format::cipher::hex;
@@ -75,7 +75,7 @@ fn varint(r: &mut Reader<'_>) -> Result<u64> {
             return Ok(value);
         }
     }
-    Err(Error::malformed("widevine_data", "A number of the Widevine data has no end.").at(at))
+    Err(Error::malformed(Code::WidevineData, "A number of the Widevine data has no end.").at(at))
 }
 
 /// Reads the message.
@@ -96,8 +96,11 @@ pub fn read(data: &[u8]) -> Result<Message> {
                 let len = varint(&mut r)?;
                 let len = usize::try_from(len).ok().filter(|len| *len <= r.left());
                 let len = len.ok_or_else(|| {
-                    Error::malformed("widevine_data", "A field of the Widevine data has no room.")
-                        .at(at)
+                    Error::malformed(
+                        Code::WidevineData,
+                        "A field of the Widevine data has no room.",
+                    )
+                    .at(at)
                 })?;
                 let bytes = r.bytes("bytes", len)?;
                 if let (2, Ok(kid)) = (number, <[u8; 16]>::try_from(bytes)) {
@@ -108,12 +111,12 @@ pub fn read(data: &[u8]) -> Result<Message> {
             5 => hex(r.bytes("fixed32", 4)?),
             _ => {
                 let sentence = "This is not Widevine data: a field has a type that is not defined.";
-                return Err(Error::malformed("widevine_data", sentence).at(at));
+                return Err(Error::malformed(Code::WidevineData, sentence).at(at));
             }
         };
         if number == 0 {
             let sentence = "This is not Widevine data: a field has the number 0.";
-            return Err(Error::malformed("widevine_data", sentence).at(at));
+            return Err(Error::malformed(Code::WidevineData, sentence).at(at));
         }
         let name = NAMES.iter().find(|(n, _)| *n == number).map(|(_, name)| *name);
         message.fields.push(DataField { number, name, value });

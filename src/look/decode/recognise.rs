@@ -2,7 +2,7 @@
 
 use super::{Decoded, KidForms, data, object, pssh, wrmheader};
 use crate::checks::CheckId;
-use crate::error::{Error, Result};
+use crate::error::{Code, Error, Result};
 use crate::format::boxes::protection::{PIFF_PSSH, Pssh};
 use crate::format::boxes::tree::Node;
 use crate::format::boxes::{BoxHeader, Mp4Box as _};
@@ -23,7 +23,7 @@ use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig};
 /// Where nothing is recognised; the sentence says what was tried.
 pub fn recognise(input: &[u8]) -> Result<Decoded> {
     if input.len() > limits::TEXT {
-        return Err(Error::limit("text_too_long", "This is too long for a protection header."));
+        return Err(Error::limit(Code::TextTooLong, "This is too long for a protection header."));
     }
     if let Ok(decoded) = bytes(input) {
         return Ok(decoded);
@@ -38,7 +38,7 @@ const LAYERS: usize = 4;
 fn text(text: &str, depth: usize) -> Result<Decoded> {
     let unknown = || {
         Error::misuse(
-            "not_recognised",
+            Code::NotRecognised,
             "This is not a protection header that is known here. Paste a pssh box, a PlayReady \
              Object or its XML, a KID, or the part of a manifest they stand in; as base64, hex or \
              text.",
@@ -114,7 +114,7 @@ fn wrapped(how: &str, found: &[u8], depth: usize) -> Decoded {
 
 /// Recognises bytes.
 pub(super) fn bytes(found: &[u8]) -> Result<Decoded> {
-    let unknown = || Error::misuse("not_recognised", "These bytes are not a known header.");
+    let unknown = || Error::misuse(Code::NotRecognised, "These bytes are not a known header.");
     if is_box(found) {
         return boxes(found);
     }
@@ -157,8 +157,8 @@ fn boxes(mut found: &[u8]) -> Result<Decoded> {
             Err(e) => {
                 let mut broken = Decoded::new("pssh", "pssh box that cannot be read").bytes(one);
                 let size =
-                    matches!(e.code, "box_too_short" | "bytes_left_over" | "box_past_parent");
-                let code = if size { "pssh_data_size" } else { e.code };
+                    matches!(e.code, Code::BoxTooShort | Code::BytesLeftOver | Code::BoxPastParent);
+                let code = if size { Code::PsshDataSize } else { e.code };
                 broken.findings.push(Finding::from(Error { code, ..e }));
                 decoded.push(broken);
             }
@@ -215,7 +215,7 @@ fn xml(text: &str, depth: usize) -> Result<Decoded> {
     match decoded.inner.is_empty() {
         false => Ok(decoded),
         true => Err(Error::misuse(
-            "no_protection",
+            Code::NoProtection,
             format!("The XML <{}> has no protection header in it.", root.name),
         )),
     }

@@ -1,6 +1,6 @@
 //! What people paste where a key is asked for.
 
-use crate::error::{Error, Result};
+use crate::error::{Code, Error, Result};
 use crate::format::cipher::decode_bytes;
 use crate::format::ids::{Kid, Uuid};
 use crate::format::xml::Element;
@@ -52,7 +52,7 @@ pub(super) fn read(text: &str, given: &mut Vec<Given>) -> Result<()> {
     let digits = text.chars().all(|c| c.is_ascii_hexdigit());
     let found = decode_bytes(text).map(|bytes| bytes.len());
     Err(Error::misuse(
-        "no_key",
+        Code::NoKey,
         match found {
             _ if text.is_empty() => "Nothing was given to try.".to_owned(),
             _ if digits => format!(

@@ -1,7 +1,7 @@
 //! From `moov` to tracks and protection headers, and fragments into totals.
 
 use crate::checks::CheckId;
-use crate::error::{Error, Result};
+use crate::error::{Code, Error, Result};
 use crate::format::boxes::Mp4Box as _;
 use crate::format::boxes::movie::{Hdlr, Mdhd, Mvhd, Stsz, Stts, Tkhd, Trex};
 use crate::format::boxes::protection::{Frma, PIFF_PSSH, PIFF_TENC, Pssh, Schm, Tenc};
@@ -44,7 +44,8 @@ pub(super) fn broken(movie: &mut Movie, finding: impl Into<Finding>) {
 pub(super) fn read(movie: &mut Movie, moov: Node) {
     if movie.moov.is_some() {
         movie.second_moov.get_or_insert(moov.at);
-        let error = Error::malformed("second_moov", "The file has a second moov; it is not read.");
+        let error =
+            Error::malformed(Code::SecondMoov, "The file has a second moov; it is not read.");
         return find(movie, error.at(moov.at).into());
     }
     match moov.get::<Mvhd>() {
@@ -63,7 +64,7 @@ pub(super) fn read(movie: &mut Movie, moov: Node) {
     for (number, node) in moov.all(BoxType::code(b"trak")).enumerate() {
         if number == limits::TRACKS {
             let sentence = format!("The file has more than {number} tracks; the rest is not read.");
-            broken(movie, Error::limit("too_many_tracks", sentence).at(node.at).within("moov"));
+            broken(movie, Error::limit(Code::TooManyTracks, sentence).at(node.at).within("moov"));
             break;
         }
         let mut problems = Vec::new();
@@ -100,7 +101,10 @@ fn read_track(
     let inside = |e: Error| e.at(trak.at).within("trak");
     let tkhd: Tkhd = trak.get()?;
     let mdia = trak.path(&[b"mdia"]).ok_or_else(|| {
-        inside(Error::malformed("box_missing", "This track has no mdia box, so it has no media."))
+        inside(Error::malformed(
+            Code::BoxMissing,
+            "This track has no mdia box, so it has no media.",
+        ))
     })?;
     let mdhd: Mdhd = mdia.get().map_err(inside)?;
     let hdlr: Hdlr = mdia.get().map_err(inside)?;
@@ -108,8 +112,11 @@ fn read_track(
     let stsd = stbl.and_then(|stbl| stbl.find(BoxType::code(b"stsd")));
     if stsd.is_none() {
         problems.push(
-            Error::malformed("box_missing", "This track has no stsd box, so its codec is unknown.")
-                .at(trak.at),
+            Error::malformed(
+                Code::BoxMissing,
+                "This track has no stsd box, so its codec is unknown.",
+            )
+            .at(trak.at),
         );
     }
     let entries = stsd.into_iter().flat_map(Node::children);
@@ -181,12 +188,12 @@ fn read_entry(entry: &Node, handler: FourCc, problems: &mut Vec<Error>) -> Optio
     if protection.is_empty() && matches!(&coding.0, b"enct" | b"encs") && entry.body().is_ok() {
         let sentence =
             format!("The boxes of the sample entry {coding} do not fill it, so they are not read.");
-        problems.push(Error::unsupported("opaque_sample_entry", sentence).at(entry.at));
+        problems.push(Error::unsupported(Code::OpaqueSampleEntry, sentence).at(entry.at));
         protection.push(Protection::default());
     } else if protected && protection.is_empty() {
         problems.push(
             Error::malformed(
-                "no_sinf",
+                Code::NoSinf,
                 format!("The sample entry is {coding} but has no readable sinf: nothing says how it is protected."),
             )
             .at(entry.at),
@@ -207,7 +214,7 @@ fn read_sinf(sinf: &Node, problems: &mut Vec<Error>) -> Result<(Option<FourCc>, 
         }
         None => problems.push(
             Error::malformed(
-                "no_schm",
+                Code::NoSchm,
                 "This sinf has no schm, so its scheme is unknown. Players refuse it.",
             )
             .at(sinf.at)
@@ -239,8 +246,8 @@ pub(super) fn read_systems(movie: &mut Movie, parent: &Node) {
             Ok(_) if movie.systems.len() >= limits::HEADERS => {}
             Ok(pssh) => read_system(movie, node, pssh, &path),
             Err(e) => {
-                let data_size = matches!(e.code, "box_too_short" | "bytes_left_over");
-                let code = if data_size { "pssh_data_size" } else { e.code };
+                let data_size = matches!(e.code, Code::BoxTooShort | Code::BytesLeftOver);
+                let code = if data_size { Code::PsshDataSize } else { e.code };
                 let finding = Finding::from(crate::error::Error { code, ..e });
                 find(movie, finding.of_box(node).within(path));
             }
@@ -300,7 +307,7 @@ pub(super) fn add_fragment(movie: &mut Movie, fragment: Fragment) {
         let Some(track) = movie.tracks.iter_mut().find(|track| track.id == run.track_id) else {
             if movie.moov.is_some() {
                 let error = Error::malformed(
-                    "unknown_track",
+                    Code::UnknownTrack,
                     format!(
                         "This fragment belongs to track {}, which moov does not have.",
                         run.track_id

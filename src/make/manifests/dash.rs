@@ -5,7 +5,7 @@ use super::{
     init, length,
 };
 use crate::Span;
-use crate::error::{Error, Result};
+use crate::error::{Code, Error, Result};
 use crate::format::boxes::Mp4Box as _;
 use crate::format::boxes::protection::Pssh;
 use crate::format::drm::{PLAYREADY, name as system_name};
@@ -212,7 +212,7 @@ fn representation(
 fn ranges(level: &Quality<'_>) -> Result<(Span, Span)> {
     let alone = || {
         Error::misuse(
-            "no_segment_index",
+            Code::NoSegmentIndex,
             format!(
                 "{}: for on-demand DASH a file must have one track and a segment index (sidx).",
                 level.file

@@ -1,7 +1,7 @@
 //! HLS: playlists of byte ranges (RFC 8216).
 
 use super::{Quality, QualityGroup, Rendition, WrittenManifest, address, groups, init};
-use crate::error::{Error, Result};
+use crate::error::{Code, Error, Result};
 use crate::format::drm::PLAYREADY;
 use crate::model::TrackKind;
 use base64::Engine as _;
@@ -125,7 +125,7 @@ pub fn hls(title: &str, renditions: &[Rendition<'_>]) -> Result<Vec<WrittenManif
 fn media_playlist(level: &Quality<'_>, key: Option<String>) -> Result<String> {
     if level.movie.tracks.len() != 1 {
         let sentence = format!("{}: for HLS a file must have one track.", level.file);
-        return Err(Error::misuse("several_tracks", sentence));
+        return Err(Error::misuse(Code::SeveralTracks, sentence));
     }
     let chunks = level.chunks();
     let scale = f64::from(level.track.timescale.max(1));

@@ -3,7 +3,7 @@
 use super::{
     Quality, QualityGroup, Rendition, WrittenManifest, check_boundaries, groups, length, playready,
 };
-use crate::error::{Error, Result};
+use crate::error::{Code, Error, Result};
 use crate::format::drm::PLAYREADY;
 use crate::model::TrackKind;
 use base64::Engine as _;
@@ -49,7 +49,7 @@ pub fn smooth(title: &str, renditions: &[Rendition<'_>]) -> Result<[WrittenManif
         first.and_then(|first| Some((first, with_header.find(|one| own(one) != own(first))?)))
     {
         return Err(Error::unsupported(
-            "headers_differ",
+            Code::HeadersDiffer,
             format!(
                 "{} and {} have different PlayReady headers, and a client manifest (.ismc) has \
                  one for all. Protect them with one header that names all KIDs.",
@@ -122,7 +122,7 @@ fn stream_index(out: &mut String, group: &QualityGroup<'_>) -> Result<()> {
     for (index, level) in group.levels.iter().enumerate() {
         if level.track.timescale != first.track.timescale {
             return Err(Error::misuse(
-                "timescales_differ",
+                Code::TimescalesDiffer,
                 format!("{}: its timescale is not that of {}.", level.file, first.file),
             ));
         }
@@ -183,7 +183,7 @@ fn check_named(level: &Quality<'_>) -> Result<()> {
         level.codec(),
         level.track.id
     );
-    Err(Error::unsupported("not_in_smooth", sentence))
+    Err(Error::unsupported(Code::NotInSmooth, sentence))
 }
 
 fn quality_level(out: &mut String, index: usize, kind: TrackKind, level: &Quality<'_>) {

@@ -1,7 +1,7 @@
 //! Which tracks of a set go into one file.
 
 use crate::checks::CheckId;
-use crate::error::{Error, Result};
+use crate::error::{Code, Error, Result};
 use crate::look::set::FileSet;
 use crate::model::{Movie, TrackKind, bitrate};
 use serde::Serialize;
@@ -87,7 +87,7 @@ pub fn choose(files: &[(&str, &Movie)], choice: &TrackChoice) -> Result<Vec<(usi
     if let Some(name) = &choice.video {
         let video = videos.iter().find(|c| files[c.file].0.eq_ignore_ascii_case(name));
         chosen.push(*video.ok_or_else(|| {
-            Error::misuse("no_such_file", format!("There is no video in a file called {name}."))
+            Error::misuse(Code::NoSuchFile, format!("There is no video in a file called {name}."))
         })?);
     } else if !videos.is_empty() {
         let fits = |c: &&&Candidate| {
@@ -103,7 +103,7 @@ pub fn choose(files: &[(&str, &Movie)], choice: &TrackChoice) -> Result<Vec<(usi
                 })
                 .collect();
             let sentence = format!("No video is that small; there are {}.", have.join(", "));
-            Error::misuse("no_such_bitrate", sentence)
+            Error::misuse(Code::NoSuchBitrate, sentence)
         })?);
     }
     // Audio of the video's own file comes before the same from elsewhere.
@@ -140,7 +140,7 @@ pub fn choose(files: &[(&str, &Movie)], choice: &TrackChoice) -> Result<Vec<(usi
                 "There is no audio in the language {language}; there is {}.",
                 have.join(", ")
             );
-            return Err(Error::misuse("no_such_language", sentence));
+            return Err(Error::misuse(Code::NoSuchLanguage, sentence));
         }
     }
     if choice.text {
@@ -169,7 +169,7 @@ pub fn check_set(set: &FileSet<'_>) -> Result<()> {
     };
     let file = finding.file.clone().unwrap_or_default();
     let mut error = Error::misuse(
-        finding.check.id.name(),
+        Code::SetDisagrees,
         format!("{file}: {} They do not fit together.", finding.message),
     );
     (error.at, error.path) = (finding.at, finding.path.clone());

@@ -1,7 +1,7 @@
 //! Whether tracks of different files belong together.
 
 use super::{File, MuxInput, whole_fragments};
-use crate::error::{Error, Result};
+use crate::error::{Code, Error, Result};
 use crate::make::fragmenter::FRAGMENT_SECONDS;
 use crate::model::{Track, TrackKind};
 
@@ -47,7 +47,7 @@ pub(super) fn check_fit(inputs: &[MuxInput<'_>], files: &[File]) -> Result<()> {
             });
             if let Some((name, other_track, other)) = misfit {
                 return Err(Error::misuse(
-                    "do_not_fit",
+                    Code::DoNotFit,
                     format!(
                         "{}: its {} lasts from {:.3} to {:.3} s, but the {} of {name} from {:.3} to \
                          {:.3} s. They are not of one title, or one of them is not whole.",

@@ -1,7 +1,7 @@
 //! One `moov` of several.
 
 use super::{File, MuxInput};
-use crate::error::{Error, Result};
+use crate::error::{Code, Error, Result};
 use crate::format::boxes::Mp4Box as _;
 use crate::format::boxes::movie::{Mvhd, Tkhd, Trex};
 use crate::format::boxes::protection::{PIFF_PSSH, Pssh};
@@ -57,7 +57,7 @@ pub(super) fn joined_moov(inputs: &[MuxInput<'_>], files: &[File]) -> Result<Nod
             trexes.push(Trex { track_id: *id, ..trex }.to_node());
         }
     }
-    let missing = || Error::malformed("no_moov", "No input has a moov box.");
+    let missing = || Error::malformed(Code::NoMoov, "No input has a moov box.");
     let mut moov = moov.ok_or_else(missing)?;
     let next = files.iter().flat_map(|f| &f.tracks).map(|(_, id)| id + 1).max().unwrap_or(1);
     if let Some(children) = moov.children_mut() {

@@ -1,7 +1,7 @@
 //! `moov` of the output, and the headers in it.
 
 use super::{Options, TrackKey};
-use crate::error::{Error, Result};
+use crate::error::{Code, Error, Result};
 use crate::format::boxes::Mp4Box as _;
 use crate::format::boxes::movie::Tkhd;
 use crate::format::boxes::protection::{PIFF_PSSH, Pssh, Tenc};
@@ -101,7 +101,7 @@ fn protect_entry(entry: &mut Node, signal: &Signal, profile: &Profile) -> Result
     entry.kind = BoxType::code(if video { b"encv" } else { b"enca" });
     let children = entry.children_mut().ok_or_else(|| {
         Error::unsupported(
-            "opaque_sample_entry",
+            Code::OpaqueSampleEntry,
             format!("The sample entry {format} cannot hold a sinf here."),
         )
         .at(at)

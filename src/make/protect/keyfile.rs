@@ -1,7 +1,7 @@
 //! Keys from a file: JSON, CSV or CPIX, each with the tracks it is for.
 
 use super::{Target, TrackKey};
-use crate::error::{Error, Result};
+use crate::error::{Code, Error, Result};
 use crate::format::cipher::ContentKey;
 use crate::format::ids::Kid;
 use crate::format::xml::Element;
@@ -28,7 +28,7 @@ pub fn parse(text: &str) -> Result<Vec<TrackKey>> {
     };
     if keys.is_empty() {
         return Err(Error::misuse(
-            "no_key",
+            Code::NoKey,
             "There is no pair of a KID and a key in the file. Give JSON, CSV or CPIX.",
         ));
     }
@@ -61,7 +61,7 @@ fn json(text: &str) -> Result<Vec<TrackKey>> {
             _ => {
                 let sentence =
                     "An entry of the key file has a KID without a key, or a key without a KID.";
-                return Err(Error::misuse("key_file", sentence));
+                return Err(Error::misuse(Code::KeyFile, sentence));
             }
         }
     }

@@ -5,7 +5,7 @@ use super::sentences::{Decisions, sentences};
 use super::unit::{Protector, TrackPlan, UnitState};
 use super::{Options, Profile, TrackKey, selected};
 use crate::Span;
-use crate::error::{Error, Result};
+use crate::error::{Code, Error, Result};
 use crate::format::boxes::Mp4Box as _;
 use crate::format::cipher::{IvCounter, checksum_text};
 use crate::format::drm::playready;
@@ -103,7 +103,7 @@ impl Plan {
                 tenc: plan.tenc(first_iv.size()),
             })
             .collect();
-        let missing = || Error::malformed("no_moov", "The file has no moov box.");
+        let missing = || Error::malformed(Code::NoMoov, "The file has no moov box.");
         let source = movie.moov.as_ref().ok_or_else(missing)?;
         let headers = systems(options, playready.clone(), keys.iter().map(|key| key.kid).collect());
         let moov = protected_moov(source, &signals, options, &headers)?;
@@ -135,7 +135,7 @@ impl Plan {
                  lead.",
                 options.clear_lead
             );
-            return Err(Error::misuse("nothing_left_to_protect", sentence));
+            return Err(Error::misuse(Code::NothingLeftToProtect, sentence));
         }
         let preview_key = |key: &&TrackKey| PreviewKey {
             kid: key.kid,
@@ -193,7 +193,7 @@ impl Plan {
     pub fn unit_state(&self, unit: usize) -> Result<&UnitState> {
         self.states
             .get(unit)
-            .ok_or_else(|| Error::misuse("no_such_unit", format!("There is no unit {unit}.")))
+            .ok_or_else(|| Error::misuse(Code::NoSuchUnit, format!("There is no unit {unit}.")))
     }
 }
 

@@ -6,7 +6,7 @@
 //! next one. Where a slice header cannot be parsed, the first 96 bytes stay
 //! clear, as Bento4 does it.
 
-use crate::error::{Error, Result};
+use crate::error::{Code, Error, Result};
 use crate::format::boxes::protection::Subsample;
 use crate::format::codec::av1::State;
 use crate::format::codec::vp9::References;
@@ -77,13 +77,14 @@ impl<'r> Walk<'r> {
         match self {
             Self::Nal(codec, sets) => subsamples(codec, sets, sample, layout),
             Self::Vp9(references) => {
-                let frames =
-                    references.frames(sample).ok_or_else(|| unreadable("vp9_header", "a VP9"))?;
+                let frames = references
+                    .frames(sample)
+                    .ok_or_else(|| unreadable(Code::Vp9Header, "a VP9"))?;
                 Ok(between(frames, sample.len(), layout))
             }
             Self::Av1(state) => {
                 let tiles =
-                    state.tiles(sample).ok_or_else(|| unreadable("av1_header", "an AV1"))?;
+                    state.tiles(sample).ok_or_else(|| unreadable(Code::Av1Header, "an AV1"))?;
                 Ok(between(tiles, sample.len(), layout))
             }
             Self::Whole => Ok(Vec::new()),
@@ -91,7 +92,7 @@ impl<'r> Walk<'r> {
     }
 }
 
-fn unreadable(code: &'static str, codec: &str) -> Error {
+fn unreadable(code: Code, codec: &str) -> Error {
     Error::malformed(
         code,
         format!(
@@ -143,7 +144,7 @@ pub fn subsamples(
         let rest = &sample[at..];
         let Some((length, body)) = rest.split_at_checked(length_size) else {
             return Err(Error::malformed(
-                "nal_length_cut",
+                Code::NalLengthCut,
                 format!(
                     "{} bytes are left in the sample, too few for a NAL unit length.",
                     rest.len()
@@ -154,7 +155,7 @@ pub fn subsamples(
         let length = length.iter().fold(0, |n, byte| n << 8 | *byte as usize);
         let nal = body.get(..length).ok_or_else(|| {
             Error::malformed(
-                "nal_past_sample",
+                Code::NalPastSample,
                 format!(
                     "A NAL unit says it is {length} bytes long, but its sample has {} left. \
                      Was the file already protected, or its length field size changed?",

@@ -3,7 +3,7 @@
 
 use super::subsample::{Layout, Walk};
 use super::{Options, Profile, TrackKey};
-use crate::error::{Error, Result};
+use crate::error::{Code, Error, Result};
 use crate::format::boxes::Mp4Box as _;
 use crate::format::boxes::fragment::{Tfdt, Tfhd};
 use crate::format::boxes::movie::Trex;
@@ -112,7 +112,7 @@ impl TrackPlan {
         let entry = named.unwrap_or(self.default_entry).max(1);
         let rule = self.rules.get(entry as usize - 1).ok_or_else(|| {
             Error::malformed(
-                "no_such_sample_entry",
+                Code::NoSuchSampleEntry,
                 format!(
                     "This fragment uses sample entry {entry} of track {}, which has {}.",
                     self.id,
@@ -213,7 +213,8 @@ impl Protector {
             let (id, kid) = (r.u32("track_ID")?, Uuid(r.array("kid")?));
             let key = ContentKey::from_bytes(r.array("key")?);
             let track = movie.track(id);
-            let track = track.ok_or_else(|| Error::misuse("bad_setup", "A track is missing."))?;
+            let track =
+                track.ok_or_else(|| Error::misuse(Code::BadSetup, "A track is missing."))?;
             tracks.push(TrackPlan::with(track, kid, &key, profile, random));
         }
         Self::new(&moov, &protected, profile, tracks)

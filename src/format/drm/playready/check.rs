@@ -2,7 +2,7 @@
 //! (PlayReady header specification).
 
 use super::write::{NAMESPACE, is_absolute_url};
-use crate::error::Error;
+use crate::error::{Code, Error};
 use crate::format::bytes::limits;
 use quick_xml::Reader;
 use quick_xml::events::{BytesStart, Event};
@@ -36,7 +36,7 @@ pub(super) fn check(xml: &str, problems: &mut Vec<Error>) {
     if xml.encode_utf16().count() * 2 > RECOMMENDED {
         let bytes = xml.encode_utf16().count() * 2;
         check.note(
-            "header_large",
+            Code::HeaderLarge,
             format!(
                 "The header is {bytes} bytes long; Microsoft recommends at most {RECOMMENDED}."
             ),
@@ -71,20 +71,20 @@ struct Checker<'p> {
 }
 
 impl Checker<'_> {
-    fn note(&mut self, code: &'static str, message: String) {
+    fn note(&mut self, code: Code, message: String) {
         if !self.problems.iter().any(|p| p.code == code && p.message == message) {
             self.problems.push(Error::malformed(code, message));
         }
     }
 
     fn form(&mut self, what: &str) {
-        self.note("wrm_not_canonical", format!("The header is not canonical XML: {what}."));
+        self.note(Code::WrmNotCanonical, format!("The header is not canonical XML: {what}."));
     }
 
     fn feature(&mut self, what: &str) {
         let version = self.version.clone();
         self.note(
-            "wrm_version_features",
+            Code::WrmVersionFeatures,
             format!("The header is of version {version}, but {what}."),
         );
     }
@@ -118,11 +118,14 @@ impl Checker<'_> {
         let placed = matches!(path[..], ["WRMHEADER", "DATA", _])
             || (name == "CHECKSUM" && matches!(path[..], ["WRMHEADER", "DATA", ..]));
         if IN_DATA.contains(&name.as_str()) && !placed {
-            self.note("wrm_place", format!("<{name}> stands outside DATA, where no client looks."));
+            self.note(
+                Code::WrmPlace,
+                format!("<{name}> stands outside DATA, where no client looks."),
+            );
         }
         if let ["WRMHEADER", "DATA", name] = path[..] {
             if self.seen.iter().any(|seen| seen == name) {
-                let code = if name.ends_with("URL") { "wrm_url" } else { "wrm_not_canonical" };
+                let code = if name.ends_with("URL") { Code::WrmUrl } else { Code::WrmNotCanonical };
                 self.note(code, format!("The header has <{name}> more than once."));
             }
             self.seen.push(name.to_owned());
@@ -138,7 +141,7 @@ impl Checker<'_> {
         let version: String = self.version.chars().take(32).collect();
         if !["4.0.0.0", "4.1.0.0", "4.2.0.0", "4.3.0.0"].contains(&version.as_str()) {
             let message = format!("There is no header version \"{version}\".");
-            self.note("wrm_version_features", message);
+            self.note(Code::WrmVersionFeatures, message);
         }
         if attribute(tag, "xmlns").as_deref() != Some(NAMESPACE) {
             self.form("its namespace (xmlns) is not PlayReady's");
@@ -179,12 +182,13 @@ impl Checker<'_> {
         let start = rest.find('>').map_or(end, |i| i + 1).min(end);
         let raw = &rest[start..end];
         let Ok(url) = quick_xml::escape::unescape(raw) else {
-            return self.note("wrm_url", format!("{name} has an & that is not written as &amp;."));
+            return self
+                .note(Code::WrmUrl, format!("{name} has an & that is not written as &amp;."));
         };
         if url.trim().is_empty() {
-            self.note("wrm_url", format!("{name} is empty; leave it out instead."));
+            self.note(Code::WrmUrl, format!("{name} is empty; leave it out instead."));
         } else if !is_absolute_url(&url) {
-            self.note("wrm_url", format!("{name} \"{url}\" is not an absolute URL."));
+            self.note(Code::WrmUrl, format!("{name} \"{url}\" is not an absolute URL."));
         }
     }
 
@@ -232,7 +236,7 @@ fn attribute(tag: &BytesStart<'_>, name: &str) -> Option<String> {
 mod tests {
     use super::*;
 
-    fn codes(data: &str, version: &str) -> Vec<&'static str> {
+    fn codes(data: &str, version: &str) -> Vec<Code> {
         let xml = format!(
             "<WRMHEADER xmlns=\"{NAMESPACE}\" version=\"{version}\"><DATA>{data}</DATA></WRMHEADER>"
         );
@@ -248,44 +252,48 @@ mod tests {
             ("<KID>AAAA</KID>".to_owned(), "4.0.0.0", None),
             (format!("<PROTECTINFO><KIDS>{kid}</KIDS></PROTECTINFO>"), "4.2.0.0", None),
             (format!("<PROTECTINFO>{kid}</PROTECTINFO>"), "4.1.0.0", None),
-            ("<KID/>".to_owned(), "4.0.0.0", Some("wrm_not_canonical")),
-            ("<kid>AAAA</kid>".to_owned(), "4.0.0.0", Some("wrm_not_canonical")),
-            ("<KID>AAAA</KID> <DS_ID>A</DS_ID>".to_owned(), "4.0.0.0", Some("wrm_not_canonical")),
+            ("<KID/>".to_owned(), "4.0.0.0", Some(Code::WrmNotCanonical)),
+            ("<kid>AAAA</kid>".to_owned(), "4.0.0.0", Some(Code::WrmNotCanonical)),
+            ("<KID>AAAA</KID> <DS_ID>A</DS_ID>".to_owned(), "4.0.0.0", Some(Code::WrmNotCanonical)),
             ("<LA_URL>https://a/?x=1&amp;y</LA_URL>".to_owned(), "4.0.0.0", None),
-            ("<LA_URL></LA_URL>".to_owned(), "4.0.0.0", Some("wrm_url")),
-            ("<LA_URL>rm.asmx</LA_URL>".to_owned(), "4.0.0.0", Some("wrm_url")),
+            ("<LA_URL></LA_URL>".to_owned(), "4.0.0.0", Some(Code::WrmUrl)),
+            ("<LA_URL>rm.asmx</LA_URL>".to_owned(), "4.0.0.0", Some(Code::WrmUrl)),
             (
                 "<LA_URL>https://a</LA_URL><LA_URL>https://a</LA_URL>".to_owned(),
                 "4.0.0.0",
-                Some("wrm_url"),
+                Some(Code::WrmUrl),
             ),
             (
                 "<PROTECTINFO><LA_URL>https://a</LA_URL></PROTECTINFO>".to_owned(),
                 "4.0.0.0",
-                Some("wrm_place"),
+                Some(Code::WrmPlace),
             ),
             (
                 format!("<PROTECTINFO><KIDS>{kid}</KIDS></PROTECTINFO>"),
                 "4.1.0.0",
-                Some("wrm_version_features"),
+                Some(Code::WrmVersionFeatures),
             ),
-            (format!("<PROTECTINFO>{kid}</PROTECTINFO>"), "4.0.0.0", Some("wrm_version_features")),
+            (
+                format!("<PROTECTINFO>{kid}</PROTECTINFO>"),
+                "4.0.0.0",
+                Some(Code::WrmVersionFeatures),
+            ),
             (
                 "<DECRYPTORSETUP>ONDEMAND</DECRYPTORSETUP>".to_owned(),
                 "4.0.0.0",
-                Some("wrm_version_features"),
+                Some(Code::WrmVersionFeatures),
             ),
-            ("<KID>AAAA</KID>".to_owned(), "5.0.0.0", Some("wrm_version_features")),
+            ("<KID>AAAA</KID>".to_owned(), "5.0.0.0", Some(Code::WrmVersionFeatures)),
             (
                 "<PROTECTINFO><KIDS><KID VALUE=\"A\" ALGID=\"AESCTR\"></KID></KIDS></PROTECTINFO>"
                     .to_owned(),
                 "4.2.0.0",
-                Some("wrm_not_canonical"),
+                Some(Code::WrmNotCanonical),
             ),
             (
                 format!("<CUSTOMATTRIBUTES>{}</CUSTOMATTRIBUTES>", "x".repeat(600)),
                 "4.0.0.0",
-                Some("header_large"),
+                Some(Code::HeaderLarge),
             ),
         ] {
             let found = codes(&data, version);

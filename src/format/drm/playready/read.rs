@@ -2,7 +2,7 @@
 
 use super::check::check;
 use super::write::OBJECT_LIMIT;
-use crate::error::Error;
+use crate::error::{Code, Error};
 use crate::format::bytes::limits;
 use crate::format::ids::Kid;
 use base64::Engine as _;
@@ -26,7 +26,7 @@ pub fn read_object<'a>(data: &'a [u8], problems: &mut Vec<Error>) -> Vec<Record<
     let mut problem = |code, message: String| problems.push(Error::malformed(code, message));
     let Some((head, mut rest)) = data.split_at_checked(6) else {
         problem(
-            "pro_too_short",
+            Code::ProTooShort,
             format!(
                 "The PlayReady Object has {} bytes; it needs 6 for its own length and count.",
                 data.len()
@@ -38,7 +38,7 @@ pub fn read_object<'a>(data: &'a [u8], problems: &mut Vec<Error>) -> Vec<Record<
     let count = u16::from_le_bytes([head[4], head[5]]);
     if length as usize != data.len() {
         problem(
-            "pro_length",
+            Code::ProLength,
             format!(
                 "The PlayReady Object says it is {length} bytes long, but it has {}. Clients refuse it.",
                 data.len()
@@ -47,7 +47,7 @@ pub fn read_object<'a>(data: &'a [u8], problems: &mut Vec<Error>) -> Vec<Record<
     }
     if data.len() > OBJECT_LIMIT {
         problem(
-            "pro_too_large",
+            Code::ProTooLarge,
             format!(
                 "The PlayReady Object is {} bytes long; clients refuse more than {OBJECT_LIMIT}.",
                 data.len()
@@ -55,13 +55,13 @@ pub fn read_object<'a>(data: &'a [u8], problems: &mut Vec<Error>) -> Vec<Record<
         );
     }
     if count == 0 {
-        problem("pro_no_records", "The PlayReady Object has no records.".into());
+        problem(Code::ProNoRecords, "The PlayReady Object has no records.".into());
     }
     let mut records = Vec::new();
     for number in 1..=count {
         let Some((head, after)) = rest.split_at_checked(4) else {
             problem(
-                "pro_records",
+                Code::ProRecords,
                 format!(
                     "The PlayReady Object says it has {count} records, but ends before record {number}."
                 ),
@@ -72,7 +72,7 @@ pub fn read_object<'a>(data: &'a [u8], problems: &mut Vec<Error>) -> Vec<Record<
         let len = usize::from(u16::from_le_bytes([head[2], head[3]]));
         if len > after.len() {
             problem(
-                "pro_record_length",
+                Code::ProRecordLength,
                 format!(
                     "Record {number} of the PlayReady Object says {len} bytes, but {} are left.",
                     after.len()
@@ -85,7 +85,7 @@ pub fn read_object<'a>(data: &'a [u8], problems: &mut Vec<Error>) -> Vec<Record<
     }
     if !rest.is_empty() {
         problem(
-            "pro_left_over",
+            Code::ProLeftOver,
             format!(
                 "{} bytes are left over after the last record of the PlayReady Object.",
                 rest.len()
@@ -145,7 +145,7 @@ pub fn read_header(value: &[u8], problems: &mut Vec<Error>) -> WrmHeader {
     let mut problem = |code, message: String| problems.push(Error::malformed(code, message));
     if value.len() % 2 == 1 {
         problem(
-            "wrm_odd_length",
+            Code::WrmOddLength,
             "The WRMHEADER has an odd number of bytes, so it is not UTF-16.".into(),
         );
     }
@@ -153,7 +153,7 @@ pub fn read_header(value: &[u8], problems: &mut Vec<Error>) -> WrmHeader {
         value.chunks_exact(2).map(|pair| u16::from_le_bytes([pair[0], pair[1]])).collect();
     let xml = String::from_utf16(&units).unwrap_or_else(|_| {
         problem(
-            "wrm_not_utf16",
+            Code::WrmNotUtf16,
             "The WRMHEADER is not valid UTF-16LE; unreadable characters are shown as \u{fffd}."
                 .into(),
         );
@@ -161,7 +161,7 @@ pub fn read_header(value: &[u8], problems: &mut Vec<Error>) -> WrmHeader {
     });
     if xml.starts_with('\u{feff}') {
         problem(
-            "wrm_bom",
+            Code::WrmBom,
             "The WRMHEADER begins with a byte order mark, which PlayReady does not allow.".into(),
         );
     }
@@ -169,19 +169,19 @@ pub fn read_header(value: &[u8], problems: &mut Vec<Error>) -> WrmHeader {
     let text = header.xml.trim_start_matches('\u{feff}').to_owned();
     match read_xml(&text, &mut header) {
         Ok(()) => check(&text, problems),
-        Err(message) => problem("wrm_xml", message),
+        Err(message) => problem(Code::WrmXml, message),
     }
     let mut problem = |code, message: String| problems.push(Error::malformed(code, message));
     if header.version.is_empty() {
         problem(
-            "wrm_no_version",
+            Code::WrmNoVersion,
             "No WRMHEADER element with a version was found in the PlayReady header.".into(),
         );
     }
     header.kids = header.keys.iter().filter_map(|key| key.kid).collect();
     for key in header.keys.iter().filter(|k| k.kid.is_none() && !k.guid_base64.is_empty()) {
         problem(
-            "wrm_bad_kid",
+            Code::WrmBadKid,
             format!("The KID \"{}\" in the WRMHEADER is not 16 bytes of base64.", key.guid_base64),
         );
     }

@@ -1,7 +1,7 @@
 //! Writing WRMHEADERs and PlayReady Objects.
 
 use super::RECORD_HEADER;
-use crate::error::{Error, Result};
+use crate::error::{Code, Error, Result};
 use crate::format::cipher::CipherMode;
 use crate::format::ids::Kid;
 use base64::Engine as _;
@@ -45,7 +45,7 @@ impl HeaderVersion {
         let short = text.trim().strip_suffix(".0.0").unwrap_or(text.trim());
         Self::ALL.into_iter().find(|version| version.text() == short).ok_or_else(|| {
             Error::misuse(
-                "bad_header_version",
+                Code::BadHeaderVersion,
                 format!(
                     "There is no PlayReady header version \"{text}\". Choose 4.0, 4.1, 4.2 or 4.3."
                 ),
@@ -104,7 +104,7 @@ impl NewHeader {
         let cannot = |what: &str, from: &str| {
             let sentence =
                 format!("A header of version {version} cannot {what}; use {from} or later.");
-            Err(Error::misuse("header_version", sentence))
+            Err(Error::misuse(Code::HeaderVersion, sentence))
         };
         if self.keys.len() > 1 && self.version <= V4_1 {
             return cannot(&format!("name {} KIDs", self.keys.len()), "4.2");
@@ -116,7 +116,7 @@ impl NewHeader {
             return cannot("say DECRYPTORSETUP", "4.1");
         }
         if self.keys.is_empty() && !self.on_demand {
-            return Err(Error::misuse("no_kid", "A header needs a KID. Give one as a UUID."));
+            return Err(Error::misuse(Code::NoKid, "A header needs a KID. Give one as a UUID."));
         }
         Ok(())
     }
@@ -174,7 +174,7 @@ impl NewHeader {
         if let Some(id) = self.ds_id.as_deref().map(str::trim).filter(|id| !id.is_empty()) {
             if STANDARD.decode(id).map_or(0, |bytes| bytes.len()) != 16 {
                 let sentence = format!("The domain service ID \"{id}\" is not 16 bytes of base64.");
-                return Err(Error::misuse("bad_ds_id", sentence));
+                return Err(Error::misuse(Code::BadDsId, sentence));
             }
             data += &element("DS_ID", id);
         }
@@ -196,7 +196,7 @@ impl NewHeader {
         let length = value.len() + 10;
         if length > OBJECT_LIMIT {
             return Err(Error::misuse(
-                "header_too_large",
+                Code::HeaderTooLarge,
                 format!(
                     "The PlayReady header would be {length} bytes; clients refuse more than \
                      {OBJECT_LIMIT}. Shorten the custom attributes or the URL."
@@ -232,7 +232,7 @@ fn check_url(label: &str, url: &str) -> Result<()> {
         return Ok(());
     }
     Err(Error::misuse(
-        "bad_url",
+        Code::BadUrl,
         format!(
             "The {label} \"{url}\" is not an absolute URL. Write it as https://host/path, without spaces."
         ),
@@ -244,7 +244,7 @@ fn check_custom_attributes(xml: &str) -> Result<()> {
         let sentence = format!(
             "The custom attributes are not well-formed XML: {what}. Give elements such as <PACKAGER>me</PACKAGER>."
         );
-        Error::misuse("bad_custom_attributes", sentence)
+        Error::misuse(Code::BadCustomAttributes, sentence)
     };
     if xml.contains(|c: char| c.is_control() && !matches!(c, '\t' | '\n' | '\r')) {
         return Err(bad("control characters are not allowed".into()));

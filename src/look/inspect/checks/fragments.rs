@@ -3,6 +3,7 @@
 use crate::Span;
 use crate::checks::CheckId;
 use crate::collections::Map;
+use crate::error::Code;
 use crate::format::boxes::Mp4Box as _;
 use crate::format::boxes::fragment::{Mfhd, Saio, Saiz, Tfhd, Trun};
 use crate::format::boxes::piff::{Tfrf, Tfxd};
@@ -107,7 +108,7 @@ pub(crate) fn run(
                     .iter()
                     .filter(|node| [SENC, PIFF_SENC].contains(&node.kind))
                     .any(|node| Senc::sample_count(node).is_ok_and(|n| n as usize != samples));
-                if e.code != "iv_count" && !miscounted {
+                if e.code != Code::IvCount && !miscounted {
                     let finding = Finding::from(e.at(node.at).within("moof/traf"));
                     out.push(finding.of_track(track.id));
                 }
