@@ -253,15 +253,16 @@ impl<'a> Reader<'a> {
     /// Text, up to its zero byte or the end.
     ///
     /// # Errors
-    /// Where the box ends before, or the bytes are no text.
+    /// Never: what is no UTF-8 is replaced.
     pub fn text(&mut self, name: &str) -> Result<String> {
         let len = self.data[self.pos..].iter().position(|b| *b == 0);
-        let text = self.take(name, len.unwrap_or(self.left()))?;
-        let text = String::from_utf8_lossy(text).into_owned();
+        let bytes = self.take(name, len.unwrap_or(self.left()))?;
         let terminator = usize::from(len.is_some());
         self.pos += terminator;
+        // What is no UTF-8 grows when it is replaced.
+        let text = String::from_utf8_lossy(bytes).into_owned();
         let shown = text.clone();
-        self.record(name, text.len() + terminator, || Value::Text(shown));
+        self.record(name, bytes.len() + terminator, || Value::Text(shown));
         Ok(text)
     }
 
