@@ -43,6 +43,9 @@ pub mod limits {
     /// Runs of IVs remembered to find one used twice. Counters that count make
     /// one run of many samples.
     pub const IV_RUNS: usize = 1 << 20;
+    /// Chunks that a client manifest may list, repeated ones one by one, over all
+    /// its streams; a day of ten streams in chunks of two seconds has 432,000.
+    pub const CHUNKS: u64 = 1 << 20;
     /// Text pasted, or read from a manifest.
     pub const TEXT: usize = 16 << 20;
     /// Parts of an XML document, such as a manifest.

@@ -25,6 +25,16 @@ impl ContentKey {
         key
     }
 
+    /// Whether both are the same key.
+    pub(crate) fn is(&self, other: &Self) -> bool {
+        *self.0 == *other.0
+    }
+
+    /// What keys are sorted by, to find those that are the same.
+    pub(crate) fn order(&self) -> &[u8; 16] {
+        &self.0
+    }
+
     /// From 32 hex digits or from base64. The error never repeats the text.
     ///
     /// # Errors
@@ -130,7 +140,13 @@ pub fn checksum_text(key: &ContentKey, kid: Kid) -> String {
 
 /// Bytes as lower-case hex.
 pub fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|b| format!("{b:02x}")).collect()
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    let digit = |half: u8| char::from(DIGITS[usize::from(half & 15)]);
+    let mut text = String::with_capacity(2 * bytes.len());
+    for byte in bytes {
+        text.extend([digit(byte >> 4), digit(*byte)]);
+    }
+    text
 }
 
 /// Bytes from hex (with or without separators) or base64 (either alphabet).

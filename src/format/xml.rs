@@ -30,7 +30,8 @@ impl Element {
             let sentence = format!("The XML is longer than {} MiB.", limits::TEXT >> 20);
             return Err(Error::limit(Code::XmlTooLarge, sentence));
         }
-        let bad = |at: u64, what: String| {
+        // What stands there may be a key, and is not repeated.
+        let bad = |at: u64, what: &str| {
             Error::malformed(Code::ManifestXml, format!("This is not well-formed XML: {what}."))
                 .at(at)
         };
@@ -38,13 +39,11 @@ impl Element {
         reader.config_mut().check_end_names = true;
         let mut open = vec![Self::default()];
         for _ in 0..limits::XML_PARTS {
-            let event =
-                reader.read_event().map_err(|e| bad(reader.error_position(), e.to_string()))?;
+            let event = reader.read_event().map_err(|e| bad(reader.error_position(), wrong(&e)))?;
             let at = reader.buffer_position();
             match event {
-                Event::Start(tag) if open.len() > limits::XML_DEPTH => {
-                    let name = tag.local_name().into_inner().to_owned();
-                    return Err(bad(at, format!("<{name}> is nested too deeply")));
+                Event::Start(_) if open.len() > limits::XML_DEPTH => {
+                    return Err(bad(at, "its elements are nested too deeply"));
                 }
                 Event::Start(tag) => open.push(Self::of(&tag)),
                 Event::Empty(tag) => {
@@ -67,7 +66,7 @@ impl Element {
                     },
                 },
                 Event::DocType(_) => {
-                    return Err(bad(at, "it declares a document type, which is not read".into()));
+                    return Err(bad(at, "it declares a document type, which is not read"));
                 }
                 Event::Eof if open.len() == 1 => {
                     let mut root = open.remove(0);
@@ -76,7 +75,7 @@ impl Element {
                         _ => root,
                     });
                 }
-                Event::Eof => return Err(bad(at, "an element is not closed".into())),
+                Event::Eof => return Err(bad(at, "an element is not closed")),
                 Event::Comment(_) | Event::Decl(_) | Event::PI(_) => {}
             }
         }
@@ -113,6 +112,23 @@ impl Element {
     pub fn walk<'a>(&'a self, visit: &mut impl FnMut(&'a Self)) {
         visit(self);
         self.children.iter().for_each(|child| child.walk(visit));
+    }
+}
+
+/// What is wrong, in general.
+fn wrong(error: &quick_xml::Error) -> &'static str {
+    use quick_xml::errors::IllFormedError;
+    match error {
+        quick_xml::Error::Syntax(_) => "a tag, a comment or the like has no end",
+        quick_xml::Error::IllFormed(IllFormedError::MismatchedEndTag { .. }) => {
+            "a closing tag is not that of the element that is open"
+        }
+        quick_xml::Error::IllFormed(IllFormedError::UnmatchedEndTag(_)) => {
+            "a closing tag closes nothing"
+        }
+        quick_xml::Error::InvalidAttr(_) => "an attribute has no quotes, or is there twice",
+        quick_xml::Error::Encoding(_) => "it is not the text that it says it is",
+        _ => "it cannot be read as XML",
     }
 }
 

@@ -139,6 +139,11 @@ impl Decoded {
 
 /// A `pssh` box, read.
 pub fn pssh(pssh: &Pssh, envelope: BoxType) -> Decoded {
+    pssh_within(pssh, envelope, 0)
+}
+
+/// The same, that many wrappings deep.
+fn pssh_within(pssh: &Pssh, envelope: BoxType, depth: usize) -> Decoded {
     let name = drm::name(pssh.system_id).unwrap_or("unknown system");
     let form = if envelope == PIFF_PSSH { "PIFF uuid pssh" } else { "pssh" };
     let mut decoded = Decoded::new("pssh", format!("{form} box, version {}, {name}", pssh.version))
@@ -152,14 +157,14 @@ pub fn pssh(pssh: &Pssh, envelope: BoxType) -> Decoded {
             "The W3C Common header is version 0, which lists no KIDs.",
         );
     }
-    if let Some(inner) = data(pssh.system_id, &pssh.data, &mut decoded) {
+    if let Some(inner) = data(pssh.system_id, &pssh.data, &mut decoded, depth) {
         decoded.inner.push(inner);
     }
     decoded
 }
 
 /// The data of a system, where there is any.
-fn data(system: SystemId, data: &[u8], outer: &mut Decoded) -> Option<Decoded> {
+fn data(system: SystemId, data: &[u8], outer: &mut Decoded, depth: usize) -> Option<Decoded> {
     if data.is_empty() {
         return None;
     }
@@ -171,7 +176,7 @@ fn data(system: SystemId, data: &[u8], outer: &mut Decoded) -> Option<Decoded> {
             CheckId::HeaderMixedUp,
             "The data of this pssh is a whole pssh box again: it was wrapped twice.",
         );
-        return bytes(data).ok();
+        return bytes(data, depth + 1).ok();
     }
     if system == PLAYREADY {
         if is_utf16_xml(data) {

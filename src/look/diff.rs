@@ -1,11 +1,12 @@
 //! Two files side by side: what differs in meaning, then box by box. Equal
 //! parts are left out.
 
-use crate::collections::Set;
+use crate::collections::{Map, Set};
 use crate::format::boxes::tree::{Content, Node};
 use crate::format::boxes::{Context, definition};
-use crate::format::bytes::Reader;
+use crate::format::bytes::{BoxField, Reader};
 use crate::format::cipher::hex;
+use crate::format::ids::BoxType;
 use crate::look::report::{Inspection, SystemSummary, TrackSummary};
 use crate::model::Movie;
 use serde::Serialize;
@@ -38,13 +39,34 @@ pub struct Comparison {
     pub boxes: Vec<Difference>,
 }
 
-struct Differences(Vec<Difference>);
+/// Differences that are listed; of more, only the number is told.
+const LISTED: usize = 1000;
+
+#[derive(Default)]
+struct Differences {
+    listed: Vec<Difference>,
+    /// All of them.
+    count: usize,
+}
 
 impl Differences {
     fn note(&mut self, of: &str, what: &str, a: Option<String>, b: Option<String>) {
         if a != b {
-            self.0.push(Difference { of: of.into(), what: what.into(), a, b });
+            self.count += 1;
+            if self.listed.len() < LISTED {
+                self.listed.push(Difference { of: of.into(), what: what.into(), a, b });
+            }
         }
+    }
+
+    /// Those that are listed, and how many are not.
+    fn into_list(mut self) -> Vec<Difference> {
+        let left_out = self.count - self.listed.len();
+        if left_out > 0 {
+            let (of, what) = ("file".to_owned(), "differences that are not listed".to_owned());
+            self.listed.push(Difference { of, what, a: Some(left_out.to_string()), b: None });
+        }
+        self.listed
     }
 
     fn both<T: ToString>(&mut self, of: &str, what: &str, a: T, b: T) {
@@ -59,7 +81,7 @@ impl Differences {
 /// Compares two files. Media is not compared, only what is said of it.
 pub fn compare(a: &Movie, b: &Movie) -> Comparison {
     let (left, right) = (Inspection::new(a), Inspection::new(b));
-    let mut meaning = Differences(Vec::new());
+    let mut meaning = Differences::default();
     meaning.both("file", "brands", list(&left.brands), list(&right.brands));
     meaning.both("file", "fragmented", left.fragmented, right.fragmented);
     let ids: Set<u32> = left.tracks.iter().chain(&right.tracks).map(|t| t.id).collect();
@@ -78,7 +100,7 @@ pub fn compare(a: &Movie, b: &Movie) -> Comparison {
     }
     systems(&left.systems, &right.systems, &mut meaning);
     findings(&left, &right, &mut meaning);
-    let mut boxes = Differences(Vec::new());
+    let mut boxes = Differences::default();
     top(a, b, &mut boxes);
     let pairs = [(&a.moov, &b.moov), (&a.mfra, &b.mfra)];
     for (a, b) in pairs {
@@ -91,10 +113,9 @@ pub fn compare(a: &Movie, b: &Movie) -> Comparison {
             }
         }
     }
-    let (meaning, boxes) = (meaning.0, boxes.0);
-    let same_meaning = meaning.is_empty();
+    let same_meaning = meaning.count == 0;
     let plural = |n: usize| if n == 1 { "" } else { "s" };
-    let verdict = match (meaning.len(), boxes.len()) {
+    let verdict = match (meaning.count, boxes.count) {
         (0, 0) => "The files say the same, box by box. Media was not compared.".to_owned(),
         (0, n) => format!(
             "The files mean the same; {n} box difference{}. Media was not compared.",
@@ -102,7 +123,7 @@ pub fn compare(a: &Movie, b: &Movie) -> Comparison {
         ),
         (n, _) => format!("The files differ in meaning in {n} place{}.", plural(n)),
     };
-    Comparison { verdict, same_meaning, meaning, boxes }
+    Comparison { verdict, same_meaning, meaning: meaning.into_list(), boxes: boxes.into_list() }
 }
 
 fn list<T: ToString>(items: &[T]) -> String {
@@ -211,8 +232,10 @@ fn findings(a: &Inspection, b: &Inspection, out: &mut Differences) {
         errors.map(|f| (f.check.id, f.track)).collect::<Set<_>>()
     };
     let (left, right) = (errors(a), errors(b));
-    for (id, track) in
-        left.iter().chain(&right).filter(|error| !left.contains(error) || !right.contains(error))
+    for (id, track) in left
+        .iter()
+        .chain(right.iter())
+        .filter(|error| !left.contains(error) || !right.contains(error))
     {
         let of = track.map_or("file".to_owned(), |track| format!("track {track}"));
         let message = |inspection: &Inspection| {
@@ -223,14 +246,18 @@ fn findings(a: &Inspection, b: &Inspection, out: &mut Differences) {
     }
 }
 
+/// Boxes at the top that are named.
+const TOPS: usize = 100;
+
 /// The boxes at the top, fragments counted as one kind.
 fn top(a: &Movie, b: &Movie, out: &mut Differences) {
     let order = |movie: &Movie| {
         let mut kinds: Vec<String> = Vec::new();
+        let mut told = Set::new();
         for top in &movie.top {
-            let kind = top.kind.to_string();
-            if !(matches!(kind.as_str(), "moof" | "mdat") && kinds.contains(&kind)) {
-                kinds.push(kind);
+            let media = [b"moof", b"mdat"].iter().any(|code| top.kind == BoxType::code(code));
+            if kinds.len() < TOPS && (!media || told.insert(top.kind)) {
+                kinds.push(top.kind.to_string());
             }
         }
         kinds
@@ -244,14 +271,15 @@ fn nodes(a: &Node, b: &Node, path: &str, out: &mut Differences) {
         return;
     }
     if let (Content::Parent { .. }, Content::Parent { .. }) = (&a.content, &b.content) {
-        let kinds: Set<String> =
-            a.children().iter().chain(b.children()).map(|n| n.kind.to_string()).collect();
         fields(a, b, path, out);
-        for kind in kinds {
-            let of = |node: &'_ Node| -> Vec<Node> {
-                node.children().iter().filter(|n| n.kind.to_string() == kind).cloned().collect()
-            };
-            let (left, right) = (of(a), of(b));
+        let mut kinds: Map<BoxType, [Vec<&Node>; 2]> =
+            a.children().iter().chain(b.children()).map(|n| (n.kind, Default::default())).collect();
+        for (side, parent) in [a, b].into_iter().enumerate() {
+            for node in parent.children() {
+                kinds.or_insert_with(node.kind, Default::default)[side].push(node);
+            }
+        }
+        for (kind, [left, right]) in kinds {
             for i in 0..left.len().max(right.len()) {
                 let number = if left.len().max(right.len()) > 1 {
                     format!("[{}]", i + 1)
@@ -262,7 +290,7 @@ fn nodes(a: &Node, b: &Node, path: &str, out: &mut Differences) {
                 match (left.get(i), right.get(i)) {
                     (Some(a), Some(b)) => nodes(a, b, &path, out),
                     (a, b) => {
-                        let words = |node: &Node| format!("{} bytes", node.size());
+                        let words = |node: &&Node| format!("{} bytes", node.size());
                         out.note("box", &path, a.map(words), b.map(words));
                     }
                 }
@@ -290,14 +318,15 @@ fn fields(a: &Node, b: &Node, path: &str, out: &mut Differences) {
         r.into_fields().0
     };
     let (left, right) = (read(a), read(b));
-    let names: Vec<&String> = left.iter().map(|f| &f.name).collect();
-    let new = right.iter().map(|f| &f.name).filter(|name| !names.contains(name));
+    let values = |fields: &[BoxField]| -> Map<String, String> {
+        fields.iter().map(|f| (f.name.clone(), f.value.to_string())).collect()
+    };
+    let (in_a, in_b) = (values(&left), values(&right));
+    let names = left.iter().map(|f| &f.name);
+    let new = right.iter().map(|f| &f.name).filter(|name| in_a.get(name).is_none());
     let mut count = 0;
-    for name in names.iter().copied().chain(new) {
-        let value = |fields: &[crate::format::bytes::BoxField]| {
-            fields.iter().find(|f| f.name == *name).map(|f| f.value.to_string())
-        };
-        let (a, b) = (value(&left), value(&right));
+    for name in names.chain(new) {
+        let (a, b) = (in_a.get(name).cloned(), in_b.get(name).cloned());
         if a != b {
             count += 1;
             if count <= FIELDS {

@@ -181,22 +181,27 @@ impl Options {
         if self.keys.is_empty() {
             return Err(Error::misuse(Code::NoKey, "No key was given."));
         }
-        for (i, key) in self.keys.iter().enumerate() {
-            key.check()?;
-            for other in &self.keys[..i] {
-                let same = *other.key.reveal() == *key.key.reveal();
-                if other.kid == key.kid && !same {
-                    let sentence = format!("The KID {} is given with two keys.", key.kid);
-                    return Err(Error::misuse(Code::KidTwice, sentence));
-                }
-                if other.kid != key.kid && same {
-                    let sentence = format!(
-                        "The KIDs {} and {} have the same key; who has one licence has both. Use \
-                         two keys, or one KID.",
-                        other.kid, key.kid
-                    );
-                    return Err(Error::misuse(Code::KeyTwice, sentence));
-                }
+        self.keys.iter().try_for_each(TrackKey::check)?;
+        let mut sorted: Vec<&TrackKey> = self.keys.iter().collect();
+        crate::collections::sort_by_key(&mut sorted, |key| key.kid);
+        for pair in sorted.windows(2) {
+            if pair[0].kid == pair[1].kid && !pair[0].key.is(&pair[1].key) {
+                let sentence = format!("The KID {} is given with two keys.", pair[0].kid);
+                return Err(Error::misuse(Code::KidTwice, sentence));
+            }
+        }
+        crate::collections::sort_by_key(&mut sorted, |key| {
+            let key = *key;
+            key.key.order()
+        });
+        for pair in sorted.windows(2) {
+            if pair[0].kid != pair[1].kid && pair[0].key.is(&pair[1].key) {
+                let sentence = format!(
+                    "The KIDs {} and {} have the same key; who has one licence has both. Use two \
+                     keys, or one KID.",
+                    pair[0].kid, pair[1].kid
+                );
+                return Err(Error::misuse(Code::KeyTwice, sentence));
             }
         }
         if !matches!(self.iv_size, 8 | 16) {

@@ -355,8 +355,10 @@ impl PlannedUnit {
             return Ok(0..0);
         }
         let end = sample.at.saturating_add(sample.size.into());
-        let inside = |media: &Span| sample.at >= media.at && end <= media.end();
-        if !self.media.iter().any(inside) {
+        // They are in the order of the file, and do not overlap.
+        let before = self.media.partition_point(|media| media.at <= sample.at);
+        let inside = |media: &Span| end <= media.end();
+        if !before.checked_sub(1).is_some_and(|last| inside(&self.media[last])) {
             let sentence = "This sample does not lie in the mdat of its fragment.";
             return Err(Error::malformed(Code::SamplesOutsideMdat, sentence).at(sample.at));
         }

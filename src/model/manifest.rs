@@ -3,6 +3,7 @@
 //! HLS (.m3u8).
 
 use crate::error::{Code, Error, Result};
+use crate::format::bytes::limits;
 use crate::format::ids::{Kid, SystemId, Uuid};
 use crate::format::xml::Element;
 
@@ -35,7 +36,7 @@ impl Manifest {
         let root = Element::parse(&text)?;
         match root.name.to_ascii_lowercase().as_str() {
             "smil" => Ok(Self::Server(Server::read(&root))),
-            "smoothstreamingmedia" => Ok(Self::Client(Client::read(&root))),
+            "smoothstreamingmedia" => Client::read(&root).map(Self::Client),
             "mpd" => Ok(Self::Dash(Dash::read(&root))),
             _ => Err(Error::unsupported(
                 Code::NotAManifest,
@@ -190,7 +191,7 @@ pub struct Level {
 }
 
 impl Client {
-    fn read(root: &Element) -> Self {
+    fn read(root: &Element) -> Result<Self> {
         let timescale = root.number("TimeScale").unwrap_or(10_000_000);
         let mut client = Self {
             timescale,
@@ -198,19 +199,22 @@ impl Client {
             live: root.attribute("IsLive").is_some_and(|v| v.eq_ignore_ascii_case("true")),
             ..Self::default()
         };
-        client.streams = root.all("StreamIndex").map(|s| Stream::read(s, timescale)).collect();
+        let mut chunks = 0;
+        let streams = root.all("StreamIndex").map(|s| Stream::read(s, timescale, &mut chunks));
+        client.streams = streams.collect::<Result<_>>()?;
         root.walk(&mut |element| {
             if element.name.eq_ignore_ascii_case("ProtectionHeader") {
                 let system = element.attribute("SystemID").and_then(|id| Uuid::parse(id).ok());
                 client.protection.push((system, element.text.clone()));
             }
         });
-        client
+        Ok(client)
     }
 }
 
 impl Stream {
-    fn read(element: &Element, timescale: u64) -> Self {
+    /// `chunks` counts those of all streams.
+    fn read(element: &Element, timescale: u64, chunks: &mut u64) -> Result<Self> {
         let mut stream = Self {
             kind: element.attribute("Type").unwrap_or_default().to_ascii_lowercase(),
             name: element.attribute("Name").map(str::to_owned),
@@ -254,17 +258,22 @@ impl Stream {
         for c in element.all("c") {
             let start = c.number("t").unwrap_or(next);
             let duration: u64 = c.number("d").unwrap_or(0);
-            let repeat = c.number::<u64>("r").unwrap_or(1).clamp(1, 1 << 20);
+            let repeat = c.number::<u64>("r").unwrap_or(1).max(1);
+            *chunks = chunks.saturating_add(repeat);
+            if *chunks > limits::CHUNKS {
+                let sentence = format!(
+                    "The manifest lists more than {} chunks; so many are not read.",
+                    limits::CHUNKS
+                );
+                return Err(Error::limit(Code::TooManyChunks, sentence));
+            }
             for i in 0..repeat {
-                if stream.times.len() >= 1 << 20 {
-                    break;
-                }
                 let at = start.saturating_add(i.saturating_mul(duration));
                 stream.times.push((at, duration));
                 next = at.saturating_add(duration);
             }
         }
-        stream
+        Ok(stream)
     }
 }
 

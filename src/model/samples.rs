@@ -1,6 +1,7 @@
 //! What each sample of a fragment needs to be decrypted, whichever boxes say so.
 
 use super::{Protection, SampleEntry, Track, TrackFragment};
+use crate::collections::Map;
 use crate::error::{Code, Error, Result};
 use crate::format::boxes::Mp4Box as _;
 use crate::format::boxes::fragment::{Saio, Saiz};
@@ -150,7 +151,7 @@ pub fn protected_samples(
                 let over = Group { kid, iv_size: o.iv_size, constant_iv: Vec::new(), method };
                 return match senc.samples.is_empty() {
                     true => Ok(vec![None; count]),
-                    false => Groups(vec![over; count]).apply(senc.samples, count),
+                    false => Groups::all(over, count).apply(senc.samples, count),
                 };
             }
             if senc.samples.is_empty() && groups.all_have_ivs() {
@@ -174,8 +175,12 @@ struct Group {
     method: Option<Method>,
 }
 
-/// One group for each sample.
-struct Groups(Vec<Group>);
+/// The groups of samples, in order: which holds up to which sample.
+struct Groups {
+    kinds: Vec<Group>,
+    /// The sample behind each stretch, and its kind.
+    until: Vec<(usize, usize)>,
+}
 
 impl Groups {
     fn read(track: &Track, traf: &Node, protection: &Protection) -> Result<Self> {
@@ -202,20 +207,13 @@ impl Groups {
         };
         let ungrouped =
             listed(&own, own_default).or_else(|| listed(&track.seig, track.seig_default));
-        let mut groups = vec![ungrouped.unwrap_or(default); count];
-        let read = |node: &Node| {
-            let mut r = Reader::new(node.body()?, node.body_at());
-            Sbgp::read(&mut r).map_err(|e| e.within("sbgp"))
-        };
-        for node in traf.all(BoxType::code(b"sbgp")) {
-            let sbgp = read(node)?;
-            if &sbgp.grouping.0 != b"seig" {
-                continue;
-            }
-            let mut sample = 0_usize;
+        let mut groups = Self { kinds: vec![ungrouped.unwrap_or(default)], until: Vec::new() };
+        let mut sample = 0_usize;
+        if let Some((node, sbgp)) = seig_of(traf)? {
+            let mut kinds: Map<u32, usize> = Map::new();
             for (number, index) in &sbgp.entries {
-                let until = sample.max(count.min(sample.saturating_add(*number as usize)));
-                if *index != 0 {
+                let until = count.min(sample.saturating_add(*number as usize));
+                if *index != 0 && kinds.get(index).is_none() {
                     let described = match index.checked_sub(0x1_0000) {
                         Some(index) => listed(&own, index),
                         None => listed(&track.seig, *index),
@@ -227,24 +225,46 @@ impl Groups {
                         )
                         .at(node.at)
                     })?;
-                    groups[sample..until].fill(described);
+                    kinds.insert(*index, groups.kinds.len());
+                    groups.kinds.push(described);
+                }
+                if until > sample {
+                    groups.until.push((until, kinds.get(index).copied().unwrap_or(0)));
                 }
                 sample = until;
             }
         }
-        Ok(Self(groups))
+        if sample < count {
+            groups.until.push((count, 0));
+        }
+        Ok(groups)
+    }
+
+    /// Every sample in one group.
+    fn all(group: Group, count: usize) -> Self {
+        Self { kinds: vec![group], until: vec![(count, 0)] }
+    }
+
+    fn get(&self, sample: usize) -> Option<&Group> {
+        let stretch = self.until.partition_point(|(until, _)| *until <= sample);
+        self.until.get(stretch).and_then(|(_, kind)| self.kinds.get(*kind))
+    }
+
+    /// The groups that have samples.
+    fn used(&self) -> impl Iterator<Item = &Group> {
+        self.until.iter().filter_map(|(_, kind)| self.kinds.get(*kind))
     }
 
     fn iv_size(&self, sample: usize) -> u8 {
-        self.0.get(sample).map_or(0, |group| group.iv_size)
+        self.get(sample).map_or(0, |group| group.iv_size)
     }
 
     fn all_have_ivs(&self) -> bool {
-        self.0.iter().all(|group| group.iv_size > 0)
+        self.used().all(|group| group.iv_size > 0)
     }
 
     fn none_has_ivs(&self) -> bool {
-        self.0.iter().all(|group| group.iv_size == 0)
+        self.used().all(|group| group.iv_size == 0)
     }
 
     fn apply(&self, infos: Vec<SampleInfo>, count: usize) -> Result<Vec<Option<Protected>>> {
@@ -262,7 +282,7 @@ impl Groups {
         let mut infos = infos.into_iter();
         Ok((0..count)
             .map(|sample| {
-                let group = self.0.get(sample)?;
+                let group = self.get(sample)?;
                 let info = infos.next();
                 let kid = group.kid?;
                 let (iv, subsamples) = match info {
@@ -274,6 +294,19 @@ impl Groups {
             })
             .collect())
     }
+}
+
+/// Which samples of a `traf` belong to which description of `seig`; the first
+/// such box counts, for there is one for each grouping (ISO/IEC 14496-12 §8.9.2).
+fn seig_of(traf: &Node) -> Result<Option<(&Node, Sbgp)>> {
+    for node in traf.all(BoxType::code(b"sbgp")) {
+        let mut r = Reader::new(node.body()?, node.body_at());
+        let sbgp = Sbgp::read(&mut r).map_err(|e| e.within("sbgp"))?;
+        if &sbgp.grouping.0 == b"seig" {
+            return Ok(Some((node, sbgp)));
+        }
+    }
+    Ok(None)
 }
 
 /// The `seig` descriptions in a `traf` or `stbl`, and which of them holds for

@@ -1,6 +1,6 @@
 //! What pasted text or bytes are: wrappings taken off until a header is found.
 
-use super::{Decoded, KidForms, data, object, pssh, wrmheader};
+use super::{Decoded, KidForms, data, object, pssh_within, wrmheader};
 use crate::checks::CheckId;
 use crate::error::{Code, Error, Result};
 use crate::format::boxes::protection::{PIFF_PSSH, Pssh};
@@ -25,7 +25,7 @@ pub fn recognise(input: &[u8]) -> Result<Decoded> {
     if input.len() > limits::TEXT {
         return Err(Error::limit(Code::TextTooLong, "This is too long for a protection header."));
     }
-    if let Ok(decoded) = bytes(input) {
+    if let Ok(decoded) = bytes(input, 0) {
         return Ok(decoded);
     }
     let text = decode_text(input);
@@ -90,7 +90,7 @@ fn text(text: &str, depth: usize) -> Result<Decoded> {
 }
 
 fn wrapped(how: &str, found: &[u8], depth: usize) -> Decoded {
-    let mut inner = bytes(found)
+    let mut inner = bytes(found, depth)
         .or_else(|_| {
             // Text in base64 in base64, as some servers send it.
             let inner = std::str::from_utf8(found).map_err(|_| ()).and_then(|t| {
@@ -113,10 +113,14 @@ fn wrapped(how: &str, found: &[u8], depth: usize) -> Decoded {
 }
 
 /// Recognises bytes.
-pub(super) fn bytes(found: &[u8]) -> Result<Decoded> {
+pub(super) fn bytes(found: &[u8], depth: usize) -> Result<Decoded> {
+    if depth > LAYERS {
+        let title = format!("{} bytes, wrapped too often to be looked into", found.len());
+        return Ok(Decoded::new("bytes", title));
+    }
     let unknown = || Error::misuse(Code::NotRecognised, "These bytes are not a known header.");
     if is_box(found) {
-        return boxes(found);
+        return boxes(found, depth);
     }
     if is_object(found) {
         return Ok(object(found));
@@ -142,10 +146,10 @@ pub(super) fn bytes(found: &[u8]) -> Result<Decoded> {
 }
 
 /// One box after the other, each a `pssh` in either envelope.
-fn boxes(mut found: &[u8]) -> Result<Decoded> {
+fn boxes(mut found: &[u8], depth: usize) -> Result<Decoded> {
     let mut decoded = Vec::new();
     let mut at = 0;
-    while found.len() >= 8 {
+    while found.len() >= 8 && decoded.len() < limits::HEADERS {
         let header = BoxHeader::read(found, at, found.len() as u64)?;
         let size = usize::try_from(header.size).unwrap_or(usize::MAX).min(found.len());
         let (one, rest) = found.split_at(size);
@@ -153,7 +157,7 @@ fn boxes(mut found: &[u8]) -> Result<Decoded> {
         match Node::read(one, at, &mut problems)
             .and_then(|node| Ok((Pssh::parse(&node)?, node.kind)))
         {
-            Ok((header, kind)) => decoded.push(pssh(&header, kind).bytes(one)),
+            Ok((header, kind)) => decoded.push(pssh_within(&header, kind, depth).bytes(one)),
             Err(e) => {
                 let mut broken = Decoded::new("pssh", "pssh box that cannot be read").bytes(one);
                 let size =
@@ -245,7 +249,7 @@ pub fn protection_header(system: Option<SystemId>, text: &str, depth: usize) -> 
         }
         return decoded.with(inner);
     }
-    match system.and_then(|system| data(system, &found, &mut decoded)) {
+    match system.and_then(|system| data(system, &found, &mut decoded, depth)) {
         Some(inner) => decoded.with(inner),
         None => decoded,
     }

@@ -2,6 +2,7 @@
 
 use crate::checks::CheckId;
 use crate::collections::{Map, Set};
+use crate::error::{Code, Error};
 use crate::format::boxes::Mp4Box as _;
 use crate::format::boxes::index::{Mfro, Sidx, Tfra, TfraEntry};
 use crate::format::ids::BoxType;
@@ -14,9 +15,10 @@ pub(super) fn index(movie: &Movie, out: &mut Vec<Finding>) {
         .filter_map(|node| Tfra::parse(node).ok())
         .map(|t| t.track_id)
         .collect();
-    for track in movie.tracks.iter().filter(|t| t.totals.fragments > 0 && !listed.is_empty()) {
-        // Where the index is for a track that is not there, that is told.
-        if !listed.contains(&track.id) && listed.iter().all(|id| movie.track(*id).is_some()) {
+    // Where the index is for a track that is not there, that is told.
+    let known = !listed.is_empty() && listed.iter().all(|id| movie.track(*id).is_some());
+    for track in movie.tracks.iter().filter(|t| t.totals.fragments > 0 && known) {
+        if !listed.contains(&track.id) {
             let message = "The index has no entries for this track.";
             let finding = Finding::new(CheckId::IndexIncomplete, message).of_track(track.id);
             out.push(finding.of_box(mfra).within("mfra"));
@@ -24,6 +26,15 @@ pub(super) fn index(movie: &Movie, out: &mut Vec<Finding>) {
     }
     let runs: Map<u64, &[FragmentRun]> =
         movie.fragments.iter().map(|f| (f.moof.at, &f.runs[..])).collect();
+    // A moof that could not be read is one all the same.
+    let moofs: Set<u64> = movie
+        .top
+        .iter()
+        .filter(|top| top.kind == BoxType::code(b"moof"))
+        .map(|top| top.span.at)
+        .collect();
+    // A track has one index; whatever there is more, that one is looked at.
+    let (mut seen, mut again) = (Set::new(), 0);
     for node in mfra.all(Tfra::KIND) {
         let tfra = match Tfra::parse(node) {
             Ok(tfra) => tfra,
@@ -41,18 +52,15 @@ pub(super) fn index(movie: &Movie, out: &mut Vec<Finding>) {
             found(CheckId::TrackIdMismatch, message);
             continue;
         }
+        if !seen.insert(tfra.track_id) {
+            again += 1;
+            continue;
+        }
         let own = |entry: &TfraEntry| {
             let runs = runs.get(&entry.moof_offset)?;
             Some(runs.iter().find(|run| run.track_id == tfra.track_id))
         };
         let places: Vec<_> = tfra.entries.iter().map(|entry| (entry, own(entry))).collect();
-        // A moof that could not be read is one all the same.
-        let moofs: Set<u64> = movie
-            .top
-            .iter()
-            .filter(|top| top.kind == BoxType::code(b"moof"))
-            .map(|top| top.span.at)
-            .collect();
         let stale: Vec<_> =
             places.iter().filter(|(entry, _)| !moofs.contains(&entry.moof_offset)).collect();
         if let Some((first, _)) = stale.first() {
@@ -112,6 +120,14 @@ pub(super) fn index(movie: &Movie, out: &mut Vec<Finding>) {
                 format!("The index says {stated} for a fragment that begins at {time}."),
             );
         }
+    }
+    if again > 0 {
+        let message = format!(
+            "The index (mfra) has {again} more tables for tracks that have one already. Readers \
+             take one of them, not all the same one."
+        );
+        let error = Error::malformed(Code::SeveralIndexes, message).at(mfra.at).within("mfra");
+        out.push(Finding::from(error));
     }
 }
 
