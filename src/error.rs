@@ -251,6 +251,56 @@ pub struct Error {
     pub path: Option<String>,
 }
 
+/// What a person gave where it may be a key: in a message it stands in quotes,
+/// unless there is something in it that a key could be, or a part of one.
+#[derive(Clone, Copy)]
+pub struct Untrusted<'a>(pub &'a str);
+
+impl fmt::Display for Untrusted<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let text = self.0;
+        if key_like(text).next().is_some() || text.len() > 200 {
+            return write!(f, "\"…\" ({} characters, not shown)", text.chars().count());
+        }
+        f.write_str("\"")?;
+        text.chars()
+            .try_for_each(|c| write!(f, "{}", if c.is_control() { '\u{fffd}' } else { c }))?;
+        f.write_str("\"")
+    }
+}
+
+/// A message of somebody else's, without what may be a key in it.
+pub fn redacted(message: &str) -> String {
+    let (mut out, mut at) = (String::new(), 0);
+    for (from, to) in key_like(message) {
+        out += &message[at..from];
+        out.push('…');
+        at = to;
+    }
+    out + &message[at..]
+}
+
+/// Stretches of a text that a key could be, or a part of one: 16 characters and
+/// more of hex or base64 with a digit or a sign among them.
+fn key_like(text: &str) -> impl Iterator<Item = (usize, usize)> {
+    let inside = |c: char| c.is_ascii_alphanumeric() || "+/_-=".contains(c);
+    let mut rest = 0;
+    std::iter::from_fn(move || {
+        loop {
+            let from = rest + text.get(rest..)?.find(inside)?;
+            let len = text[from..].find(|c| !inside(c)).unwrap_or(text.len() - from);
+            rest = from + len;
+            let run = &text[from..rest];
+            let mixed = run.contains(|c: char| c.is_ascii_digit())
+                || run.contains(['+', '=']) // base64 without digits
+                || (run.contains(char::is_uppercase) && run.contains(char::is_lowercase));
+            if len >= 16 && mixed {
+                return Some((from, rest));
+            }
+        }
+    })
+}
+
 /// The result of everything in this crate.
 pub type Result<T> = std::result::Result<T, Error>;
 
@@ -321,6 +371,26 @@ impl std::error::Error for Error {}
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_may_be_a_key_is_not_repeated() {
+        let key = "b42ca3172ee4e69bf51848a59db9cd13";
+        for text in [
+            key,
+            "tCyjFy7k5pv1GEilnbnNEw==",
+            "KID:b42ca3172ee4e69bf51848a59",
+            "x,abcdefABCDEFabcdefGH",
+        ] {
+            let shown = Untrusted(text).to_string();
+            assert!(shown.starts_with("\"…\" (") && !shown.contains(&text[4..12]), "{shown}");
+        }
+        for text in ["dual", "hello there", "video", "https://licence.example/a", "4.5.0.0"] {
+            assert_eq!(Untrusted(text).to_string(), format!("\"{text}\""));
+        }
+        let message = format!("unknown field `{key}`, expected one of `custom_attributes`, `kid`");
+        let shown = redacted(&message);
+        assert_eq!(shown, "unknown field `…`, expected one of `custom_attributes`, `kid`");
+    }
 
     #[test]
     fn tells_the_place_once_and_from_the_outside_in() {

@@ -158,6 +158,32 @@ export function rows(...pairs) {
   return h('dl', {}, present.map(([name, value]) => h('div', {}, h('dt', {}, name), h('dd', {}, value))));
 }
 
+/** Of a long list, so many are made at a time. */
+const AT_A_TIME = 50;
+
+/**
+ * The elements of a list that may be very long: the first of them, and a button
+ * for more.
+ *
+ * @template T
+ * @param {T[]} list
+ * @param {(item: T) => Node} make
+ * @returns {Node[]}
+ */
+export function some(list, make) {
+  const first = list.slice(0, AT_A_TIME).map(make);
+  if (list.length <= AT_A_TIME) return first;
+  const more = h('button', { type: 'button', class: 'copy' }, `${count(list.length - AT_A_TIME)} more`);
+  let made = AT_A_TIME;
+  more.addEventListener('click', () => {
+    more.before(...list.slice(made, made + 10 * AT_A_TIME).map(make));
+    made += 10 * AT_A_TIME;
+    more.hidden = made >= list.length;
+    more.textContent = `${count(Math.max(0, list.length - made))} more`;
+  });
+  return [...first, more];
+}
+
 const numbers = new Intl.NumberFormat('en');
 export const count = (/** @type {number} */ n) => numbers.format(n);
 export const plural = (/** @type {number} */ n, /** @type {string} */ word) => `${count(n)} ${word}${n === 1 ? '' : 's'}`;

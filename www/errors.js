@@ -12,12 +12,21 @@ export class Cancelled extends Error {}
  */
 export function plain(error) {
   if (error instanceof Cancelled) return { code: 'cancelled', message: 'Cancelled. Nothing was kept.' };
-  if (error instanceof WebAssembly.RuntimeError) {
-    return { code: 'internal', message: 'The core stopped on this file, which it never should. Reload the page, and report the file if you can.' };
+  if (isTrap(error)) {
+    return { code: 'internal', message: 'The core stopped on this file, which it never should. All other files go on; report this one if you can.' };
   }
   if (error instanceof DOMException || error instanceof Error) return { code: error.name, message: words(error) };
   return error;
 }
+
+/**
+ * Whether the core stopped where it was: its instance is of no more use.
+ *
+ * @param {unknown} error
+ */
+export const isTrap = (error) => error instanceof WebAssembly.RuntimeError
+  // Too deep a stack is named otherwise by every engine.
+  || (error instanceof Error && /call stack|too much recursion/i.test(error.message));
 
 /** @param {Error} error */
 function words(error) {

@@ -46,24 +46,43 @@ export function startWorker(name) {
  * @template {keyof Jobs} T
  * @typedef {(news: Jobs[T] extends (data: any, update: (news: infer News) => void, ...rest: any[]) => unknown ? unknown extends News ? never : News : never) => void} Update
  */
-/** @typedef {{ resolve: (result: any) => void, reject: (refusal: Refusal) => void, update?: (news: any) => void }} Waiting */
+/**
+ * A job on its way: what it was asked with, to ask again, and who waits for it.
+ *
+ * @typedef {{
+ *   message: { id: number, type: string, key?: number, file?: Blob }, resolve: (result: any) => void,
+ *   reject: (refusal: Refusal) => void, update?: (news: any) => void, again: boolean,
+ * }} Waiting
+ */
 
 /** The page's end. */
 export class Core {
-  #worker = startWorker('worker.js');
+  #make;
+  /** @type {Worker} */
+  #worker;
   /** @type {Map<number, Waiting>} */
   #jobs = new Map();
+  /** @type {Map<number, Blob>} the files that are open, for a worker that takes the place of another */
+  #open = new Map();
   #next = 1;
   /** @type {Refusal | null} why nothing works any more, if so */
   #fatal = null;
 
-  constructor() {
-    this.#worker.onmessage = ({ data }) => this.#receive(data);
-    this.#worker.onerror = (event) => {
+  /** @param {() => Worker} make */
+  constructor(make = () => startWorker('worker.js')) {
+    this.#make = make;
+    this.#worker = this.#start();
+  }
+
+  #start() {
+    const worker = this.#make();
+    worker.onmessage = ({ data }) => this.#receive(data);
+    worker.onerror = (event) => {
       event.preventDefault();
       this.#stop(event.message);
     };
-    this.#worker.onmessageerror = () => this.#stop('a message could not be read');
+    worker.onmessageerror = () => this.#stop('a message could not be read');
+    return worker;
   }
 
   /**
@@ -80,10 +99,32 @@ export class Core {
     const id = this.#next++;
     return new Promise((resolve, reject) => {
       if (signal?.aborted) return reject(new Refusal({ code: 'cancelled', message: 'Cancelled. Nothing was kept.' }));
-      this.#jobs.set(id, { resolve, reject, update });
+      const message = { id, type, .../** @type {any} */ (data) };
+      this.#jobs.set(id, { message, resolve, reject, update, again: false });
       signal?.addEventListener('abort', () => this.#worker.postMessage({ id, type: 'cancel' }), { once: true });
-      this.#worker.postMessage({ id, type, ...data });
+      if (type === 'close') this.#open.delete(message.key);
+      this.#worker.postMessage(message);
     });
+  }
+
+  /**
+   * Puts a worker in the place of one whose core stopped: an instance that did
+   * cannot be trusted with anything more. Files are opened again, and the other
+   * jobs asked again, once.
+   */
+  #replace() {
+    this.#worker.terminate();
+    this.#worker = this.#start();
+    for (const [key, file] of this.#open) this.#worker.postMessage({ id: 0, type: 'inspect', key, file });
+    for (const [id, job] of this.#jobs) {
+      if (job.again) {
+        this.#jobs.delete(id);
+        job.reject(new Refusal({ code: 'internal', message: 'The core stopped twice while this was done. Try it again by itself.' }));
+      } else {
+        job.again = true;
+        this.#worker.postMessage(job.message);
+      }
+    }
   }
 
   /** @param {string} why */
@@ -97,13 +138,16 @@ export class Core {
   /** @param {{ id: number, type: string, [name: string]: any }} message */
   #receive({ id, type, ...data }) {
     const job = this.#jobs.get(id);
-    if (!job) return;
-    if (type === 'update') {
+    if (job && type === 'update') {
       job.update?.(data);
       return;
     }
     this.#jobs.delete(id);
-    if (type === 'done') job.resolve(data.result);
-    else job.reject(new Refusal(data.error));
+    if (data.error?.code === 'internal') this.#replace();
+    if (!job) return;
+    if (type !== 'done') return job.reject(new Refusal(data.error));
+    const { type: kind, key, file } = job.message;
+    if (kind === 'inspect' && key && file) this.#open.set(key, file);
+    job.resolve(data.result);
   }
 }

@@ -5,7 +5,7 @@
 //! last; Microsoft's GUID form, used inside a WRMHEADER, has its first three
 //! fields (4, 2 and 2 bytes) reversed (facts §8).
 
-use crate::error::{Code, Error, Result};
+use crate::error::{Code, Error, Result, Untrusted};
 use serde::{Serialize, Serializer};
 use std::fmt;
 
@@ -83,7 +83,10 @@ impl Uuid {
         uuid::Uuid::try_parse(text.trim()).map(|u| Self(u.into_bytes())).map_err(|_| {
             Error::misuse(
                 Code::BadUuid,
-                format!("\"{text}\" is not a UUID. Give 32 hex digits, with or without dashes."),
+                format!(
+                    "{} is not a UUID. Give 32 hex digits, with or without dashes.",
+                    Untrusted(text)
+                ),
             )
         })
     }

@@ -1,7 +1,7 @@
 //! Protecting, as it is asked for.
 
 use super::Random;
-use crate::error::{Code, Error, Result};
+use crate::error::{Code, Error, Result, Untrusted};
 use crate::format::cipher::{CipherMode, ContentKey};
 use crate::format::drm::playready::HeaderVersion;
 use crate::format::ids::{Kid, Uuid};
@@ -100,7 +100,8 @@ impl Protect {
             ),
             (profile, None | Some("cenc")) => Profile::parse(profile.unwrap_or("dual")),
             (_, Some(other)) => refuse(format!(
-                "There is no scheme \"{other}\" to protect with. Choose cenc or cbcs."
+                "There is no scheme {} to protect with. Choose cenc or cbcs.",
+                Untrusted(other)
             )),
         }
     }
@@ -153,7 +154,8 @@ fn number<'de, D: Deserializer<'de>>(from: D) -> std::result::Result<Option<u8>,
         None => Ok(None),
         Some(Either::Number(number)) => Ok(Some(number)),
         Some(Either::Text(text)) => {
-            let wrong = || D::Error::custom(format!("\"{text}\" is not a number of bytes"));
+            let wrong =
+                || D::Error::custom(format!("{} is not a number of bytes", Untrusted(&text)));
             text.trim().parse().map(Some).map_err(|_| wrong())
         }
     }

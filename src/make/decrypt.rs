@@ -48,6 +48,20 @@ pub fn parse_key(text: &str) -> Result<(KeyFor, ContentKey)> {
     Ok((target, ContentKey::parse(key)?))
 }
 
+/// Reads several, with spaces, commas or line ends between.
+///
+/// # Errors
+/// Where one of them is none.
+pub fn parse_keys(text: &str) -> Result<Vec<(KeyFor, ContentKey)>> {
+    let words = text.split(|c: char| c.is_whitespace() || c == ',' || c == ';');
+    let keys: Vec<_> =
+        words.filter(|word| !word.is_empty()).map(parse_key).collect::<Result<_>>()?;
+    if keys.is_empty() {
+        return Err(Error::misuse(Code::NoKey, "No key was given."));
+    }
+    Ok(keys)
+}
+
 /// A [`Recipe`] that decrypts a file.
 pub struct Decryption {
     rewrite: Rewrite,

@@ -1,6 +1,6 @@
 //! Profiles: which boxes a protected file is written with.
 
-use crate::error::{Code, Error, Result};
+use crate::error::{Code, Error, Result, Untrusted};
 use crate::format::cipher::CipherMode;
 
 /// Which boxes say that a file is protected, and how (facts §2.4).
@@ -83,7 +83,10 @@ impl Profile {
         PROFILES.iter().find(|profile| profile.name == name).ok_or_else(|| {
             Error::misuse(
                 Code::BadProfile,
-                format!("There is no profile \"{name}\". Choose dual, piff, cenc or cbcs."),
+                format!(
+                    "There is no profile {}. Choose dual, piff, cenc or cbcs.",
+                    Untrusted(name)
+                ),
             )
         })
     }

@@ -20,7 +20,7 @@ pub use plan::{Plan, Preview, PreviewKey};
 pub use unit::{Protector, UnitState};
 
 use crate::collections::Set;
-use crate::error::{Code, Error, Result};
+use crate::error::{Code, Error, Result, Untrusted};
 use crate::format::cipher::ContentKey;
 use crate::format::drm::playready::HeaderVersion;
 use crate::format::ids::Kid;
@@ -118,8 +118,9 @@ impl Target {
                 Error::misuse(
                     Code::BadTarget,
                     format!(
-                        "\"{text}\" names no tracks. Give a track's number, or all, audio, video, \
-                         sd, hd or uhd."
+                        "{} names no tracks. Give a track's number, or all, audio, video, sd, hd \
+                         or uhd.",
+                        Untrusted(text)
                     ),
                 )
             })?),

@@ -4,7 +4,7 @@ import { Doctor, everyVersion, FileSet, newKey, readKeyList, recognise, sources,
 import { plain } from '../errors.js';
 import { readSpans } from '../reading.js';
 import { sweep } from '../sinks.js';
-import { close, inspected, of, open } from './opened.js';
+import { close, inspected, of, open, release } from './opened.js';
 
 const UPDATE_MS = 100;
 
@@ -105,7 +105,7 @@ export const looking = {
       }
       return doctor.diagnose();
     } finally {
-      doctor.free();
+      release(doctor);
     }
   },
 
@@ -163,7 +163,7 @@ export const looking = {
       }
       return { findings: set.check(), kinds };
     } finally {
-      set.free();
+      release(set);
     }
   },
 

@@ -2,7 +2,7 @@
 
 import { assemble, fragment, HeaderChange, isFragment, Mux, Publication } from '../pkg/ismvault.js';
 import { stitchAll, stitched } from '../writing.js';
-import { inspected, of } from './opened.js';
+import { inspected, of, release } from './opened.js';
 
 /** @typedef {{ key: number, name: string, tracks?: number[] }} Input a file for a mux, and which of its tracks; all where none are named */
 /** @typedef {(progress: { done: number, total: number }) => void} Update */
@@ -21,7 +21,7 @@ export const making = {
     try {
       return await stitchAll(change, of(key).file, signal, update);
     } finally {
-      change.free();
+      release(change);
     }
   },
 
@@ -47,7 +47,7 @@ export const making = {
       for (const key of keys) mux.add('', of(key).inspector);
       return { all: mux.candidates(), best: mux.choose(under) };
     } finally {
-      mux.free();
+      release(mux);
     }
   },
 
@@ -66,7 +66,7 @@ export const making = {
       mux.begin(options);
       return await stitchAll(mux, new Blob(inputs.map(({ key }) => of(key).file)), signal, update);
     } finally {
-      mux.free();
+      release(mux);
     }
   },
 
@@ -90,10 +90,10 @@ export const making = {
       try {
         return await stitchAll(mux, all, signal, update);
       } finally {
-        mux.free();
+        release(mux);
       }
     } finally {
-      inspector.free();
+      release(inspector);
     }
   },
 
@@ -122,16 +122,16 @@ export const making = {
           const { blob } = await stitchAll(mux, file, signal, update);
           const own = await inspected(blob, signal);
           publication.made(own);
-          own.free();
+          release(own);
           media.push({ name, blob });
         } finally {
-          mux.free();
+          release(mux);
         }
       }
       const { texts, media: named, notes } = publication.write();
       return { texts, media: media.filter(({ name }) => named.includes(name)), notes };
     } finally {
-      publication.free();
+      release(publication);
     }
   },
 };

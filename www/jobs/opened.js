@@ -8,6 +8,20 @@ import { readSpans } from '../reading.js';
 /** @type {Map<number, Opened>} by the page's number for each */
 export const open = new Map();
 
+/**
+ * Lets go of what the core keeps. Where it stopped, that fails too, which must
+ * not take the place of the error that is told.
+ *
+ * @param {{ free(): void } | undefined} kept
+ */
+export function release(kept) {
+  try {
+    kept?.free();
+  } catch {
+    // Its instance is gone.
+  }
+}
+
 /** @param {number} key */
 export function of(key) {
   const found = open.get(key);
@@ -17,7 +31,7 @@ export function of(key) {
 
 /** @param {number} key */
 export function close(key) {
-  open.get(key)?.inspector.free();
+  release(open.get(key)?.inspector);
   open.delete(key);
 }
 
@@ -38,7 +52,7 @@ export async function inspected(file, signal, step = () => {}) {
     }
     return inspector;
   } catch (error) {
-    inspector.free();
+    release(inspector);
     throw error;
   }
 }

@@ -5,7 +5,7 @@ import { compiling } from '../module.js';
 import { Ahead, CHUNK } from '../reading.js';
 import * as sinks from '../sinks.js';
 import { memory, stitchAll, writeUnits } from '../writing.js';
-import { inspected, of } from './opened.js';
+import { inspected, of, release } from './opened.js';
 
 const UPDATE_MS = 100;
 
@@ -28,7 +28,7 @@ export const protecting = {
     try {
       return protection.preview();
     } finally {
-      protection.free();
+      release(protection);
     }
   },
 
@@ -52,7 +52,7 @@ export const protecting = {
       if (!receipt) throw new Error('What was written was not judged.');
       return { ...result, preview, secret: secrets, receipt };
     } finally {
-      protection.free();
+      release(protection);
     }
   },
 
@@ -70,7 +70,7 @@ export const protecting = {
       const notes = decryption.warnings();
       return { ...await run(decryption, () => decryption.judge(), file, choice, update, signal), notes };
     } finally {
-      decryption.free();
+      release(decryption);
     }
   },
 
@@ -88,7 +88,7 @@ export const protecting = {
     try {
       let playable = inspector.playable(seconds);
       const again = async (/** @type {Blob} */ made) => {
-        inspector.free();
+        release(inspector);
         blob = made;
         inspector = await inspected(blob, signal);
         playable = inspector.playable(seconds);
@@ -100,7 +100,7 @@ export const protecting = {
           mux.begin({ profile: playable.protected ? 'dual' : undefined });
           await again((await stitchAll(mux, blob, signal)).blob);
         } finally {
-          mux.free();
+          release(mux);
         }
       }
       const cut = (/** @type {[number, number]} */ [at, length]) => blob.slice(at, at + length);
@@ -113,12 +113,12 @@ export const protecting = {
           await writeUnits(decryption, blob, sink, () => {}, signal, await compiling, 1);
           await again(sink.blob());
         } finally {
-          decryption.free();
+          release(decryption);
         }
       }
       return { ...playable, parts: [new Blob(playable.head.map(cut)), ...playable.fragments.map(cut)] };
     } finally {
-      inspector.free();
+      release(inspector);
     }
   },
 
@@ -140,7 +140,7 @@ export const protecting = {
       }
       return hash.finish();
     } catch (error) {
-      hash.free();
+      release(hash);
       throw error;
     }
   },

@@ -1,6 +1,6 @@
 // A protection header that was recognised, with everything in it.
 
-import { block, copyButton, h, identifier, rows } from '../dom.js';
+import { block, copyButton, h, identifier, rows, some } from '../dom.js';
 
 /**
  * A KID in every form people meet it.
@@ -23,10 +23,10 @@ export function kidForms(forms) {
 export function decodedView(decoded) {
   return h('div', { class: 'decoded' },
     h('p', {}, h('b', {}, decoded.title)),
-    decoded.findings?.map((f) => h('p', { class: `note ${f.severity === 'info' ? '' : 'bad'}` }, f.message, ' ', f.advice)),
-    decoded.kids?.map(kidForms),
+    some(decoded.findings ?? [], (f) => h('p', { class: `note ${f.severity === 'info' ? '' : 'bad'}` }, f.message, ' ', f.advice)),
+    some(decoded.kids ?? [], kidForms),
     decoded.facts && rows(...decoded.facts.map(({ name, value }) => /** @type {[string, HTMLElement]} */ ([name, h('span', { class: 'id' }, h('code', {}, value), copyButton(value, name))]))),
     decoded.header && block(decoded.header.xml, 'header XML'),
     decoded.base64 && h('details', {}, h('summary', {}, 'Its bytes, base64'), block(decoded.base64, decoded.title)),
-    decoded.inner?.map(decodedView));
+    some(decoded.inner ?? [], decodedView));
 }

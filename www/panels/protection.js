@@ -1,6 +1,6 @@
 // KIDs, schemes and protection headers, every value with its copy button.
 
-import { block, copyButton, h, identifier, plural, rows } from '../dom.js';
+import { block, copyButton, h, identifier, plural, rows, some } from '../dom.js';
 import { decodedView } from './decoded.js';
 
 /** @typedef {import('../pkg/ismvault.js').Inspection} Inspection */
@@ -47,12 +47,12 @@ function systemCard(system) {
   const title = h('h4', {}, system.name, ' ', h('code', { class: 'muted' }, system.system_id));
   const place = system.in_fragment ? ', in a fragment' : '';
   const box = `${system.box === 'uuid' ? 'uuid (PIFF)' : 'pssh'} version ${system.version}, ${plural(system.data_size, 'byte')} of data, at ${hex(system.at)}${place}`;
-  const kids = (/** @type {string[]} */ list, /** @type {string} */ what) => list.length > 0 && h('span', {}, list.map((kid) => identifier(kid, what)));
+  const kids = (/** @type {string[]} */ list, /** @type {string} */ what) => list.length > 0 && h('span', {}, some(list, (kid) => identifier(kid, what)));
   const data = system.data_size > 0 && h('details', {},
     h('summary', {}, header ? 'PlayReady Object, base64' : 'Data, base64'),
     h('div', { class: 'pre' }, copyButton(system.data_base64, header ? 'PlayReady Object' : 'header data'), h('pre', {}, system.data_base64)));
   if (!header) {
-    return h('article', {}, title, rows(['Box', box], ['KIDs', kids(system.kids, 'KID')]), system.decoded.inner?.map(decodedView), data);
+    return h('article', {}, title, rows(['Box', box], ['KIDs', kids(system.kids, 'KID')]), some(system.decoded.inner ?? [], decodedView), data);
   }
   const text = (/** @type {string | null} */ value, /** @type {string} */ what) => value && identifier(value, what);
   return h('article', {}, title,
@@ -84,7 +84,7 @@ export const protection = {
       if (inspection === shown) return;
       shown = inspection;
       if (!inspection) return body.replaceChildren();
-      const cards = [...schemes(inspection).map(schemeCard), ...inspection.systems.map(systemCard)];
+      const cards = [...some(schemes(inspection), schemeCard), ...some(inspection.systems, systemCard)];
       body.replaceChildren(...(cards.length ? cards
         : [h('p', { class: 'muted' }, inspection.tracks.length ? 'None: every track is clear, and there is no protection header.' : 'None was found.')]));
     };

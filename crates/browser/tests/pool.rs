@@ -145,6 +145,46 @@ fn a_worker_that_dies_is_replaced() {
 
 #[test]
 #[ignore = "needs the page served: cargo xtask test"]
+fn a_core_that_stops_is_replaced_and_everything_else_goes_on() {
+    in_browser(|page| async move {
+        laboratory(&page, 2_000_000).await;
+        // The tool's own worker, but that a file of 1234 bytes is its end.
+        let body = "
+            const { Core } = await import('/rpc.js');
+            const script = `
+              import '${location.origin}/worker.js';
+              const real = WebAssembly.instantiate;
+              WebAssembly.instantiate = async (module, imports) => {
+                const { exports } = await real.call(WebAssembly, module, imports);
+                const stop = (size) => {
+                  if (size === 1234) throw new WebAssembly.RuntimeError('unreachable');
+                  return exports.inspector_new(size);
+                };
+                return { instance: { exports: { ...exports, inspector_new: stop } }, module };
+              };`;
+            let started = 0;
+            const core = new Core(() => {
+              started += 1;
+              return new Worker(URL.createObjectURL(new Blob([script], { type: 'text/javascript' })), { type: 'module' });
+            });
+            await core.call('inspect', { key: 1, file });
+            const bad = core.call('inspect', { key: 2, file: new Blob([new Uint8Array(1234)]) }).then(() => 'read', (e) => e.message);
+            const other = core.call('inspect', { key: 3, file });
+            const said = await bad;
+            const good = await other;
+            // What was open before is open still.
+            const tops = await core.call('tops', { key: 1 });
+            return { said, started, tracks: good.tracks.length, tops: tops.at.length };";
+        let found = run(&page, body, json!({})).await;
+        assert!(found["said"].as_str().unwrap().contains("stopped on this file"), "{found}");
+        assert_eq!(found["started"], 2, "{found}");
+        assert_eq!(found["tracks"], 2, "{found}");
+        assert!(found["tops"].as_u64().unwrap() > 3, "{found}");
+    });
+}
+
+#[test]
+#[ignore = "needs the page served: cargo xtask test"]
 fn the_cipher_of_the_page_is_that_of_the_browser() {
     in_browser(|page| async move {
         laboratory(&page, 1_000_000).await;

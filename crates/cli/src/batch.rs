@@ -1,11 +1,18 @@
 //! `ismvault batch`: many titles, by a list of jobs.
 
-use crate::host::{Input, Small, Stop, USAGE, check_output, print, same_file, stop, to_json};
+use crate::host::{
+    Input, Stop, USAGE, check_output, print, printable, shown, to_json, write_small,
+};
+use crate::identity::Roles;
+use crate::keys_out::KeysOut;
 use crate::make::Set;
 use crate::protect::Protection;
+use crate::secret;
 use clap::Args;
+use ismvault::error::redacted;
 use ismvault::format::cipher::CipherMode;
 use ismvault::format::ids::Kid;
+use ismvault::jobs::key_list::Entry;
 use ismvault::make::mux::TrackChoice;
 use serde::{Deserialize, Serialize};
 use std::io::Write as _;
@@ -13,6 +20,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use zeroize::Zeroizing;
 
 #[derive(Args)]
 pub(crate) struct BatchArgs {
@@ -68,6 +76,9 @@ impl Inputs {
 struct Place {
     input: Inputs,
     output: PathBuf,
+    /// The same as the list has it.
+    #[serde(skip)]
+    listed: String,
     /// Of a set: the best video of at most so many kbit/s.
     under: Option<u64>,
     /// Of a set: languages of the audio.
@@ -89,7 +100,7 @@ struct Summary {
 
 #[derive(Serialize)]
 struct Outcome {
-    output: PathBuf,
+    output: String,
     /// `done`, `skipped` or `failed`.
     status: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -104,8 +115,9 @@ struct Outcome {
 }
 
 fn read(args: &BatchArgs) -> Result<Vec<Job>, Stop> {
-    let bad = |what: String| Stop(format!("{}: {what}", args.jobs.display()), USAGE);
-    let bytes = Input::open(&args.jobs)?.read_text()?;
+    // What stands in it may be a key, also where something else should.
+    let bad = |what: String| Stop(format!("{}: {}", args.jobs.display(), redacted(&what)), USAGE);
+    let bytes = Zeroizing::new(Input::open(&args.jobs)?.read_text()?);
     let list: List = serde_json::from_slice(&bytes).map_err(|e| bad(format!("{e}.")))?;
     let base = args.jobs.parent().unwrap_or(Path::new(""));
     let mut jobs = Vec::new();
@@ -125,8 +137,12 @@ fn read(args: &BatchArgs) -> Result<Vec<Job>, Stop> {
             Inputs::One(path) => from(path),
             Inputs::Several(paths) => paths.iter_mut().for_each(from),
         }
+        place.listed = shown(&place.output);
         from(&mut place.output);
-        protection.keys.as_mut().into_iter().for_each(from);
+        protection.keys.as_mut().into_iter().filter(|path| *path != Path::new("-")).for_each(from);
+        for text in [&mut protection.job.key, &mut protection.job.seed].into_iter().flatten() {
+            *text = Zeroizing::new(secret::beside(base, text));
+        }
         protection.receipt.as_mut().into_iter().for_each(from);
         jobs.push(Job { place, protection });
     }
@@ -135,42 +151,19 @@ fn read(args: &BatchArgs) -> Result<Vec<Job>, Stop> {
 
 /// Refuses lists that cannot be right, before anything is written.
 fn check(jobs: &[Job], args: &BatchArgs) -> Result<(), Stop> {
-    let mut modes: Vec<(String, CipherMode, &Path)> = Vec::new();
-    for (number, job) in jobs.iter().enumerate() {
+    let mut roles = Roles::default();
+    roles.read("the list of jobs", &args.jobs);
+    for job in jobs {
+        job.place.input.paths().for_each(|path| roles.read("an input", path));
+        job.protection.read_roles(&mut roles);
+    }
+    if let Some(keys) = &args.keys_out {
+        roles.write("the list of keys", keys)?;
+    }
+    let mut modes: Vec<(Zeroizing<String>, CipherMode, &Path)> = Vec::new();
+    for job in jobs {
         let output = &job.place.output;
-        let before = &jobs[..number];
-        if before.iter().any(|other| same_file(&other.place.output, output)) {
-            return Err(Stop(format!("Two jobs write {}.", output.display()), USAGE));
-        }
-        if let Some(receipt) = &job.protection.receipt {
-            let same = |other: &Job| {
-                let theirs = other.protection.receipt.as_deref();
-                theirs.is_some_and(|theirs| same_file(theirs, receipt))
-                    || same_file(&other.place.output, receipt)
-            };
-            if before.iter().any(same) {
-                let sentence = format!(
-                    "Two jobs write {}. Give each its own receipt, not one in the defaults.",
-                    receipt.display()
-                );
-                return Err(Stop(sentence, USAGE));
-            }
-            let mut others: Vec<&Path> = job.place.input.paths().collect();
-            others.extend(args.keys_out.as_deref());
-            others.push(&args.jobs);
-            // Whether it is there already is asked when its job is done.
-            job.protection.check_receipt(output, &others, true)?;
-        }
-        if let Some(keys) = &args.keys_out {
-            let mut others = job.place.input.paths().chain([&**output, &*args.jobs]);
-            if others.any(|other| same_file(other, keys)) {
-                let sentence = format!(
-                    "--keys-out would overwrite {}, or be overwritten. Choose another name.",
-                    keys.display()
-                );
-                return Err(Stop(sentence, USAGE));
-            }
-        }
+        job.protection.write_roles(output, &mut roles)?;
         if job.protection.makes_key() && args.keys_out.is_none() {
             let sentence = format!(
                 "{} has no key, and one made at random would be lost. Give it one, or add --keys-out FILE.",
@@ -182,58 +175,44 @@ fn check(jobs: &[Job], args: &BatchArgs) -> Result<(), Stop> {
         let options =
             job.protection.options().map_err(|e| Stop(format!("{name}: {}", e.0), USAGE))?;
         for key in &options.keys {
-            let secret = key.key.reveal().to_string();
-            let own = options.profile.mode;
-            if let Some((_, _, other)) =
-                modes.iter().find(|(k, mode, _)| *k == secret && *mode != own)
-            {
-                let sentence = format!(
-                    "The key of {} is that of {name}, and one is AES-CTR, the other AES-CBC: a key \
-                     must not be used in both.",
-                    other.display()
-                );
-                return Err(Stop(sentence, USAGE));
-            }
-            modes.push((secret, own, output));
+            modes.push((key.key.reveal(), options.profile.mode, output));
         }
     }
-    use zeroize::Zeroize as _;
-    modes.iter_mut().for_each(|(secret, ..)| secret.zeroize());
+    modes.sort_by(|a, b| a.0.cmp(&b.0));
+    for pair in modes.windows(2) {
+        let [(a, one, first), (b, other, second)] = pair else { continue };
+        if a == b && one != other {
+            let sentence = format!(
+                "The key of {} is that of {}, and one is AES-CTR, the other AES-CBC: a key must \
+                 not be used in both.",
+                first.display(),
+                second.display()
+            );
+            return Err(Stop(sentence, USAGE));
+        }
+    }
     Ok(())
 }
 
 pub(crate) fn batch(args: &BatchArgs) -> Result<ExitCode, Stop> {
     let jobs = read(args)?;
     check(&jobs, args)?;
-    // Keys of earlier runs stay: they are the only ones of files made then.
-    let known = match &args.keys_out {
-        Some(path) if path.exists() => {
-            let text = zeroize::Zeroizing::new(Input::open(path)?.read_text()?);
-            serde_json::from_slice(&text).map_err(|e| {
-                let name = path.display();
-                stop(format!(
-                    "{name} is there and is not a list of keys ({e}). Choose another name."
-                ))
-            })?
-        }
-        _ => Vec::new(),
-    };
+    let keys = args.keys_out.as_deref().map(KeysOut::open).transpose()?;
     let next = AtomicUsize::new(0);
     let outcomes: Mutex<Vec<(usize, Outcome)>> = Mutex::default();
-    let keys: Mutex<Vec<serde_json::Value>> = Mutex::new(known);
     std::thread::scope(|scope| {
         for _ in 0..args.at_once.clamp(1, 64) {
             scope.spawn(|| {
                 loop {
                     let number = next.fetch_add(1, Ordering::Relaxed);
                     let Some(job) = jobs.get(number) else { return };
-                    let outcome = one(job, args, &keys);
+                    let outcome = one(job, args, keys.as_ref());
                     if args.verbose {
                         let _ = writeln!(
                             std::io::stderr(),
                             "{} {}{}",
                             outcome.status,
-                            outcome.output.display(),
+                            printable(&outcome.output),
                             outcome.reason.as_ref().map(|r| format!(": {r}")).unwrap_or_default()
                         );
                     }
@@ -251,17 +230,17 @@ pub(crate) fn batch(args: &BatchArgs) -> Result<ExitCode, Stop> {
     Ok(if failed > 0 { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }
 
-fn one(job: &Job, args: &BatchArgs, keys: &Mutex<Vec<serde_json::Value>>) -> Outcome {
-    let output = job.place.output.clone();
+fn one(job: &Job, args: &BatchArgs, keys: Option<&KeysOut>) -> Outcome {
+    let output = &job.place.output;
     let mut outcome = Outcome {
-        output,
+        output: shown(output),
         status: "done",
         size: None,
         sha256: None,
         kids: Vec::new(),
         reason: None,
     };
-    if outcome.output.exists() && !args.force {
+    if output.exists() && !args.force {
         outcome.status = "skipped";
         outcome.reason = Some("It is there already. Add --force to write it anew.".into());
         return outcome;
@@ -279,7 +258,7 @@ fn one(job: &Job, args: &BatchArgs, keys: &Mutex<Vec<serde_json::Value>>) -> Out
 fn run(
     job: &Job,
     args: &BatchArgs,
-    keys: &Mutex<Vec<serde_json::Value>>,
+    keys: Option<&KeysOut>,
     outcome: &mut Outcome,
 ) -> Result<(), Stop> {
     let paths = match &job.place.input {
@@ -303,19 +282,16 @@ fn run(
     };
     let name = input.name.clone();
     let run = job.protection.run(&input, &job.place.output, &name)?;
-    if let (true, Some(path), Some(made)) =
-        (job.protection.makes_key(), &args.keys_out, run.made_key())
-    {
+    if let (true, Some(list), Some(made)) = (job.protection.makes_key(), keys, run.made_key()) {
         // The key is on disk before the file has its name.
-        let mut keys = keys.lock().unwrap_or_else(|e| e.into_inner());
-        keys.push(serde_json::to_value(&made).map_err(|e| stop(format!("{e}.")))?);
-        Small::new(path, (to_json(&*keys)? + "\n").as_bytes())?.keep(true)?;
+        let output = job.place.listed.clone();
+        list.add(Entry { output, kid: made.kid.to_string(), key: made.key })?;
     }
     outcome.size = Some(run.written.len);
     outcome.sha256 = Some(run.receipt.sha256.clone());
     outcome.kids = run.receipt.keys.iter().map(|key| key.kid).collect();
     if let Some(path) = &job.protection.receipt {
-        crate::host::write_small(path, (to_json(&run.receipt)? + "\n").as_bytes(), args.force)?;
+        write_small(path, (to_json(&run.receipt)? + "\n").as_bytes(), args.force)?;
     }
     run.written.keep_silently(args.force)?;
     Ok(())

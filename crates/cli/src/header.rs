@@ -1,6 +1,7 @@
 //! `ismvault header`: protection headers read, made, and put into files.
 
 use crate::host::{Input, Stop, check_output, print, printable, stop, to_json, usage};
+use crate::secret::secrets;
 use clap::{Args, Subcommand, ValueEnum};
 use ismvault::format::boxes::{BoxHeader, starts_a_file};
 use ismvault::format::drm::playready::NewHeader;
@@ -11,7 +12,6 @@ use ismvault::make::header_editor::{Forms, HeaderChange, every_version, forms};
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use zeroize::Zeroizing;
 
 #[derive(Args)]
 #[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
@@ -111,7 +111,7 @@ impl HeaderContent {
     fn header(&self) -> Result<NewHeader, Stop> {
         let job = Header {
             kids: self.kids.clone(),
-            keys: self.keys.iter().cloned().map(Zeroizing::new).collect(),
+            keys: secrets(&self.keys)?,
             la_url: self.la_url.clone(),
             lui_url: self.lui_url.clone(),
             ds_id: self.ds_id.clone(),

@@ -1,5 +1,7 @@
 //! Files, standard output, randomness: what the core does not have.
 
+use crate::identity::same_file;
+use crate::parts::{PartFile, Readers};
 use crate::writing::write_out;
 use ismvault::error::Code;
 use ismvault::look::inspect::Inspector;
@@ -238,11 +240,7 @@ impl Input {
         let failed = |e: io::Error| stop(format!("{} cannot be written: {e}.", output.display()));
         // Through a link to what it points at.
         let output = output.canonicalize().unwrap_or_else(|_| output.to_owned());
-        let folder = folder_of(&output);
-        let mut builder = tempfile::Builder::new();
-        builder.prefix(".ismvault-").suffix(".part");
-        usual_permissions(&mut builder);
-        let mut file = builder.tempfile_in(folder).map_err(failed)?;
+        let mut file = PartFile::new(&output, Readers::Usual).map_err(failed)?;
         let len = write_out(recipe, self, |bytes| {
             wrote(bytes);
             file.write_all(bytes).map_err(failed)
@@ -262,7 +260,7 @@ impl Input {
 
 /// An output that is whole, but has not its name yet.
 pub(crate) struct Written {
-    file: tempfile::NamedTempFile,
+    file: PartFile,
     output: PathBuf,
     pub(crate) len: u64,
 }
@@ -272,57 +270,38 @@ impl Written {
     pub(crate) fn keep(self, force: bool) -> Result<PathBuf, Stop> {
         let len = self.len;
         let output = self.keep_silently(force)?;
-        eprintln!("Wrote {} ({len} bytes).", output.display());
+        eprintln!("Wrote {} ({len} bytes).", printable(&output.display().to_string()));
         Ok(output)
     }
 
     /// Gives the output its name.
     pub(crate) fn keep_silently(self, force: bool) -> Result<PathBuf, Stop> {
         let Self { file, output, .. } = self;
-        let kept = if force { file.persist(&output) } else { file.persist_noclobber(&output) };
-        kept.map_err(|e| stop(format!("{} cannot be written: {}.", output.display(), e.error)))?;
+        let failed = |e: io::Error| stop(format!("{} cannot be written: {e}.", output.display()));
+        file.keep(&output, force).map_err(failed)?;
         Ok(output)
     }
 }
 
 /// A small file that is whole, but has not its name yet.
-pub(crate) struct Small(tempfile::NamedTempFile, PathBuf);
+pub(crate) struct Small(PartFile, PathBuf);
 
 impl Small {
     /// Beside the place it will have.
     pub(crate) fn new(path: &Path, text: &[u8]) -> Result<Self, Stop> {
+        let path = path.canonicalize().unwrap_or_else(|_| path.to_owned());
         let failed = |e: io::Error| stop(format!("{} cannot be written: {e}.", path.display()));
-        let mut builder = tempfile::Builder::new();
-        builder.prefix(".ismvault-").suffix(".part");
-        usual_permissions(&mut builder);
-        let mut file = builder.tempfile_in(folder_of(path)).map_err(failed)?;
+        let mut file = PartFile::new(&path, Readers::Usual).map_err(failed)?;
         file.write_all(text).map_err(failed)?;
-        Ok(Self(file, path.to_owned()))
+        Ok(Self(file, path))
     }
 
     /// Gives it its name.
     pub(crate) fn keep(self, force: bool) -> Result<(), Stop> {
         let Self(file, path) = self;
-        let kept = if force { file.persist(&path) } else { file.persist_noclobber(&path) };
-        kept.map(drop)
-            .map_err(|e| stop(format!("{} cannot be written: {}.", path.display(), e.error)))
+        let failed = |e: io::Error| stop(format!("{} cannot be written: {e}.", path.display()));
+        file.keep(&path, force).map_err(failed)
     }
-}
-
-/// The folder that a file is in.
-fn folder_of(path: &Path) -> &Path {
-    path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
-}
-
-/// Whether two paths name one file, also one that is not there yet.
-pub(crate) fn same_file(a: &Path, b: &Path) -> bool {
-    let place = |path: &Path| {
-        path.canonicalize().ok().or_else(|| {
-            let folder = folder_of(path).canonicalize().ok()?;
-            Some(folder.join(path.file_name()?))
-        })
-    };
-    place(a).zip(place(b)).is_some_and(|(a, b)| a == b)
 }
 
 /// Writes a small file that is whole at once, such as a manifest.
@@ -331,18 +310,6 @@ pub(crate) fn write_small(path: &Path, text: &[u8], force: bool) -> Result<(), S
         return Err(stop(format!("{} exists. Add --force to overwrite it.", path.display())));
     }
     Small::new(path, text)?.keep(force)
-}
-
-/// A temporary file is private; this one becomes a file like any other, under
-/// the user's umask.
-pub(crate) fn usual_permissions(builder: &mut tempfile::Builder<'_, '_>) {
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::PermissionsExt as _;
-        builder.permissions(std::fs::Permissions::from_mode(0o666));
-    }
-    #[cfg(not(unix))]
-    let _ = builder;
 }
 
 /// Refuses an output that is there, or is the input.
@@ -383,6 +350,11 @@ pub(crate) fn print(text: &str) -> Result<(), Stop> {
 
 pub(crate) fn plural(n: u64, word: &str) -> String {
     format!("{n} {word}{}", if n == 1 { "" } else { "s" })
+}
+
+/// A path as text, for JSON and terminals.
+pub(crate) fn shown(path: &Path) -> String {
+    path.to_string_lossy().into_owned()
 }
 
 /// Text from a file, without what a terminal would obey.

@@ -1,6 +1,7 @@
 //! `ismvault key`: the key doctor.
 
 use crate::host::{Input, Stop, print, printable, to_json, usage};
+use crate::secret::secrets;
 use clap::Args;
 use ismvault::error::Code;
 use ismvault::look::doctor::{Diagnosis, Doctor, Verdict};
@@ -11,7 +12,8 @@ use std::process::ExitCode;
 pub(crate) struct KeyArgs {
     file: PathBuf,
     /// Anything that may be a key: hex, base64, a GUID, KID:KEY, a key seed,
-    /// JSON, CSV, CPIX. May be given several times.
+    /// JSON, CSV, CPIX; @FILE, - (standard input) and env:NAME keep it off the
+    /// command line. May be given several times.
     #[arg(long = "try", value_name = "TEXT", required = true, allow_hyphen_values = true)]
     texts: Vec<String>,
     /// Print the result as JSON.
@@ -29,7 +31,8 @@ struct Answer {
 pub(crate) fn key(args: &KeyArgs) -> Result<ExitCode, Stop> {
     let input = Input::open(&args.file)?;
     let movie = input.inspect()?;
-    let texts: Vec<&str> = args.texts.iter().map(String::as_str).collect();
+    let given = secrets(&args.texts)?;
+    let texts: Vec<&str> = given.iter().map(|text| text.as_str()).collect();
     let mut doctor = Doctor::new(&movie, &texts).map_err(|e| match e.code {
         Code::NotProtected => e.into(),
         _ => usage(e),

@@ -1,7 +1,8 @@
 //! `ismvault lint`: every check, over one file or a set, for people and CI jobs.
 
-use crate::host::{Input, Stop, plural, print, stop, to_json, usage};
+use crate::host::{Input, Stop, plural, print, printable, stop, to_json, usage};
 use crate::inspect::finding_text;
+use crate::secret::secrets;
 use clap::{Args, ValueEnum};
 use ismvault::checks::{CHECKS, CheckId, Severity};
 use ismvault::look::doctor::Doctor;
@@ -125,7 +126,8 @@ fn findings(paths: &[PathBuf], keys: &[String]) -> Result<(Vec<Finding>, Vec<Str
             }
         };
         if !keys.is_empty() && movie.tracks.iter().any(|track| track.protection().is_some()) {
-            let texts: Vec<&str> = keys.iter().map(String::as_str).collect();
+            let given = secrets(keys)?;
+            let texts: Vec<&str> = given.iter().map(|text| text.as_str()).collect();
             let mut doctor = Doctor::new(&movie, &texts).map_err(usage)?;
             input.drive(&mut doctor)?;
             movie.findings.extend(doctor.findings());
@@ -173,7 +175,7 @@ fn text(findings: &[Finding], names: &[String]) -> String {
     for name in names {
         let own: Vec<&Finding> =
             findings.iter().filter(|f| f.file.as_deref() == Some(name.as_str())).collect();
-        out += &format!("{name}\n");
+        out += &format!("{}\n", printable(name));
         for finding in own {
             out += &format!("  {}\n", finding_text(finding));
             if finding.severity() != Severity::Info {

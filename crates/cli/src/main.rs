@@ -7,16 +7,20 @@ mod batch;
 mod diff;
 mod header;
 mod host;
+mod identity;
 mod inspect;
 mod key;
+mod keys_out;
 mod lint;
 mod make;
 mod manifest;
+mod parts;
 mod protect;
+mod secret;
 mod writing;
 
 use clap::{Parser, Subcommand};
-use host::{Stop, printable};
+use host::{Stop, USAGE, printable};
 use std::process::ExitCode;
 
 /// Inspect Smooth Streaming files and protect them with PlayReady.
@@ -60,7 +64,11 @@ enum Command {
 }
 
 fn main() -> ExitCode {
-    let result = match Cli::parse().command {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => return refuse(error),
+    };
+    let result = match cli.command {
         Command::Inspect(args) => inspect::inspect(&args),
         Command::Lint(args) => lint::lint(&args),
         Command::Key(args) => key::key(&args),
@@ -80,4 +88,18 @@ fn main() -> ExitCode {
         eprintln!("ismvault: {}", printable(&sentence));
         ExitCode::from(status)
     })
+}
+
+/// Tells what is wrong with the command line, but not what may be a key on it.
+fn refuse(mut error: clap::Error) -> ExitCode {
+    use clap::error::{ContextKind, ContextValue};
+    for kind in [ContextKind::InvalidValue, ContextKind::InvalidArg, ContextKind::InvalidSubcommand]
+    {
+        if let Some(ContextValue::String(text)) = error.get(kind) {
+            let text = ismvault::error::redacted(text);
+            error.insert(kind, ContextValue::String(text));
+        }
+    }
+    let _ = error.print();
+    if error.use_stderr() { ExitCode::from(USAGE) } else { ExitCode::SUCCESS }
 }

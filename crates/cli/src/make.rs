@@ -2,14 +2,16 @@
 //! `fragment`, `rebox`, `repair`.
 
 use crate::host::{
-    Input, Stop, Written, check_output, plural, print, printable, same_file, stop, to_json, usage,
+    Input, Stop, Written, check_output, plural, print, printable, shown, stop, to_json, usage,
 };
+use crate::identity::same_file;
 use crate::protect::{Out, Protection, finish};
+use crate::secret::secrets;
 use clap::Args;
 use ismvault::jobs::names;
 use ismvault::look::set::FileSet;
 use ismvault::make::assemble::{FragmentFile, assemble as assembled, is_fragment};
-use ismvault::make::decrypt::{Decryption, parse_key};
+use ismvault::make::decrypt::{Decryption, parse_keys};
 use ismvault::make::fragmenter::fragment as fragmented;
 use ismvault::make::mux::{Fold, Mux, MuxInput, MuxOptions, TrackChoice, check_set, choose};
 use ismvault::make::proof::Proven;
@@ -18,6 +20,7 @@ use ismvault::model::Movie;
 use ismvault::model::manifest::Manifest;
 use ismvault::{Span, Stitched};
 use serde::Serialize;
+use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -27,7 +30,8 @@ pub(crate) struct DecryptArgs {
     #[command(flatten)]
     out: Out,
     /// A content key, in hex or base64; with a KID or a track number in front
-    /// if there are several.
+    /// if there are several. @FILE, - (standard input) and env:NAME keep it off
+    /// the command line.
     #[arg(long = "key", value_name = "[KID:]KEY", required = true)]
     keys: Vec<String>,
 }
@@ -92,7 +96,7 @@ pub(crate) struct ReboxArgs {
 /// What a command made.
 #[derive(Serialize)]
 struct Made<'a> {
-    output: &'a Path,
+    output: String,
     size: u64,
     /// Samples that were compared with those of the inputs.
     samples_compared: u64,
@@ -115,7 +119,7 @@ fn tell(
     let size = written.len;
     if out.json {
         let output = written.keep_silently(out.force)?;
-        print(&to_json(&Made { output: &output, size, samples_compared, notes })?)?;
+        print(&to_json(&Made { output: shown(&output), size, samples_compared, notes })?)?;
     } else {
         notes.iter().for_each(|note| eprintln!("{}", printable(note)));
         eprintln!("Read again and compared: {}.", plural(samples_compared, "sample"));
@@ -126,8 +130,10 @@ fn tell(
 
 pub(crate) fn decrypt(args: &DecryptArgs) -> Result<ExitCode, Stop> {
     check_output(&args.input, &args.out.output, args.out.force)?;
-    let keys =
-        args.keys.iter().map(|key| parse_key(key)).collect::<Result<Vec<_>, _>>().map_err(usage)?;
+    let mut keys = Vec::new();
+    for given in secrets(&args.keys)? {
+        keys.extend(parse_keys(&given).map_err(usage)?);
+    }
     let input = Input::open(&args.input)?;
     let movie = input.inspect()?;
     let decryption = Decryption::new(&movie, &keys)?;
@@ -190,9 +196,19 @@ fn natural(name: &str) -> Vec<(u64, String)> {
     parts
 }
 
+/// Folders in folders that are looked into.
+const FOLDERS: usize = 32;
+
 /// Files, and those in folders; in folders, every one below.
-fn files_in(paths: &[PathBuf], found: &mut Vec<PathBuf>) -> Result<(), Stop> {
+fn files_in(paths: &[PathBuf], depth: usize, found: &mut Vec<PathBuf>) -> Result<(), Stop> {
     for path in paths {
+        // A link to a folder may lead back; one that is named is meant.
+        if depth > 0 && path.is_symlink() && path.is_dir() {
+            continue;
+        }
+        if depth > FOLDERS {
+            return Err(stop(format!("{} is too deep in folders.", path.display())));
+        }
         if !path.is_dir() {
             found.push(path.clone());
             continue;
@@ -204,7 +220,7 @@ fn files_in(paths: &[PathBuf], found: &mut Vec<PathBuf>) -> Result<(), Stop> {
             .collect::<Result<Vec<_>, _>>()
             .map_err(failed)?;
         inside.sort_by_cached_key(|path| natural(&path.to_string_lossy()));
-        files_in(&inside, found)?;
+        files_in(&inside, depth + 1, found)?;
     }
     Ok(())
 }
@@ -221,11 +237,12 @@ impl Set {
     /// this one will write, is not a part of it.
     pub(crate) fn open(paths: &[PathBuf], output: &Path) -> Result<Self, Stop> {
         let mut files = Vec::new();
-        files_in(paths, &mut files)?;
-        files.retain(|path| paths.contains(path) || !same_file(path, output));
+        files_in(paths, 0, &mut files)?;
+        let named: HashSet<&PathBuf> = paths.iter().collect();
+        files.retain(|path| named.contains(path) || !same_file(path, output));
         let mut set = Self { inputs: Vec::new(), movies: Vec::new(), manifests: Vec::new() };
         for path in files {
-            let named = paths.contains(&path);
+            let named = named.contains(&path);
             if names::is_manifest(&path.to_string_lossy()) {
                 let input = Input::open(&path)?;
                 let manifest = Manifest::parse(&input.read_text()?);
@@ -294,6 +311,7 @@ pub(crate) fn mux(args: &MuxArgs) -> Result<ExitCode, Stop> {
     for input in args.inputs.iter().filter(|input| input.is_file()) {
         check_output(input, &args.out.output, args.out.force)?;
     }
+    args.protection.check_roles(&args.out, &args.inputs)?;
     let choice = TrackChoice {
         video: args.video.as_ref().map(|name| {
             Path::new(name).file_name().unwrap_or_default().to_string_lossy().into_owned()
@@ -308,7 +326,6 @@ pub(crate) fn mux(args: &MuxArgs) -> Result<ExitCode, Stop> {
         return write(&joined, &recipe, &notes, &args.out);
     }
     let name = joined.name.clone();
-    args.protection.check_receipt(&args.out.output, &[], args.out.force)?;
     finish(&args.protection, &joined.stitched(&recipe), &name, &args.out, &notes)
 }
 
@@ -324,7 +341,7 @@ pub(crate) fn assemble(args: &AssembleArgs) -> Result<ExitCode, Stop> {
         return Err(stop(sentence));
     };
     let mut paths = Vec::new();
-    files_in(&args.fragments, &mut paths)?;
+    files_in(&args.fragments, 0, &mut paths)?;
     if args.fragments.iter().any(|path| path.is_file() && same_file(path, &args.out.output)) {
         return Err(stop("The output is one of the fragments. Choose another name."));
     }

@@ -1,10 +1,11 @@
 //! `ismvault protect`, and protection as the last step of other commands.
 
-use crate::host::{
-    Input, Small, Stop, check_output, fill, printable, same_file, stop, to_json, usage,
-};
+use crate::host::{Input, Small, Stop, check_output, fill, printable, shown, stop, to_json, usage};
+use crate::identity::Roles;
+use crate::secret::{self, secret};
 use clap::{Arg, ArgAction, ArgMatches, Args, Command, FromArgMatches, value_parser};
-use ismvault::format::ids::Kid;
+use ismvault::error::redacted;
+use ismvault::jobs::KeyPair;
 use ismvault::jobs::Protect;
 use ismvault::jobs::fields::{Control, Field, PROTECT};
 use ismvault::make::proof::Proven;
@@ -16,7 +17,6 @@ use std::fmt::Write as _;
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use zeroize::Zeroizing;
 
 #[derive(Args)]
 pub(crate) struct ProtectArgs {
@@ -62,6 +62,9 @@ fn flag(field: &Field) -> Arg {
             arg.value_name(field.value).value_delimiter(',').value_parser(value_parser!(u32))
         }
         Control::Keys => arg.value_name(field.value).value_parser(value_parser!(PathBuf)),
+        Control::Secret => {
+            arg.value_name(field.value).help(format!("{}; {}", field.help, secret::FROM))
+        }
         // Which values there are, the core says.
         _ => arg.value_name(field.value),
     }
@@ -98,7 +101,8 @@ impl FromArgMatches for Protection {
             job.extend(value.map(|value| (field.name.to_owned(), value)));
         }
         let job = serde_json::from_value(job.into()).map_err(|e| {
-            clap::Error::raw(clap::error::ErrorKind::InvalidValue, format!("{e}.\n"))
+            let sentence = format!("{}.\n", redacted(&e.to_string()));
+            clap::Error::raw(clap::error::ErrorKind::InvalidValue, sentence)
         })?;
         let path = |name| matches.get_one::<PathBuf>(name).cloned();
         Ok(Self { job, keys: path("keys"), receipt: path("receipt") })
@@ -119,23 +123,16 @@ impl Protection {
     }
 }
 
-/// A key that was made here, to be told once.
-#[derive(Serialize)]
-pub(crate) struct MadeKey {
-    pub(crate) kid: Kid,
-    pub(crate) key: String,
-}
-
 /// What protecting gave.
 #[derive(Serialize)]
 pub(crate) struct Protected {
-    pub(crate) output: PathBuf,
+    pub(crate) output: String,
     pub(crate) size: u64,
     pub(crate) receipt: Receipt,
     #[serde(skip_serializing_if = "<[String]>::is_empty")]
     pub(crate) notes: Vec<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) made_key: Option<MadeKey>,
+    pub(crate) made_key: Option<KeyPair>,
 }
 
 impl Protection {
@@ -150,37 +147,46 @@ impl Protection {
         self.keys.is_none() && self.job.makes_key()
     }
 
-    /// Refuses a receipt that would overwrite something else.
-    pub(crate) fn check_receipt(
+    /// Refuses outputs that are something else too, and a receipt that is there.
+    pub(crate) fn check_roles<'a>(
         &self,
-        output: &Path,
-        others: &[&Path],
-        force: bool,
+        out: &Out,
+        inputs: impl IntoIterator<Item = &'a PathBuf>,
     ) -> Result<(), Stop> {
-        let Some(path) = &self.receipt else { return Ok(()) };
-        let keys = self.keys.as_deref();
-        let taken = [output].into_iter().chain(keys).chain(others.iter().copied());
-        for other in taken {
-            if same_file(path, other) {
-                let sentence = format!(
-                    "The receipt would overwrite {}. Give it another name.",
-                    other.display()
-                );
-                return Err(Stop(sentence, crate::host::USAGE));
+        let mut roles = Roles::default();
+        inputs.into_iter().for_each(|path| roles.read("an input", path));
+        self.read_roles(&mut roles);
+        self.write_roles(&out.output, &mut roles)?;
+        match &self.receipt {
+            Some(path) if path.exists() && !out.force => {
+                Err(stop(format!("{} exists. Add --force to overwrite it.", path.display())))
             }
+            _ => Ok(()),
         }
-        if path.exists() && !force {
-            return Err(stop(format!("{} exists. Add --force to overwrite it.", path.display())));
-        }
-        Ok(())
+    }
+
+    /// Takes down what is read.
+    pub(crate) fn read_roles(&self, roles: &mut Roles) {
+        let keys = self.keys.as_deref().filter(|path| *path != Path::new("-"));
+        let secrets = [&self.job.key, &self.job.seed].into_iter().flatten();
+        let files = secrets.filter_map(|text| text.strip_prefix('@')).map(Path::new);
+        files.chain(keys).for_each(|path| roles.read("a list of keys", path));
+    }
+
+    /// Takes down what is written.
+    pub(crate) fn write_roles(&self, output: &Path, roles: &mut Roles) -> Result<(), Stop> {
+        roles.write("an output", output)?;
+        self.receipt.as_deref().map_or(Ok(()), |path| roles.write("a receipt", path))
     }
 
     /// As the core takes it.
     pub(crate) fn options(&self) -> Result<Options, Stop> {
         let mut job = self.job.clone();
+        for text in [&mut job.key, &mut job.seed].into_iter().flatten() {
+            *text = secret(text)?;
+        }
         if let Some(path) = &self.keys {
-            let bytes = Zeroizing::new(Input::open(path)?.read_text()?);
-            job.keys = Some(Zeroizing::new(String::from_utf8_lossy(&bytes).into_owned()));
+            job.keys = Some(secret::read(path)?);
         }
         job.options(&mut fill).map_err(usage)
     }
@@ -210,15 +216,14 @@ pub(crate) struct Run {
 
 impl Run {
     /// The key, where it was made here.
-    pub(crate) fn made_key(&self) -> Option<MadeKey> {
-        let key = self.options.keys.first()?;
-        Some(MadeKey { kid: key.kid, key: key.key.reveal().to_string() })
+    pub(crate) fn made_key(&self) -> Option<KeyPair> {
+        KeyPair::all(&self.options).into_iter().next()
     }
 }
 
 pub(crate) fn protect(args: &ProtectArgs) -> Result<ExitCode, Stop> {
     check_output(&args.input, &args.out.output, args.out.force)?;
-    args.options.check_receipt(&args.out.output, &[&args.input], args.out.force)?;
+    args.options.check_roles(&args.out, [&args.input])?;
     let input = Input::open(&args.input)?;
     let name = input.name.clone();
     finish(&args.options, &input, &name, &args.out, &[])
@@ -246,26 +251,26 @@ pub(crate) fn finish(
     }
     let made = Some(()).filter(|()| protection.makes_key()).and_then(|()| run.made_key());
     // A key that nobody saw would make the output worthless: it comes first.
-    let mut shown = String::new();
+    let mut words = String::new();
     if out.json {
         let result = Protected {
-            output: out.output.clone(),
+            output: shown(&out.output),
             size: run.written.len,
             receipt: receipt.clone(),
             notes: notes.to_vec(),
             made_key: made,
         };
-        shown = to_json(&result)? + "\n";
+        words = to_json(&result)? + "\n";
     } else {
         for key in &receipt.keys {
-            let _ = writeln!(shown, "KID  {}", key.kid);
+            let _ = writeln!(words, "KID  {}", key.kid);
         }
         if let Some(made) = &made {
-            let _ = writeln!(shown, "Key  {}", made.key);
+            let _ = writeln!(words, "Key  {}", *made.key);
         }
     }
     let mut stdout = io::stdout().lock();
-    let printed = stdout.write_all(shown.as_bytes()).and_then(|()| stdout.flush());
+    let printed = stdout.write_all(words.as_bytes()).and_then(|()| stdout.flush());
     if let (Err(e), true) = (printed, protection.makes_key()) {
         return Err(stop(format!("The key cannot be printed: {e}. Nothing was written.")));
     }

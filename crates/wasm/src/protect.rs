@@ -6,7 +6,7 @@ use crate::worker;
 use ismvault::error::{Code, Error, Result};
 use ismvault::format::cipher::ContentKey;
 use ismvault::jobs::{KeyPair, Protect};
-use ismvault::make::decrypt::{Decryption, KeyFor, parse_key};
+use ismvault::make::decrypt::{Decryption, KeyFor, parse_keys};
 use ismvault::make::proof::{Proof, Proven};
 use ismvault::make::protect::{Options, Plan};
 use ismvault::make::recipe::Recipe;
@@ -138,10 +138,7 @@ impl JsDecryption {
     /// spaces, commas or line ends between.
     #[wasm_bindgen(constructor)]
     pub fn new(inspector: &JsInspector, keys: String) -> JsResult<Self> {
-        let keys = Zeroizing::new(keys);
-        let words = keys.split(|c: char| c.is_whitespace() || c == ',' || c == ';');
-        let words = words.filter(|word| !word.is_empty());
-        let keys = words.map(parse_key).collect::<Result<Vec<_>>>().map_err(throw)?;
+        let keys = parse_keys(&Zeroizing::new(keys)).map_err(throw)?;
         let decryption = Decryption::new(inspector.0.movie(), &keys).map_err(throw)?;
         Ok(Self { proven: Some(Proven::new(decryption)), keys })
     }

@@ -1,7 +1,7 @@
 //! Writing WRMHEADERs and PlayReady Objects.
 
 use super::RECORD_HEADER;
-use crate::error::{Code, Error, Result};
+use crate::error::{Code, Error, Result, Untrusted};
 use crate::format::cipher::CipherMode;
 use crate::format::ids::Kid;
 use base64::Engine as _;
@@ -47,7 +47,8 @@ impl HeaderVersion {
             Error::misuse(
                 Code::BadHeaderVersion,
                 format!(
-                    "There is no PlayReady header version \"{text}\". Choose 4.0, 4.1, 4.2 or 4.3."
+                    "There is no PlayReady header version {}. Choose 4.0, 4.1, 4.2 or 4.3.",
+                    Untrusted(text)
                 ),
             )
         })
@@ -173,7 +174,8 @@ impl NewHeader {
         }
         if let Some(id) = self.ds_id.as_deref().map(str::trim).filter(|id| !id.is_empty()) {
             if STANDARD.decode(id).map_or(0, |bytes| bytes.len()) != 16 {
-                let sentence = format!("The domain service ID \"{id}\" is not 16 bytes of base64.");
+                let id = Untrusted(id);
+                let sentence = format!("The domain service ID {id} is not 16 bytes of base64.");
                 return Err(Error::misuse(Code::BadDsId, sentence));
             }
             data += &element("DS_ID", id);
@@ -234,7 +236,8 @@ fn check_url(label: &str, url: &str) -> Result<()> {
     Err(Error::misuse(
         Code::BadUrl,
         format!(
-            "The {label} \"{url}\" is not an absolute URL. Write it as https://host/path, without spaces."
+            "The {label} {} is not an absolute URL. Write it as https://host/path, without spaces.",
+            Untrusted(url)
         ),
     ))
 }
