@@ -96,7 +96,9 @@ export const actions = {
     if (!result) return false;
     const { blob, notes, compared, saved, output } = { saved: undefined, output: undefined, compared: undefined, ...result };
     const name = saved ?? job.name;
-    const entry = newEntry(new File([blob], name, { type: 'video/mp4' }), name);
+    // Browsers save by the type what has another extension.
+    const type = /\.mp4$/i.test(name) ? 'video/mp4' : 'application/octet-stream';
+    const entry = newEntry(new File([blob], name, { type }), name);
     Object.assign(entry, { made: { of, notes, saved, compared }, output });
     await openMade(entry);
     return true;

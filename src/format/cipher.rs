@@ -460,6 +460,40 @@ mod tests {
     }
 
     #[test]
+    fn counters_after_many_samples_are_behind_all_of_theirs() {
+        let random = 0x1122_3344_5566_7788_0000_0000_0000_0010_u128.to_be_bytes();
+        let wide = IvCounter::wide(random);
+        // Three samples of 20, 16 and 1 bytes take two, one and one blocks.
+        let one_by_one = [20, 16, 1].into_iter().fold(wide, IvCounter::after_sample);
+        let all = wide.after(3, 37);
+        assert_eq!(hex(&one_by_one.to_bytes()), "11223344556677880000000000000014");
+        assert_eq!(hex(&all.to_bytes()), "11223344556677880000000000000015");
+        let short = IvCounter::narrow(random);
+        assert_eq!(
+            short.after(3, 37).to_bytes(),
+            short.after_sample(20).after_sample(16).after_sample(1).to_bytes()
+        );
+    }
+
+    #[test]
+    fn constant_ivs_of_two_tracks_are_two() {
+        let random = [0xff; 16];
+        assert_eq!(constant_iv(random, 1), vec![0; 16]);
+        assert_eq!(hex(&constant_iv(random, 2)), "00000000000000000000000000000001");
+    }
+
+    #[test]
+    fn what_a_key_and_a_method_are() {
+        assert!(
+            ContentKey::from_bytes([0; 16]).is_zero() && !ContentKey::parse(KEY).unwrap().is_zero()
+        );
+        assert!(Method::CTR.is_ctr() && !Method::CBC.is_ctr() && !Method::cbcs(0x19).is_ctr());
+        // A seed counts to its thirtieth byte, and one of 29 is none.
+        assert!(ContentKey::from_seed_bytes(&[7; 29], KID).is_err());
+        assert!(ContentKey::from_seed_bytes(&[7; 30], KID).is_ok());
+    }
+
+    #[test]
     fn the_keystream_of_an_eight_byte_iv() {
         assert_eq!(
             keystream("0102030405060708", 48),

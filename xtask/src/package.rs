@@ -41,8 +41,36 @@ pub(crate) fn build() -> Result<()> {
 fn compile(flags: &str, folder: &str) -> Result<PathBuf> {
     let build = ["build", "--quiet", "--package", "ismvault-wasm", "--target-dir", folder];
     let args = [&build[..], &["--profile", "wasm", "--target", TARGET]].concat();
-    run(cargo(&args).env("RUSTFLAGS", flags))?;
+    run(cargo(&args).env("RUSTFLAGS", format!("{flags} {}", remapped()?)))?;
     Ok(root().join(folder).join(TARGET).join("wasm/ismvault_wasm.wasm"))
+}
+
+/// Flags that keep the folders of this machine out of what is built: the bytes
+/// are the same from anywhere.
+fn remapped() -> Result<String> {
+    let home = |name: &str, folder: &str| {
+        let home = std::env::var_os("HOME").unwrap_or_default();
+        std::env::var_os(name).map_or_else(|| Path::new(&home).join(folder), PathBuf::from)
+    };
+    let sysroot = sysroot()?;
+    let places =
+        [(root(), "/ismvault"), (home("CARGO_HOME", ".cargo"), "/cargo"), (sysroot, "/rust")];
+    let mut flags = Vec::new();
+    for (from, to) in places {
+        let from = from.display().to_string();
+        if from.contains(' ') {
+            bail!("a folder with a space in its name cannot be built in: {from}");
+        }
+        flags.push(format!("--remap-path-prefix={from}={to}"));
+    }
+    Ok(flags.join(" "))
+}
+
+/// The folder of the toolchain that compiles us.
+fn sysroot() -> Result<PathBuf> {
+    let sysroot = Command::new("rustc").args(["--print", "sysroot"]).current_dir(root()).output();
+    let sysroot = sysroot.context("rustc cannot be started")?.stdout;
+    Ok(PathBuf::from(String::from_utf8_lossy(&sysroot).trim()))
 }
 
 fn bind(wasm: &Path, to: &Path) -> Result<()> {
@@ -60,10 +88,7 @@ fn bind(wasm: &Path, to: &Path) -> Result<()> {
 
 /// Adds the WebAssembly target to the toolchain that compiles us.
 pub(crate) fn ensure_target() -> Result<()> {
-    let sysroot = Command::new("rustc").args(["--print", "sysroot"]).current_dir(root()).output();
-    let sysroot = sysroot.context("rustc cannot be started")?.stdout;
-    let sysroot = String::from_utf8_lossy(&sysroot).trim().to_owned();
-    if Path::new(&sysroot).join("lib/rustlib").join(TARGET).exists() {
+    if sysroot()?.join("lib/rustlib").join(TARGET).exists() {
         return Ok(());
     }
     run(Command::new("rustup").args(["target", "add", TARGET]))
@@ -88,6 +113,10 @@ pub(crate) fn dist() -> Result<()> {
     for name in [MADE[0], MADE[2], PLAIN] {
         fs::copy(root().join("pkg").join(name), dist.join("pkg").join(name))?;
         names.push(format!("pkg/{name}"));
+    }
+    // For hosts that read headers from a file in what they serve.
+    for name in ["_headers", "staticwebapp.config.json"] {
+        fs::copy(root().join("hosting").join(name), dist.join(name))?;
     }
     for name in [MADE[2], PLAIN] {
         optimise(&dist.join("pkg").join(name))?;

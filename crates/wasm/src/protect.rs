@@ -3,7 +3,7 @@
 
 use super::{JsInspector, JsResult, fill, from_js, piece, throw, to_js};
 use crate::worker;
-use ismvault::error::{Code, Error, Result};
+use ismvault::error::{Code, Error};
 use ismvault::format::cipher::ContentKey;
 use ismvault::jobs::{KeyPair, Protect};
 use ismvault::make::decrypt::{Decryption, KeyFor, parse_keys};
