@@ -186,6 +186,10 @@ checks! {
         "Correct the XML.";
     17 WrmNoVersion "wrm_no_version" E "PlayReady header specification" "There is no WRMHEADER with a version."
         "Write <WRMHEADER xmlns=… version=\"4.0.0.0\">.";
+    17 WrmNoKid "wrm_no_kid" E "PlayReady header specification" "The header names no KID."
+        "Write the KID of the tracks into the header; clients answer 0x8004B804 without one. Only a header with DECRYPTORSETUP may do without.";
+    17 WrmChecksum "wrm_checksum" E "PlayReady header specification" "CHECKSUM is not 8 bytes of base64."
+        "Compute it again: the first 8 bytes of the KID, in GUID byte order, encrypted with the key; or leave it out.";
     17 WrmBadKid "wrm_bad_kid" E "PlayReady header specification" "A KID in the header is not 16 bytes of base64."
         "Write base64 of the 16 bytes in GUID order.";
     18 ProTooLarge "pro_too_large" W "PlayReady header specification" "The PlayReady Object is larger than 15 KB."
@@ -206,6 +210,18 @@ checks! {
         "Make them agree: the licence would be for another mode.";
     23 ManifestHeaderDiffers "manifest_header_differs" W "[MS-SSTR] §2.2.2" "The manifest's protection header is not the file's."
         "Put the same PlayReady Object into both; the client may ask for the wrong licence.";
+    14 DefaultKidSwapped "default_kid_swapped" E "DASH-IF" "default_KID is in GUID byte order."
+        "Write default_KID as tenc has the KID; only inside a PlayReady header is it in GUID byte order.";
+    23 DefaultKidDiffers "default_kid_differs" E "DASH-IF" "default_KID is not a KID of the headers beside it, or of the files."
+        "Write the KID of the tracks into default_KID and into every header: players ask for the licence of one, and decrypt with the other.";
+    23 NoDefaultKid "no_default_kid" W "DASH-IF; ExoPlayer" "A manifest gives no default_KID."
+        "Add cenc:default_KID to the ContentProtection of urn:mpeg:dash:mp4protection:2011; ExoPlayer and others refuse to play without.";
+    23 ManifestHeadersDiffer "manifest_headers_differ" E "DASH-IF" "Two headers of a manifest name different keys."
+        "Write one header, and put it into mspr:pro bare and into cenc:pssh in its box.";
+    22 ManifestScheme "manifest_scheme" E "ISO/IEC 23001-7 §11.2" "A manifest gives another scheme than the header or the files have."
+        "Write the scheme of the files (cenc or cbcs) into value, and AESCTR or AESCBC into the header to fit it.";
+    23 ManifestKid "manifest_kid" E "DASH-IF" "default_KID is missing, or is no UUID."
+        "Write cenc:default_KID as a UUID with dashes, in the order of tenc; players take the key from it.";
     24 HeaderMixedUp "header_mixed_up" E "DASH-IF; PlayReady and MPEG-DASH" "A whole pssh box stands where a bare PlayReady Object belongs, or the other way round."
         "ProtectionHeader, mspr:pro and #EXT-X-KEY take the bare object; cenc:pssh takes the whole box.";
     25 PsshTwice "pssh_twice" W "W3C EME" "Two headers are for the same DRM system."
@@ -216,6 +232,10 @@ checks! {
         "Use version 0, or 1 to list KIDs.";
     25 PiffPsshAlone "piff_pssh_alone" I "measured: ffmpeg, Bento4, browsers" "The protection header is in PIFF's envelope alone."
         "Nothing for Smooth Streaming; browsers fire no event for it. Add a pssh to be played with EME.";
+    25 OtherSystemsData "other_systems_data" E "ISO/IEC 23001-7 §8.1" "The data of a protection header is not what its system reads."
+        "Put the data under the SystemID it belongs to, or write the data that this system reads.";
+    25 WidevineKidText "widevine_kid_text" W "field practice" "A KID in Widevine data is written as text."
+        "Write the 16 bytes of the KID into key_id, not their digits: a licence server looks for another KID.";
     26 NoCommonPssh "no_common_pssh" I "W3C EME; measured: Chromium" "There is no W3C Common header."
         "Add one to play with EME ClearKey from the file alone.";
     26 CommonWithoutKids "common_without_kids" W "W3C EME" "The W3C Common header lists no KIDs."

@@ -200,6 +200,8 @@ codes! {
     WhichLevel "which_level",
     WhichStream "which_stream",
     WidevineData "widevine_data",
+    WrmChecksum "wrm_checksum",
+    WrmNoKid "wrm_no_kid",
     WrmBadKid "wrm_bad_kid",
     WrmBom "wrm_bom",
     WrmNoVersion "wrm_no_version",

@@ -83,3 +83,50 @@ mod tests {
         }
     }
 }
+
+/// What a SystemID that is not known was meant to be: one in GUID byte order, or
+/// with a digit or two wrong.
+pub fn meant(id: SystemId) -> Option<Meant> {
+    if name(id).is_some() {
+        return None;
+    }
+    if name(id.swapped()).is_some() {
+        return Some(Meant::Swapped(id.swapped()));
+    }
+    let digits = |id: SystemId| id.to_string().into_bytes();
+    let own = digits(id);
+    let near =
+        |system: &&System| digits(system.id).iter().zip(&own).filter(|(a, b)| a != b).count() <= 2;
+    SYSTEMS.iter().find(near).map(|system| Meant::Misspelt(system.id))
+}
+
+/// See [`meant`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Meant {
+    /// The system whose ID it is in GUID byte order.
+    Swapped(SystemId),
+    /// The system whose ID it almost is.
+    Misspelt(SystemId),
+}
+
+impl Meant {
+    /// Which system.
+    pub fn system(self) -> SystemId {
+        let (Self::Swapped(id) | Self::Misspelt(id)) = self;
+        id
+    }
+
+    /// What is wrong, in words.
+    pub fn sentence(self) -> String {
+        let name = name(self.system()).unwrap_or("another system");
+        match self {
+            Self::Swapped(_) => format!(
+                "The SystemID is {name}'s in GUID byte order; in a box it stands as it is printed, \
+                 so no client finds this header."
+            ),
+            Self::Misspelt(_) => format!(
+                "The SystemID is {name}'s but for a digit or two; no client finds this header."
+            ),
+        }
+    }
+}

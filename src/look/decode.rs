@@ -2,8 +2,9 @@
 //! file, or pasted as base64, hex, a GUID, XML, or a part of a manifest.
 
 mod recognise;
+pub(crate) mod scan;
 
-pub(crate) use recognise::from_base64;
+pub(crate) use recognise::{VERSION_0_WITH_KIDS, from_base64};
 pub use recognise::{content_protection, protection_header, recognise};
 
 use crate::checks::CheckId;
@@ -13,11 +14,11 @@ use crate::format::bytes::limits;
 use crate::format::cipher::hex;
 use crate::format::drm::playready::{self, WrmHeader};
 use crate::format::drm::{self, COMMON, PLAYREADY, WIDEVINE, widevine};
-use crate::format::ids::{BoxType, Kid, SystemId};
+use crate::format::ids::{BoxType, Kid, SystemId, Uuid};
 use crate::model::Finding;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use recognise::{bytes, is_box, is_utf16_xml};
+use recognise::{bytes, is_box, is_object, is_utf16_xml};
 use serde::Serialize;
 
 /// A KID in every form people meet it.
@@ -178,6 +179,23 @@ fn data(system: SystemId, data: &[u8], outer: &mut Decoded, depth: usize) -> Opt
         );
         return bytes(data, depth + 1).ok();
     }
+    let system = match drm::meant(system) {
+        Some(meant) => {
+            outer.find(CheckId::UuidSwapped, meant.sentence());
+            meant.system()
+        }
+        None => system,
+    };
+    let name = drm::name(system).unwrap_or("this system");
+    let object_here = is_object(data) || is_utf16_xml(data);
+    let message = widevine::read(data).ok().filter(widevine::Message::is_plausible);
+    if system != PLAYREADY && object_here && [WIDEVINE, COMMON].contains(&system) {
+        outer.find(
+            CheckId::OtherSystemsData,
+            format!("The data is a PlayReady Object, which {name} does not read."),
+        );
+        return Some(object(data));
+    }
     if system == PLAYREADY {
         if is_utf16_xml(data) {
             outer.find(
@@ -186,17 +204,26 @@ fn data(system: SystemId, data: &[u8], outer: &mut Decoded, depth: usize) -> Opt
             );
             return Some(wrmheader(data));
         }
+        if let (false, Some(message)) = (object_here, message) {
+            outer.find(
+                CheckId::OtherSystemsData,
+                "The data is Widevine's, under PlayReady's SystemID: PlayReady finds no header in it.",
+            );
+            return Some(widevine_data(data, message, outer));
+        }
         return Some(object(data));
     }
     if system == WIDEVINE {
         match widevine::read(data) {
-            Ok(message) => {
-                let mut decoded = Decoded::new("widevine", "Widevine data").bytes(data);
-                for field in message.fields {
-                    let name = field.name.map_or(format!("field {}", field.number), str::to_owned);
-                    decoded = decoded.fact(&name, field.value);
-                }
-                decoded.kids = message.kids.into_iter().map(KidForms::of).collect();
+            Ok(message) => return Some(widevine_data(data, message, outer)),
+            Err(_) if data.len() == 16 => {
+                outer.find(
+                    CheckId::OtherSystemsData,
+                    "The data is 16 bytes, a bare KID; a message with key_id belongs here.",
+                );
+                let mut decoded = Decoded::new("kid", "A bare KID");
+                decoded.kids =
+                    <[u8; 16]>::try_from(data).map(Uuid).map(KidForms::of).into_iter().collect();
                 return Some(decoded);
             }
             Err(e) => outer.findings.push(e.into()),
@@ -209,6 +236,23 @@ fn data(system: SystemId, data: &[u8], outer: &mut Decoded, depth: usize) -> Opt
         decoded = decoded.fact("Text", text);
     }
     Some(decoded.fact("Hex", hex(&data[..data.len().min(256)])))
+}
+
+/// Widevine data, with what is wrong in it.
+fn widevine_data(data: &[u8], message: widevine::Message, outer: &mut Decoded) -> Decoded {
+    let mut decoded = Decoded::new("widevine", "Widevine data").bytes(data);
+    for field in message.fields {
+        let name = field.name.map_or(format!("field {}", field.number), str::to_owned);
+        decoded = decoded.fact(&name, field.value);
+    }
+    if message.has_text_kid {
+        outer.find(
+            CheckId::WidevineKidText,
+            "key_id is written as text, 32 digits or more; it must be the 16 bytes themselves.",
+        );
+    }
+    decoded.kids = message.kids.into_iter().map(KidForms::of).collect();
+    decoded
 }
 
 /// A PlayReady Object.

@@ -6,7 +6,7 @@ mod key_text;
 
 use crate::checks::CheckId;
 use crate::error::{Code, Error, Result};
-use crate::format::cipher::{ContentKey, Method, checksum_text};
+use crate::format::cipher::{ContentKey, checksum_text};
 use crate::format::codec::Rule;
 use crate::format::codec::plausible::{Evidence, weigh};
 use crate::format::ids::{Kid, Uuid};
@@ -50,6 +50,9 @@ pub struct Diagnosis {
     pub verdict: Verdict,
     /// Which way of reading what was given it is about.
     pub reading: Option<String>,
+    /// Whether that is something that was given: a file may also be protected with
+    /// a key that everybody knows.
+    pub given: bool,
     /// What tells.
     pub evidence: String,
     /// All of it in a sentence.
@@ -60,6 +63,10 @@ pub struct Diagnosis {
 struct Reading {
     how: String,
     key: ContentKey,
+    /// The KID it was given for.
+    label: Option<Kid>,
+    /// Whether it was given, or is one that everybody knows.
+    given: bool,
 }
 
 /// A [`Session`] that reads samples, and then answers.
@@ -81,12 +88,12 @@ impl Doctor {
         for text in texts {
             read(text, &mut given)?;
         }
-        let keys = given.iter().filter(|one| !one.beside).count();
-        for one in given.iter_mut().filter(|one| one.beside) {
-            one.name = "what stands beside it".into();
+        let keys = given.iter().filter(|one| !one.is_kid).count();
+        for one in given.iter_mut().filter(|one| one.is_kid) {
+            one.name = "what stands where its KID should".into();
         }
         if keys > 1 {
-            for (number, one) in given.iter_mut().filter(|one| !one.beside).enumerate() {
+            for (number, one) in given.iter_mut().filter(|one| !one.is_kid).enumerate() {
                 one.name = format!("{} {}", one.name, number + 1);
             }
         }
@@ -129,9 +136,10 @@ impl Doctor {
                     CheckId::ChecksumWrong,
                     "The key decrypts the samples, but CHECKSUM is not that of the key.".into(),
                 ),
-                (Verdict::Disproven, _) => {
-                    tell(CheckId::DecryptFailed, format!("With the key given, {}", trial.words()))
-                }
+                (Verdict::Disproven, _) => tell(
+                    CheckId::DecryptFailed,
+                    format!("With the key given, {}", trial.words(track)),
+                ),
                 (_, Some(false)) => {
                     tell(CheckId::ChecksumWrong, "CHECKSUM is not that of the key given.".into())
                 }
@@ -155,6 +163,7 @@ impl Doctor {
             if let Some(twin) = twin {
                 diagnosis.verdict = Verdict::Proven;
                 diagnosis.reading.clone_from(&twin.reading);
+                diagnosis.given = twin.given;
                 diagnosis.evidence = format!(
                     "The same KID is proven on track {}; {}",
                     twin.track, diagnosis.evidence
@@ -169,25 +178,25 @@ impl Doctor {
     }
 
     /// How the best reading did on the samples of a track with this KID.
-    fn best(&self, track: &Track, kid: Kid) -> Option<(Trial, String)> {
+    fn best(&self, track: &Track, kid: Kid) -> Option<(Trial, Reading)> {
         let samples: Vec<&ProbedSample> = self.samples_of(track).collect();
-        let mut best: Option<(Trial, String)> = None;
+        let mut best: Option<(Trial, Reading)> = None;
         for reading in self.readings(kid) {
             let trial = self.attempt(kid, Some(&reading.key), &samples);
             let proven = trial.verdict() == Verdict::Proven;
             if best.as_ref().is_none_or(|(known, _)| trial.rank() > known.rank()) {
-                best = Some((trial, reading.how));
+                best = Some((trial, reading));
             }
             if proven {
                 break;
             }
         }
-        let (mut trial, how) = best?;
+        let (mut trial, reading) = best?;
         if trial.verdict() != Verdict::Proven {
             let as_they_stand = self.attempt(kid, None, &samples);
             trial.is_clear = as_they_stand.by_samples() == Verdict::Proven;
         }
-        Some((trial, how))
+        Some((trial, reading))
     }
 
     fn samples_of(&self, track: &Track) -> impl Iterator<Item = &ProbedSample> {
@@ -218,23 +227,29 @@ impl Doctor {
                 kid: None,
                 verdict: Verdict::Unproven,
                 reading: None,
+                given: false,
                 evidence: "The track names no KID.".into(),
                 sentence: format!("Track {} names no KID, so no key can be told for it.", track.id),
             };
         };
-        let Some((trial, how)) = self.best(track, kid) else {
+        let Some((trial, reading)) = self.best(track, kid) else {
             return Diagnosis {
                 track: track.id,
                 kid: Some(kid),
                 verdict: Verdict::Unproven,
                 reading: None,
+                given: false,
                 evidence: "Nothing given can be a key.".into(),
                 sentence: format!("Track {}: nothing given can be a key.", track.id),
             };
         };
         let verdict = trial.verdict();
-        let evidence = trial.words();
-        let hints = self.hints(kid, verdict);
+        let evidence = trial.words(track);
+        let hints = match verdict {
+            Verdict::Proven => proven_hint(&reading, kid),
+            _ => self.hints(kid),
+        };
+        let how = reading.how;
         let sentence = match verdict {
             Verdict::Proven => {
                 format!("Key proven on track {}, {how}: {evidence}{hints}", track.id)
@@ -251,6 +266,7 @@ impl Doctor {
             kid: Some(kid),
             verdict,
             reading: Some(how),
+            given: reading.given,
             evidence,
             sentence,
         }
@@ -259,14 +275,15 @@ impl Doctor {
     /// Every way to read what was given as a key for this KID; the likeliest first.
     fn readings(&self, kid: Kid) -> Vec<Reading> {
         let mut readings = Vec::new();
-        let mut add = |how: String, key: ContentKey| readings.push(Reading { how, key });
         // What was given for this very KID comes first.
         let mut order: Vec<&Given> = self.given.iter().collect();
         crate::collections::sort_by_key(&mut order, |given| {
-            (given.beside, given.label != Some(kid))
+            (given.is_kid, given.label != Some(kid))
         });
         for given in &order {
             let name = &given.name;
+            let mut add =
+                |how, key| readings.push(Reading { how, key, label: given.label, given: true });
             match &given.what {
                 What::Bytes(bytes) => {
                     add(format!("{name} as given"), ContentKey::from_bytes(**bytes))
@@ -280,6 +297,8 @@ impl Doctor {
         }
         for given in &order {
             let name = &given.name;
+            let mut add =
+                |how, key| readings.push(Reading { how, key, label: given.label, given: true });
             match &given.what {
                 What::Bytes(bytes) => {
                     let swapped = Uuid(**bytes).swapped().0;
@@ -302,15 +321,16 @@ impl Doctor {
             }
         }
         if let Ok(key) = ContentKey::from_seed(TEST_SEED, kid) {
-            add("not what was given, but the key from Microsoft's public test seed".into(), key);
+            let how = "not what was given, but the key from Microsoft's public test seed".into();
+            readings.push(Reading { how, key, label: None, given: false });
         }
         readings
     }
 
     /// What a person may have mixed up.
-    fn hints(&self, kid: Kid, verdict: Verdict) -> String {
+    fn hints(&self, kid: Kid) -> String {
         let mut hints = String::new();
-        for given in self.given.iter().filter(|given| !given.beside) {
+        for given in self.given.iter().filter(|given| !given.is_kid) {
             let name = &given.name;
             if let What::Bytes(bytes) = &given.what {
                 if Uuid(**bytes) == kid {
@@ -328,13 +348,8 @@ impl Doctor {
                 Some(label) if label == kid.swapped() => {
                     hints += " Your KID is byte-swapped.";
                 }
-                Some(label) if label != kid && self.given.len() < 3 => {
-                    let what = if verdict == Verdict::Proven {
-                        "The track's KID is"
-                    } else {
-                        "The track uses"
-                    };
-                    hints += &format!(" {what} {kid}, not the one you gave.");
+                Some(_) if self.given.len() < 3 => {
+                    hints += &format!(" The track uses {kid}, not the KID you gave.");
                 }
                 _ => {}
             }
@@ -359,13 +374,13 @@ impl Doctor {
                 continue;
             };
             let Some(entry) = entry_of(&self.movie, sample) else { continue };
-            if !entry.protection().is_some_and(|p| p.is_counter_mode()) {
+            let Some(method) = protected.method else {
                 trial.other_mode = true;
                 continue;
-            }
+            };
             let mut clear = sample.bytes.clone();
             let applied = cipher.as_ref().map_or(Ok(()), |cipher| {
-                cipher.decrypt(Method::CTR, &protected.iv, &protected.subsamples, &mut clear)
+                cipher.decrypt(method, &protected.iv, &protected.subsamples, &mut clear)
             });
             if applied.is_err() {
                 continue;
@@ -429,11 +444,14 @@ impl Trial {
         (verdict, self.checksum == Some(true), self.evidence.total() as i64)
     }
 
-    fn words(&self) -> String {
+    fn words(&self, track: &Track) -> String {
         let codec = self.codec.split('.').next().unwrap_or_default();
         let samples = match (self.by_samples(), self.samples) {
             (_, 0) if self.other_mode => {
-                Some("its samples are protected with AES-CBC, which is not tried here".to_owned())
+                Some("its samples are protected in a way that is not known here".to_owned())
+            }
+            (_, 0) if track.listed > 0 && track.totals.fragments == 0 => {
+                Some("samples of progressive files are not tried".to_owned())
             }
             (_, 0) => Some("there are no samples to try it on".to_owned()),
             (Verdict::Proven, _) => Some(format!(
@@ -473,6 +491,19 @@ impl Trial {
             _ => {}
         }
         words + "."
+    }
+}
+
+/// What to say of a key that fits, where it was given for another KID or the pair
+/// was the wrong way round.
+fn proven_hint(reading: &Reading, kid: Kid) -> String {
+    match reading.label {
+        _ if reading.how.starts_with("what stands where its KID should") => {
+            " The pair is the wrong way round: the KID comes first, then the key.".to_owned()
+        }
+        Some(label) if label == kid.swapped() => " Your KID is byte-swapped.".to_owned(),
+        Some(label) if label != kid => format!(" The track's KID is {kid}, not the one you gave."),
+        _ => String::new(),
     }
 }
 

@@ -160,8 +160,19 @@ impl<'a> FileSet<'a> {
 
     /// Fragments of every bitrate of the video must begin together.
     fn boundaries(&self, out: &mut Vec<Finding>) {
+        // What is for trick play has boundaries of its own.
+        let tricks: Vec<&str> = self
+            .manifests
+            .iter()
+            .filter_map(
+                |(_, m)| if let Manifest::Dash(dash) = m { Some(&dash.trick_play) } else { None },
+            )
+            .flatten()
+            .map(|file| file.rsplit('/').next().unwrap_or(file))
+            .collect();
         let mut videos = self.members().filter(|m| {
             m.track.kind == TrackKind::Video
+                && !tricks.contains(&m.name.rsplit(['/', '\\']).next().unwrap_or(m.name))
                 && m.track.timescale != 0
                 && m.track.totals.fragments > 0
         });

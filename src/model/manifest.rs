@@ -282,20 +282,24 @@ impl Stream {
 pub struct Dash {
     /// Every ContentProtection, in order.
     pub protection: Vec<ContentProtection>,
+    /// Files of adaptation sets for trick play, which have boundaries of their own.
+    pub trick_play: Vec<String>,
 }
 
 /// A `ContentProtection` element.
 #[derive(Clone, Debug, Default)]
 pub struct ContentProtection {
+    /// Which element it is in, counted from 0: those of one describe one thing.
+    pub group: usize,
     /// schemeIdUri.
     pub scheme: String,
     /// Whose, where the scheme is a `urn:uuid:`.
     pub system: Option<SystemId>,
     /// value, such as `cenc`.
     pub value: Option<String>,
-    /// cenc:default_KID; the first, where there are several.
-    pub default_kid: Option<Kid>,
-    /// The same, where it is no UUID.
+    /// cenc:default_KID, which may be several.
+    pub default_kids: Vec<Kid>,
+    /// The first of them that is no UUID.
     pub bad_kid: Option<String>,
     /// The text of cenc:pssh.
     pub pssh: Option<String>,
@@ -307,7 +311,7 @@ impl ContentProtection {
     /// From its element.
     pub fn read(element: &Element) -> Self {
         let scheme = element.attribute("schemeIdUri").unwrap_or_default().trim().to_owned();
-        let kid = || element.attribute("default_KID")?.split_whitespace().next();
+        let kids = || element.attribute("default_KID").unwrap_or_default().split_whitespace();
         let text = |name| element.all(name).next().map(|child| child.text.clone());
         Self {
             system: scheme
@@ -315,10 +319,11 @@ impl ContentProtection {
                 .filter(|s| s.eq_ignore_ascii_case("urn:uuid:"))
                 .and_then(|_| Uuid::parse(scheme.get(9..)?).ok()),
             value: element.attribute("value").map(str::to_owned),
-            default_kid: kid().and_then(|kid| Uuid::parse(kid).ok()),
-            bad_kid: kid().filter(|kid| Uuid::parse(kid).is_err()).map(str::to_owned),
+            default_kids: kids().filter_map(|kid| Uuid::parse(kid).ok()).collect(),
+            bad_kid: kids().find(|kid| Uuid::parse(kid).is_err()).map(str::to_owned),
             pssh: text("pssh"),
             pro: text("pro"),
+            group: 0,
             scheme,
         }
     }
@@ -328,9 +333,24 @@ impl Dash {
     /// Of every ContentProtection inside an element.
     pub fn read(root: &Element) -> Self {
         let mut dash = Self::default();
-        root.walk(&mut |element| {
-            if element.name.eq_ignore_ascii_case("ContentProtection") {
-                dash.protection.push(ContentProtection::read(element));
+        let mut group = 0;
+        root.walk(&mut |parent| {
+            group += 1;
+            for element in parent.all("ContentProtection") {
+                dash.protection
+                    .push(ContentProtection { group, ..ContentProtection::read(element) });
+            }
+            let is_trick = |property: &Element| {
+                property.attribute("schemeIdUri").is_some_and(|uri| uri.ends_with("/trickmode"))
+            };
+            let mut properties =
+                parent.all("EssentialProperty").chain(parent.all("SupplementalProperty"));
+            if parent.name.eq_ignore_ascii_case("AdaptationSet") && properties.any(is_trick) {
+                parent.walk(&mut |inner| {
+                    if inner.name.eq_ignore_ascii_case("BaseURL") {
+                        dash.trick_play.push(inner.text.trim().to_owned());
+                    }
+                });
             }
         });
         dash
@@ -342,6 +362,8 @@ impl Dash {
 pub struct Hls {
     /// Every key, in order.
     pub keys: Vec<HlsKey>,
+    /// Whether it lists playlists, not segments: a multivariant playlist.
+    pub is_multivariant: bool,
 }
 
 /// An `EXT-X-KEY` or `EXT-X-SESSION-KEY`.
@@ -378,7 +400,8 @@ impl Hls {
             }
             Some(key)
         });
-        Self { keys: keys.collect() }
+        let lists = |line: &str| line.trim_start().starts_with("#EXT-X-STREAM-INF");
+        Self { keys: keys.collect(), is_multivariant: text.lines().any(lists) }
     }
 }
 

@@ -39,7 +39,7 @@ pub(crate) fn key(args: &KeyArgs) -> Result<ExitCode, Stop> {
     })?;
     input.drive(&mut doctor)?;
     let tracks = doctor.diagnose();
-    let proven = tracks.iter().all(|track| track.verdict == Verdict::Proven);
+    let proven = tracks.iter().all(|track| track.verdict == Verdict::Proven && track.given);
     if args.json {
         let file = args.file.display().to_string();
         print(&to_json(&Answer { file, tracks })?)?;

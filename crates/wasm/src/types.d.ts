@@ -291,6 +291,11 @@ verdict: Verdict,
  */
 reading: string | null, 
 /**
+ * Whether that is something that was given: a file may also be protected with
+ * a key that everybody knows.
+ */
+given: boolean, 
+/**
  * What tells.
  */
 evidence: string, 

@@ -382,6 +382,19 @@ pub struct Pssh {
     pub data: Vec<u8>,
 }
 
+impl Pssh {
+    /// A box that says version 0 and goes on as version 1 does, read as that.
+    pub(crate) fn of_version_1(bytes: &[u8]) -> Option<Self> {
+        let mut bytes = bytes.to_vec();
+        let version = bytes.get_mut(8).filter(|version| **version == 0)?;
+        *version = 1;
+        let node = Node::read(&bytes, 0, &mut Vec::new()).ok()?;
+        (node.kind == Self::KIND)
+            .then(|| Self::parse(&node).ok())?
+            .filter(|pssh| !pssh.kids.is_empty())
+    }
+}
+
 impl Mp4Box for Pssh {
     const KIND: BoxType = BoxType::code(b"pssh");
 

@@ -28,6 +28,8 @@ pub struct Message {
     pub fields: Vec<DataField>,
     /// The keys it names.
     pub kids: Vec<Kid>,
+    /// Whether one of them is written as hex digits, which is wrong.
+    pub has_text_kid: bool,
 }
 
 /// A header that names these keys, for a scheme such as `cenc`.
@@ -78,6 +80,15 @@ fn varint(r: &mut Reader<'_>) -> Result<u64> {
     Err(Error::malformed(Code::WidevineData, "A number of the Widevine data has no end.").at(at))
 }
 
+impl Message {
+    /// Whether it has what Widevine data has, and nothing that it has not.
+    pub fn is_plausible(&self) -> bool {
+        let known = self.fields.iter().all(|field| field.name.is_some());
+        let telling = |field: &DataField| matches!(field.number, 2 | 3 | 4 | 9);
+        known && (!self.kids.is_empty() || self.fields.iter().filter(|f| telling(f)).count() > 1)
+    }
+}
+
 /// Reads the message.
 ///
 /// # Errors
@@ -105,6 +116,11 @@ pub fn read(data: &[u8]) -> Result<Message> {
                 let bytes = r.bytes("bytes", len)?;
                 if let (2, Ok(kid)) = (number, <[u8; 16]>::try_from(bytes)) {
                     message.kids.push(crate::format::ids::Uuid(kid));
+                } else if let (2, Ok(text)) = (number, std::str::from_utf8(bytes))
+                    && let Ok(kid) = crate::format::ids::Uuid::parse(text)
+                {
+                    message.kids.push(kid);
+                    message.has_text_kid = true;
                 }
                 bytes_words(number, bytes)
             }

@@ -1,9 +1,11 @@
 //! What pasted text or bytes are: wrappings taken off until a header is found.
 
-use super::{Decoded, KidForms, data, object, pssh_within, wrmheader};
+use super::scan::{self, Role};
+use super::{Decoded, KidForms, data, object, pssh_within, widevine_data, wrmheader};
 use crate::checks::CheckId;
-use crate::error::{Code, Error, Result};
-use crate::format::boxes::protection::{PIFF_PSSH, Pssh};
+use crate::collections::Set;
+use crate::error::{Code, Error, Result, Untrusted};
+use crate::format::boxes::protection::{PIFF_PSSH, PIFF_TENC, Pssh, Tenc};
 use crate::format::boxes::tree::Node;
 use crate::format::boxes::{BoxHeader, Mp4Box as _};
 use crate::format::bytes::limits;
@@ -50,7 +52,8 @@ fn text(text: &str, depth: usize) -> Result<Decoded> {
     if text.starts_with('<') {
         return xml(text, depth);
     }
-    if text.contains("#EXT-X-KEY:") || text.contains("#EXT-X-SESSION-KEY:") {
+    let line = |tag: &str| text.lines().any(|line| line.trim_start().starts_with(tag));
+    if line("#EXT-X-KEY:") || line("#EXT-X-SESSION-KEY:") {
         return Ok(hls(text, depth));
     }
     if let Some(rest) = text.strip_prefix("data:") {
@@ -62,31 +65,19 @@ fn text(text: &str, depth: usize) -> Result<Decoded> {
         let plain = quick_xml::escape::unescape(text).map_err(|_| unknown())?;
         return self::text(&plain, depth + 1);
     }
-    if text.starts_with(['{', '[']) && text.contains('"') {
-        let inner = || text.split('"').skip(1).step_by(2).find(|s| s.len() > 40);
-        let found = json(text).or_else(|| self::text(inner()?, depth + 1).ok());
-        return found.ok_or_else(unknown);
-    }
-    // A name in front, as a log has it.
-    if let Some((name, rest)) = text.split_once([':', '='])
-        && depth == 0
-        && name.len() < 20
-        && name.chars().all(|c| c.is_ascii_alphanumeric() || "-_ ".contains(c))
-        && from_hex(text).is_none()
-        && let Ok(found) = self::text(rest.trim().trim_matches('"'), depth + 1)
-    {
-        return Ok(found);
-    }
     if let Ok(id) = Uuid::parse(text) {
         return Ok(identifier(id));
     }
-    if let Some(found) = from_hex(text) {
-        return Ok(wrapped("hex", &found, depth));
+    // One thing and nothing else keeps how it was written.
+    for (how, found) in [("hex", from_hex(text)), ("base64", from_base64(text))] {
+        let Some(found) = found else { continue };
+        let known = wrapped(how, &found, depth);
+        if known.kind != "bytes" {
+            return Ok(known);
+        }
+        return scanned(text, depth).map_or(Ok(known), Ok);
     }
-    if let Some(found) = from_base64(text) {
-        return Ok(wrapped("base64", &found, depth));
-    }
-    Err(unknown())
+    scanned(text, depth).ok_or_else(unknown)
 }
 
 fn wrapped(how: &str, found: &[u8], depth: usize) -> Decoded {
@@ -100,6 +91,18 @@ fn wrapped(how: &str, found: &[u8], depth: usize) -> Decoded {
                     self::text(t.trim(), depth + 1).map_err(|_| ())
                 }
             })?;
+            if std::str::from_utf8(found).is_ok_and(|text| text.trim().starts_with("<WRMHEADER")) {
+                let mut outer = Decoded::new("text", "Bare XML in UTF-8");
+                outer.find(
+                    CheckId::WrmNotUtf16,
+                    "This is bare XML in UTF-8; clients read UTF-16LE inside a PlayReady Object.",
+                );
+                return Ok(outer.with(inner));
+            }
+            if std::str::from_utf8(found).is_ok_and(|text| text.trim().starts_with(['<', '{', '#']))
+            {
+                return Ok::<_, ()>(inner);
+            }
             let mut outer = Decoded::new("text", "Text in base64 or hex, in base64 or hex again");
             outer.find(CheckId::HeaderMixedUp, "This is encoded twice; once is what tools expect.");
             Ok::<_, ()>(outer.with(inner))
@@ -133,17 +136,22 @@ pub(super) fn bytes(found: &[u8], depth: usize) -> Result<Decoded> {
     {
         return Ok(identifier(Uuid(id)));
     }
-    if let Some(decoded) = widevine::read(found).ok().filter(|m| !m.kids.is_empty()) {
-        let mut outer = Decoded::new("widevine", "Widevine data without its pssh box").bytes(found);
-        for field in decoded.fields {
-            let name = field.name.map_or(format!("field {}", field.number), str::to_owned);
-            outer = outer.fact(&name, field.value);
-        }
-        outer.kids = decoded.kids.into_iter().map(KidForms::of).collect();
-        return Ok(outer);
+    if let Some(message) = widevine::read(found).ok().filter(widevine::Message::is_plausible) {
+        let mut outer = Decoded::new("widevine", "Widevine data without its pssh box");
+        let mut inner = widevine_data(found, message, &mut outer);
+        inner.title = outer.title;
+        inner.findings = outer.findings;
+        return Ok(inner);
+    }
+    if let Some(decoded) = tenc(found) {
+        return Ok(decoded);
     }
     Err(unknown())
 }
+
+/// What is wrong with a `pssh` whose version does not say that it lists KIDs.
+pub(crate) const VERSION_0_WITH_KIDS: &str = "The version of this pssh is 0, but it lists KIDs, which \
+    version 1 does: write 1 into its version byte. Readers take the list for the data.";
 
 /// One box after the other, each a `pssh` in either envelope.
 fn boxes(mut found: &[u8], depth: usize) -> Result<Decoded> {
@@ -159,6 +167,13 @@ fn boxes(mut found: &[u8], depth: usize) -> Result<Decoded> {
         {
             Ok((header, kind)) => decoded.push(pssh_within(&header, kind, depth).bytes(one)),
             Err(e) => {
+                if let Some(header) = Pssh::of_version_1(one) {
+                    let mut meant = pssh_within(&header, Pssh::KIND, depth).bytes(one);
+                    meant.find(CheckId::PsshVersion, VERSION_0_WITH_KIDS);
+                    decoded.push(meant);
+                    (found, at) = (rest, at + size as u64);
+                    continue;
+                }
                 let mut broken = Decoded::new("pssh", "pssh box that cannot be read").bytes(one);
                 let size =
                     matches!(e.code, Code::BoxTooShort | Code::BytesLeftOver | Code::BoxPastParent);
@@ -179,6 +194,28 @@ fn boxes(mut found: &[u8], depth: usize) -> Result<Decoded> {
     })
 }
 
+/// A `tenc` box by itself.
+fn tenc(found: &[u8]) -> Option<Decoded> {
+    let header = BoxHeader::read(found, 0, found.len() as u64).ok()?;
+    if ![Tenc::KIND, PIFF_TENC].contains(&header.kind) {
+        return None;
+    }
+    let node = Node::read(found, 0, &mut Vec::new()).ok()?;
+    let tenc = Tenc::parse(&node).ok()?;
+    let name = if header.kind == PIFF_TENC { "PIFF's track encryption box" } else { "tenc box" };
+    let mut decoded = Decoded::new("tenc", format!("{name}: how a track is protected"))
+        .fact("Protected", tenc.is_protected.to_string())
+        .fact("IV size", tenc.iv_size.to_string());
+    if tenc.pattern != 0 {
+        decoded = decoded.fact("Pattern", format!("{}:{}", tenc.pattern >> 4, tenc.pattern & 15));
+    }
+    if !tenc.constant_iv.is_empty() {
+        decoded = decoded.fact("Constant IV", hex(&tenc.constant_iv));
+    }
+    decoded.kids = vec![KidForms::of(tenc.kid)];
+    Some(decoded)
+}
+
 fn identifier(id: Uuid) -> Decoded {
     if let Some(name) = drm::name(id) {
         return Decoded::new("system_id", format!("SystemID of {name}"))
@@ -190,9 +227,12 @@ fn identifier(id: Uuid) -> Decoded {
 }
 
 fn xml(text: &str, depth: usize) -> Result<Decoded> {
-    let units: Vec<u8> = text.encode_utf16().flat_map(u16::to_le_bytes).collect();
-    if text.contains("<WRMHEADER") {
+    if text.starts_with("<WRMHEADER") {
+        let units: Vec<u8> = text.encode_utf16().flat_map(u16::to_le_bytes).collect();
         return Ok(wrmheader(&units));
+    }
+    if let Some(inner) = wrmheader_in(text) {
+        return Ok(Decoded::new("text", "XML with a WRMHEADER in it").with(inner));
     }
     let root = Element::parse(text)?;
     let mut decoded = Decoded::new("manifest", format!("<{}>", root.name));
@@ -216,9 +256,12 @@ fn xml(text: &str, depth: usize) -> Result<Decoded> {
             decoded.inner.push(carried(&element.name, &element.text, depth));
         }
     }
-    match decoded.inner.is_empty() {
-        false => Ok(decoded),
-        true => Err(Error::misuse(
+    if !decoded.inner.is_empty() {
+        return Ok(decoded);
+    }
+    match scanned(text, depth) {
+        Some(found) => Ok(found),
+        None => Err(Error::misuse(
             Code::NoProtection,
             format!("The XML <{}> has no protection header in it.", root.name),
         )),
@@ -267,7 +310,13 @@ pub fn content_protection(found: &ContentProtection, depth: usize) -> Decoded {
     if let Some(value) = &found.value {
         decoded = decoded.fact("value", value.clone());
     }
-    decoded.kids = found.default_kid.into_iter().map(KidForms::of).collect();
+    decoded.kids = found.default_kids.iter().copied().map(KidForms::of).collect();
+    if let Some(text) = &found.bad_kid {
+        let sentence = format!("default_KID {} is no UUID; write it with dashes.", Untrusted(text));
+        decoded.find(CheckId::ManifestKid, sentence);
+        let meant = from_base64(text).and_then(|bytes| <[u8; 16]>::try_from(bytes).ok());
+        decoded.kids.extend(meant.map(|bytes| KidForms::of(Uuid(bytes))));
+    }
     for (name, text) in [("pssh", &found.pssh), ("pro", &found.pro)] {
         if let Some(text) = text {
             decoded.inner.push(carried(name, text, depth));
@@ -335,25 +384,105 @@ fn hls(text: &str, depth: usize) -> Decoded {
     decoded
 }
 
-/// Key identifiers of EME's JSON: `{"kids":[…]}`, or a licence, whose keys are
-/// not shown.
-fn json(text: &str) -> Option<Decoded> {
-    let mut decoded = Decoded::new("keyids", "Key IDs as JSON");
-    let mut strings = text.split('"').skip(1).step_by(2).peekable();
-    let mut licence = false;
-    while let Some(string) = strings.next() {
-        licence |= string == "k";
-        if string == "k" {
-            strings.next();
+/// Everything in a text of any kind: headers, KIDs, and that there are keys,
+/// which are not shown. Nothing where there is none of it.
+fn scanned(text: &str, depth: usize) -> Option<Decoded> {
+    let text = scan::plain(text);
+    let mut inner: Vec<Decoded> = wrmheader_in(&text).into_iter().collect();
+    let (mut kids, mut keys, mut loose) = (Vec::new(), 0, Vec::new());
+    let mut seen = Set::new();
+    let tokens = scan::tokens(&text);
+    for (number, token) in tokens.iter().enumerate() {
+        let key = token.role() == Role::Key && token.bytes.len() == 16;
+        if key {
+            keys += 1;
             continue;
         }
-        let bytes = from_base64(string).and_then(|b| <[u8; 16]>::try_from(b).ok());
-        decoded.kids.extend(bytes.map(|bytes| KidForms::of(Uuid(bytes))));
+        if let Some(id) = token.sixteen().map(|id| Uuid(*id)) {
+            match token.role() {
+                Role::Kid => kids.push(id),
+                Role::Unknown if drm::name(id).is_none() => loose.push((number, id)),
+                _ => {}
+            }
+            continue;
+        }
+        if !seen.insert(token.bytes.to_vec()) || inner.len() >= limits::HEADERS {
+            continue;
+        }
+        match bytes(&token.bytes, depth + 1) {
+            Ok(found) if found.kind != "kid" => inner.push(found),
+            _ => {
+                // A part of a manifest, or a header in UTF-8, in base64.
+                let words = std::str::from_utf8(&token.bytes).unwrap_or_default().trim();
+                if words.starts_with(['<', '{', '#']) {
+                    inner.extend(self::text(words, depth + 1).ok());
+                } else if token.bytes.len() == 32 && token.role() != Role::Other {
+                    // A KID and its key without anything between.
+                    kids.extend(<[u8; 16]>::try_from(&token.bytes[..16]).map(Uuid));
+                    keys += 1;
+                }
+            }
+        }
     }
-    if licence {
-        decoded.title = "A licence as JSON; its keys are not shown".into();
+    // Two side by side are a KID and its key; which is which, a file tells.
+    let mut rest = loose.into_iter().peekable();
+    while let Some((number, id)) = rest.next() {
+        let pair = rest.peek().is_some_and(|(other, _)| {
+            *other == number + 1 && tokens[*other].group == tokens[number].group
+        });
+        let numbered = text[..tokens[number].at].ends_with(':')
+            && text[..tokens[number].at]
+                .trim_end_matches(':')
+                .ends_with(|c: char| c.is_ascii_digit());
+        if pair {
+            rest.next();
+            kids.push(id);
+            keys += 1;
+        } else if numbered && !kids.contains(&id) {
+            keys += 1; // TRACK:KEY
+        } else {
+            kids.push(id);
+        }
     }
-    (!decoded.kids.is_empty()).then_some(decoded)
+    kids.sort_unstable();
+    kids.dedup();
+    if inner.is_empty() && kids.is_empty() && keys == 0 {
+        return None;
+    }
+    if keys == 0 && kids.is_empty() && inner.len() == 1 {
+        return inner.pop();
+    }
+    if keys == 0 && inner.is_empty() && kids.len() == 1 {
+        return kids.pop().map(identifier);
+    }
+    let plural = |n: usize, word: &str| match n {
+        0 => None,
+        1 => Some(format!("a {word}")),
+        n => Some(format!("{n} {word}s")),
+    };
+    let what = [plural(inner.len(), "header"), plural(kids.len(), "KID"), plural(keys, "key")];
+    let what: Vec<String> = what.into_iter().flatten().collect();
+    let title = format!("Text with {}", what.join(" and "));
+    let mut decoded = Decoded::new(if inner.is_empty() { "keyids" } else { "text" }, title);
+    if keys > 0 {
+        let sentence = if keys == 1 {
+            "It is not shown; try it in Key."
+        } else {
+            "They are not shown; try them in Key."
+        };
+        decoded = decoded.fact(if keys == 1 { "Key" } else { "Keys" }, sentence);
+    }
+    decoded.kids = kids.into_iter().map(KidForms::of).collect();
+    decoded.inner = inner;
+    Some(decoded)
+}
+
+/// The WRMHEADER that stands in another document, such as a licence challenge.
+fn wrmheader_in(text: &str) -> Option<Decoded> {
+    let from = text.find("<WRMHEADER")?;
+    let end = text[from..].find("</WRMHEADER>").map_or(text.len(), |end| from + end + 12);
+    let units: Vec<u8> = text[from..end].encode_utf16().flat_map(u16::to_le_bytes).collect();
+    Some(wrmheader(&units))
 }
 
 /// Whether these bytes begin with a `pssh` box, in either envelope.
@@ -363,7 +492,7 @@ pub(super) fn is_box(found: &[u8]) -> bool {
 }
 
 /// Whether these bytes are a PlayReady Object: their length and a first record.
-fn is_object(found: &[u8]) -> bool {
+pub(super) fn is_object(found: &[u8]) -> bool {
     let [a, b, c, d, e, f, g, h, ..] = *found else { return false };
     let length = u32::from_le_bytes([a, b, c, d]) as usize;
     let count = u16::from_le_bytes([e, f]);

@@ -1,10 +1,9 @@
 //! What people paste where a key is asked for.
 
 use crate::error::{Code, Error, Result};
-use crate::format::cipher::decode_bytes;
 use crate::format::ids::{Kid, Uuid};
-use crate::format::xml::Element;
-use crate::look::decode::from_base64;
+use crate::look::decode::recognise;
+use crate::look::decode::scan::{self, Role, Token};
 use zeroize::Zeroizing;
 
 /// Something that was given.
@@ -14,7 +13,7 @@ pub(super) struct Given {
     /// The KID it was given for.
     pub(super) label: Option<Kid>,
     /// Whether it stands where a KID does, and is tried only in case.
-    pub(super) beside: bool,
+    pub(super) is_kid: bool,
     pub(super) what: What,
 }
 
@@ -23,52 +22,114 @@ pub(super) enum What {
     Seed(Zeroizing<Vec<u8>>),
 }
 
-/// Reads text that may hold keys, KIDs, pairs of them, key seeds: one, or many
-/// as lines, CSV, JSON (JWK) or XML (CPIX).
-pub(super) fn read(text: &str, given: &mut Vec<Given>) -> Result<()> {
-    let before = given.len();
-    let text = text.trim();
-    if text.starts_with('<') {
-        cpix(&Element::parse(text)?, given);
-    } else if text.starts_with(['{', '[']) && text.contains('"') {
-        json(text, given);
-    } else if let Some(one) = token(text).filter(|one| {
-        // KID:KEY, or a list, looks like one long row of digits.
-        matches!(one, What::Bytes(_)) || !text.contains(|c: char| c == ':' || c.is_whitespace())
-    }) {
-        given.push(named(None, one));
-    } else {
-        for line in text.lines() {
-            let words: Vec<&str> = line
-                .split(|c: char| c.is_whitespace() || matches!(c, ',' | ';' | '|' | '"' | '\''))
-                .filter(|word| !word.is_empty())
-                .collect();
-            self::line(&words, given);
+/// Bytes of a PlayReady key seed.
+const SEED: usize = 30;
+
+/// A KID and a key of one entry, as far as both were met.
+#[derive(Default)]
+struct Pair {
+    kid: Option<Uuid>,
+    key: Option<Zeroizing<[u8; 16]>>,
+    group: usize,
+}
+
+impl Pair {
+    /// Takes down what it has, and begins anew.
+    fn end(&mut self, given: &mut Vec<Given>) {
+        let Self { kid, key, .. } = std::mem::take(self);
+        match (kid, key) {
+            (kid, Some(key)) => {
+                // Where names are exchanged, the KID is the key.
+                if let Some(kid) = kid {
+                    let bytes = What::Bytes(Zeroizing::new(kid.0));
+                    let label = Some(Uuid(*key));
+                    given.push(Given { label, is_kid: true, ..named(None, bytes) });
+                }
+                given.push(named(kid, What::Bytes(key)));
+            }
+            // Somebody may have pasted only what is called a KID.
+            (Some(kid), None) => {
+                let bytes = What::Bytes(Zeroizing::new(kid.0));
+                given.push(Given { is_kid: true, ..named(None, bytes) });
+            }
+            (None, None) => {}
         }
     }
-    if given.len() > before {
+}
+
+/// Reads text that may hold keys, KIDs, pairs of them, key seeds: whatever it is.
+pub(super) fn read(text: &str, given: &mut Vec<Given>) -> Result<()> {
+    let before = given.len();
+    let plain = Zeroizing::new(scan::plain(text.trim()));
+    let tokens = scan::tokens(&plain);
+    let mut pair = Pair::default();
+    let mut loose: Vec<&Token> = Vec::new();
+    for token in &tokens {
+        if loose.first().is_some_and(|first| first.group != token.group) {
+            side_by_side(&mut loose, given);
+        }
+        // The names of one entry may stand on several lines.
+        let far = token.group > pair.group + 8;
+        match (token.role(), token.sixteen()) {
+            (Role::Kid, Some(bytes)) => {
+                if pair.kid.is_some() || far {
+                    pair.end(given);
+                }
+                pair.kid = Some(Uuid(*bytes));
+                pair.group = token.group;
+            }
+            (Role::Key, Some(bytes)) => {
+                if pair.key.is_some() || far {
+                    pair.end(given);
+                }
+                pair.key = Some(bytes);
+                pair.group = token.group;
+            }
+            (Role::Unknown, Some(_)) => loose.push(token),
+            (Role::Other, _) => {}
+            (_, None) if token.bytes.len() == 32 && recognised(token).is_none() => {
+                // A KID and its key without anything between.
+                let mut glued = Pair {
+                    kid: <[u8; 16]>::try_from(&token.bytes[..16]).ok().map(Uuid),
+                    key: <[u8; 16]>::try_from(&token.bytes[16..]).ok().map(Zeroizing::new),
+                    group: token.group,
+                };
+                glued.end(given);
+            }
+            (_, None) if token.bytes.len() == SEED => {
+                given.push(named(None, What::Seed(token.bytes.clone())));
+            }
+            _ => {}
+        }
+        if pair.kid.is_some() && pair.key.is_some() {
+            pair.end(given);
+        }
+    }
+    side_by_side(&mut loose, given);
+    pair.end(given);
+    if given[before..].iter().any(|one| !one.is_kid) || given.len() > before {
         return Ok(());
     }
-    let digits = text.chars().all(|c| c.is_ascii_hexdigit());
-    let found = decode_bytes(text).map(|bytes| bytes.len());
-    Err(Error::misuse(
-        Code::NoKey,
-        match found {
-            _ if text.is_empty() => "Nothing was given to try.".to_owned(),
-            _ if digits => format!(
-                "This is {} hex digits; a key or KID has 32, a key seed 60 or more. Paste all of it.",
-                text.len()
-            ),
-            Some(n) => format!(
-                "This is {n} bytes; a key or KID has 16, a key seed 30 or more. Paste all of it."
-            ),
-            None => {
-                "Nothing here can be a key: paste hex, base64, a GUID, KID:KEY, a key seed, or \
-                     a list of them."
-                    .to_owned()
+    Err(Error::misuse(Code::NoKey, refusal(text.trim(), &tokens)))
+}
+
+/// What stands in one line without names: one thing, or a KID and its key; which
+/// is which is not sure, so both are tried.
+fn side_by_side(loose: &mut Vec<&Token>, given: &mut Vec<Given>) {
+    for two in std::mem::take(loose).chunks(2) {
+        match two {
+            [kid, key] => {
+                let mut pair = Pair {
+                    kid: kid.sixteen().map(|bytes| Uuid(*bytes)),
+                    key: key.sixteen(),
+                    group: 0,
+                };
+                pair.end(given);
             }
-        },
-    ))
+            [one] => given.extend(one.sixteen().map(|bytes| named(None, What::Bytes(bytes)))),
+            _ => {}
+        }
+    }
 }
 
 fn named(label: Option<Kid>, what: What) -> Given {
@@ -76,103 +137,43 @@ fn named(label: Option<Kid>, what: What) -> Given {
         What::Bytes(_) => "the key",
         What::Seed(_) => "the seed",
     };
-    Given { name: name.into(), label, beside: false, what }
+    Given { name: name.into(), label, is_kid: false, what }
 }
 
-/// One word: 16 bytes, or a seed.
-fn token(word: &str) -> Option<What> {
-    if let Ok(id) = Uuid::parse(word) {
-        return Some(What::Bytes(Zeroizing::new(id.0)));
-    }
-    let bytes = Zeroizing::new(decode_bytes(word).or_else(|| from_base64(word))?);
-    match bytes.len() {
-        16 => Some(What::Bytes(Zeroizing::new(<[u8; 16]>::try_from(&bytes[..]).ok()?))),
-        30.. => Some(What::Seed(bytes)),
-        _ => None,
-    }
+/// What a token is, where it is no key at all.
+fn recognised(token: &Token) -> Option<String> {
+    let found = recognise(&token.bytes).ok()?;
+    (found.kind != "kid").then_some(found.title)
 }
 
-/// The words of a line: `KID:KEY`, a KID and a key, or one of them.
-fn line(words: &[&str], given: &mut Vec<Given>) {
-    let mut found = Vec::new();
-    for word in words {
-        let pair = word.split_once([':', '=']).and_then(|(kid, key)| {
-            let kid = match token(kid.trim_start_matches("0x"))? {
-                What::Bytes(bytes) => Uuid(*bytes),
-                What::Seed(_) => return None,
-            };
-            Some((kid, token(key)?))
-        });
-        match (pair, token(word)) {
-            (Some((kid, key)), _) => given.push(named(Some(kid), key)),
-            (None, Some(one)) => found.push(one),
-            (None, None) => {}
-        }
+/// Why nothing in a text can be a key, without a word of it.
+fn refusal(text: &str, tokens: &[Token]) -> String {
+    let digits = text.chars().all(|c| c.is_ascii_hexdigit());
+    let found = crate::format::cipher::decode_bytes(text).map(|bytes| bytes.len());
+    let header = tokens.iter().find_map(recognised);
+    if text.is_empty() {
+        "Nothing was given to try.".to_owned()
+    } else if let Some(what) = header {
+        format!(
+            "This is no key, but a header: {what}. Read it under Header, and paste the content key here."
+        )
+    } else if text.contains("-----BEGIN") {
+        "This is a certificate or a private key (PEM), not a content key of 16 bytes.".to_owned()
+    } else if text.contains("AcquireLicense") || text.contains("<License") {
+        "This is a licence, whose key is encrypted for one device. Paste the content key itself."
+            .to_owned()
+    } else if digits {
+        format!(
+            "This is {} hex digits; a key or KID has 32, a key seed 60. Paste all of it.",
+            text.len()
+        )
+    } else if let Some(n) = found {
+        format!("This is {n} bytes; a key or KID has 16, a key seed 30. Paste all of it.")
+    } else {
+        "Nothing here can be a key: paste hex, base64, a GUID, KID:KEY, a key seed, or a list of \
+         them."
+            .to_owned()
     }
-    if found.len() == 2 && matches!(found[0], What::Bytes(_)) {
-        // A KID and its key; which is which is not sure, so both are tried.
-        if let (Some(key), Some(kid)) = (found.pop(), found.pop()) {
-            let label = match &kid {
-                What::Bytes(bytes) => Some(Uuid(**bytes)),
-                What::Seed(_) => None,
-            };
-            given.push(named(label, key));
-            given.push(Given { beside: true, ..named(None, kid) });
-        }
-        return;
-    }
-    given.extend(found.into_iter().map(|one| named(None, one)));
-}
-
-/// JSON: a JWK set, an object of KIDs and keys, a list of either.
-fn json(text: &str, given: &mut Vec<Given>) {
-    let strings: Vec<&str> = text.split('"').skip(1).step_by(2).collect();
-    let mut kid = None;
-    let mut words = strings.iter().peekable();
-    while let Some(word) = words.next() {
-        let lower = word.to_ascii_lowercase();
-        match lower.as_str() {
-            "kid" | "key_id" | "keyid" | "id" => {
-                if let Some(What::Bytes(bytes)) = words.next().and_then(|w| token(w)) {
-                    kid = Some(Uuid(*bytes));
-                }
-            }
-            "k" | "key" | "value" => {
-                if let Some(one) = words.next().and_then(|w| token(w)) {
-                    given.push(named(kid.take(), one));
-                }
-            }
-            _ => {
-                let next = words.peek().and_then(|w| token(w));
-                match (token(word), next) {
-                    // "KID": "KEY"
-                    (Some(What::Bytes(label)), Some(key)) => {
-                        words.next();
-                        given.push(named(Some(Uuid(*label)), key));
-                    }
-                    (Some(one), None) => given.push(named(kid.take(), one)),
-                    _ => {}
-                }
-            }
-        }
-    }
-}
-
-/// CPIX: ContentKey elements with a kid and a PlainValue.
-fn cpix(root: &Element, given: &mut Vec<Given>) {
-    root.walk(&mut |element| {
-        if !element.name.eq_ignore_ascii_case("ContentKey") {
-            return;
-        }
-        let kid = element.attribute("kid").and_then(|kid| Uuid::parse(kid).ok());
-        element.walk(&mut |inner| {
-            if inner.name.eq_ignore_ascii_case("PlainValue")
-                && let Some(one) = token(inner.text.trim())
-            {
-                given.push(named(kid, one));
-            }
-        });
-    });
 }
 
 #[cfg(test)]
@@ -180,38 +181,78 @@ mod tests {
     use super::*;
     use crate::look::doctor::TEST_SEED;
 
-    fn count(text: &str) -> Vec<(bool, bool)> {
+    const KID: &str = "09e36702-8f33-436c-a5dd-60ffe6671e70";
+    const KEY: &str = "b42ca3172ee4e69bf51848a59db9cd13";
+
+    /// Of each thing to try: its KID's first digits, whether it is a seed, and
+    /// whether it is only tried in case.
+    fn found(text: &str) -> Vec<(Option<String>, bool, bool)> {
         let mut given = Vec::new();
         let _ = read(text, &mut given);
-        given.iter().map(|g| (g.label.is_some(), matches!(g.what, What::Seed(_)))).collect()
+        let label = |kid: Kid| kid.to_string()[..8].to_owned();
+        given
+            .iter()
+            .map(|g| (g.label.map(label), matches!(g.what, What::Seed(_)), g.is_kid))
+            .collect()
     }
 
     #[test]
-    fn everything_people_paste() {
-        let (kid, key) =
-            ("09e36702-8f33-436c-a5dd-60ffe6671e70", "b42ca3172ee4e69bf51848a59db9cd13");
-        let bare = (false, false);
-        for text in
-            [key, kid, &format!("{{{kid}}}"), "tCyjFy7k5pv1GEilnbnNEw==", "tCyjFy7k5pv1GEilnbnNEw"]
-        {
-            assert_eq!(count(text), [bare], "{text}");
-        }
-        assert_eq!(count(TEST_SEED), [(false, true)]);
+    fn one_thing_in_every_dress() {
         for text in [
-            format!("{kid}:{key}"),
-            format!("{}:{key}", kid.replace('-', "")),
-            "{\"keys\":[{\"kty\":\"oct\",\"kid\":\"CeNnAo8zQ2yl3WD_5mcecA\",\"k\":\"tCyjFy7k5pv1GEilnbnNEw\"}]}".to_owned(),
-            format!("{{\"{kid}\": \"{key}\"}}"),
+            KEY,
+            &format!("0x{KEY}"),
+            "tCyjFy7k5pv1GEilnbnNEw==",
+            "tCyjFy7k5pv1GEilnbnNEw",
+            "[b4 2c a3 17 2e e4 e6 9b f5 18 48 a5 9d b9 cd 13]",
+            &format!("1:{KEY}"),
+            KID,
+            &format!("{{{KID}}}"),
+        ] {
+            assert_eq!(found(text), [(None, false, false)], "{text}");
+        }
+        assert_eq!(found(TEST_SEED), [(None, true, false)]);
+    }
+
+    #[test]
+    fn a_kid_and_its_key_however_they_are_called() {
+        let pair =
+            [(Some(KEY[..8].to_owned()), false, true), (Some(KID[..8].to_owned()), false, false)];
+        let bare = KID.replace('-', "");
+        for text in [
+            format!("{KID}:{KEY}"),
+            format!("{bare}:{KEY}"),
+            format!("{bare}{KEY}"),
+            format!("{bare}:{KEY}:0102030405060708"),
+            format!("KID={KID} KEY={KEY}"),
+            format!("KeyHEX: {KEY} KeyIDGUID: {KID}"),
+            format!("label=AUDIO:key_id={bare}:key={KEY}"),
             format!(
-                "<CPIX><ContentKeyList><ContentKey kid=\"{kid}\"><Data><Secret><PlainValue>tCyjFy7k5pv1GEilnbnNEw==</PlainValue></Secret></Data></ContentKey></ContentKeyList></CPIX>"
+                "{{\"keys\":[{{\"kty\":\"oct\",\"k\":\"tCyjFy7k5pv1GEilnbnNEw\",\"kid\":\"CeNnAo8zQ2yl3WD_5mcecA\"}}]}}"
+            ),
+            format!("{{\"{KID}\": \"{KEY}\"}}"),
+            format!("kid,key\n{KID},{KEY}"),
+            format!("<key KID=\"0x{bare}\" value=\"0x{KEY}\"/>"),
+            format!(
+                "<CPIX><ContentKey kid=\"{KID}\"><Data><Secret><PlainValue>{KEY}</PlainValue></Secret></Data></ContentKey></CPIX>"
             ),
         ] {
-            assert_eq!(count(&text), [(true, false)], "{text}");
+            assert_eq!(found(&text), pair, "{text}");
         }
-        assert_eq!(count(&format!("kid,key\n{kid},{key}\n{kid},{key}")).len(), 4);
-        let mut given = Vec::new();
-        for text in ["", "hello", "00112233445566778899aabbccddee"] {
-            let error = read(text, &mut given).unwrap_err();
+        assert_eq!(found(&format!("{KID},{KEY}\n{KID},{KEY}")).len(), 4);
+    }
+
+    #[test]
+    fn what_is_no_key_is_told_without_a_word_of_it() {
+        let pssh = "AAAANHBzc2gBAAAAEHfv7MCyTQKs4zweUuL7SwAAAAEJ42cCjzNDbKXdYP/mZx5wAAAAAA==";
+        for (text, words) in [
+            ("", "Nothing was given"),
+            ("hello", "Nothing here can be a key"),
+            ("00112233445566778899aabbccddee", "30 hex digits"),
+            (pssh, "pssh box"),
+            ("-----BEGIN PRIVATE KEY-----\nMIIE\n", "PEM"),
+        ] {
+            let error = read(text, &mut Vec::new()).unwrap_err();
+            assert!(error.message.contains(words), "{text}: {error}");
             assert!(text.is_empty() || !error.message.contains(text), "{error}");
         }
     }

@@ -11,6 +11,7 @@ use crate::format::codec::Codec;
 use crate::format::drm::playready;
 use crate::format::drm::{COMMON, PLAYREADY};
 use crate::format::ids::{BoxType, FourCc};
+use crate::look::decode::VERSION_0_WITH_KIDS;
 use crate::model::{
     Edits, Finding, Fragment, Movie, Protection, ProtectionHeader, SampleEntry, Totals, Track,
     TrackKind, bitrate, read_seig,
@@ -246,6 +247,12 @@ pub(super) fn read_systems(movie: &mut Movie, parent: &Node) {
             Ok(_) if movie.systems.len() >= limits::HEADERS => {}
             Ok(pssh) => read_system(movie, node, pssh, &path),
             Err(e) => {
+                if let Some(pssh) = Pssh::of_version_1(&node.to_bytes()) {
+                    let finding = Finding::new(CheckId::PsshVersion, VERSION_0_WITH_KIDS);
+                    find(movie, finding.of_box(node).within(&path));
+                    read_system(movie, node, pssh, &path);
+                    continue;
+                }
                 let data_size = matches!(e.code, Code::BoxTooShort | Code::BytesLeftOver);
                 let code = if data_size { Code::PsshDataSize } else { e.code };
                 let finding = Finding::from(crate::error::Error { code, ..e });
@@ -256,7 +263,10 @@ pub(super) fn read_systems(movie: &mut Movie, parent: &Node) {
 }
 
 fn is_known(movie: &Movie, pssh: &Pssh) -> bool {
-    movie.systems.iter().any(|s| (s.system_id, &s.data) == (pssh.system_id, &pssh.data))
+    movie
+        .systems
+        .iter()
+        .any(|s| (s.system_id, &s.data, &s.kids) == (pssh.system_id, &pssh.data, &pssh.kids))
 }
 
 fn read_system(movie: &mut Movie, node: &Node, pssh: Pssh, path: &str) {

@@ -3,12 +3,15 @@
 use super::{FileSet, Member, found};
 use crate::checks::CheckId;
 use crate::collections::Set;
+use crate::error::Untrusted;
 use crate::format::cipher::CipherMode;
 use crate::format::drm::PLAYREADY;
 use crate::format::drm::playready::WrmHeader;
 use crate::format::ids::{FourCc, Kid, SystemId};
 use crate::look::decode::{self, Decoded};
-use crate::model::manifest::{Client, Dash, Hls, Level, Manifest, Server, Stream};
+use crate::model::manifest::{
+    Client, ContentProtection, Dash, Hls, HlsKey, Level, Manifest, Server, Stream,
+};
 use crate::model::{Finding, Track};
 
 impl FileSet<'_> {
@@ -342,32 +345,35 @@ impl FileSet<'_> {
                 self.header(name, system, &decoded, out);
             }
             let modes = self.modes();
-            if let (Some(value), true) = (protection.value.as_deref(), protection.system.is_none())
+            let mode = protection.system.is_none().then(|| protection.value.as_deref()).flatten();
+            if let Some(value) = mode
+                && !modes.is_empty()
+                && !modes.contains(&mode_of(value))
             {
-                let mode = match value {
-                    "cbcs" | "cbc1" => CipherMode::Cbc,
-                    _ => CipherMode::Ctr,
-                };
-                if !modes.is_empty() && !modes.contains(&mode) {
-                    let message =
-                        format!("It says that the files are protected with {value}; they are not.");
-                    out.push(found(CheckId::ManifestHeaderDiffers, name, message));
-                }
+                let message =
+                    format!("It says that the files are protected with {value}; they are not.");
+                out.push(found(CheckId::ManifestScheme, name, message));
             }
             if let Some(text) = &protection.bad_kid {
-                let message = format!("cenc:default_KID \"{text}\" is not a UUID.");
-                out.push(found(CheckId::KidNotInHeader, name, message));
+                let message = format!("cenc:default_KID {} is not a UUID.", Untrusted(text));
+                out.push(found(CheckId::ManifestKid, name, message));
             }
-            if let Some(kid) =
-                protection.default_kid.filter(|kid| !kids.is_empty() && !kids.contains(kid))
-            {
+            let strange = |kid: &&Kid| !kids.is_empty() && !kids.contains(kid);
+            if let Some(kid) = protection.default_kids.iter().find(strange) {
                 let swapped = kids.contains(&kid.swapped());
-                let id = if swapped { CheckId::KidByteSwapped } else { CheckId::KidNotInHeader };
+                let id =
+                    if swapped { CheckId::DefaultKidSwapped } else { CheckId::DefaultKidDiffers };
                 let what =
                     if swapped { " It is one of theirs in the wrong byte order." } else { "" };
                 let message = format!("cenc:default_KID {kid} is not a KID of the files.{what}");
                 out.push(found(id, name, message));
             }
+        }
+        let mut groups: Vec<usize> = dash.protection.iter().map(|p| p.group).collect();
+        groups.dedup();
+        for group in groups {
+            let own: Vec<_> = dash.protection.iter().filter(|p| p.group == group).collect();
+            against_itself(name, &own, out);
         }
     }
 
@@ -398,16 +404,99 @@ impl FileSet<'_> {
                 out.push(found(CheckId::HlsMethod, name, message));
             }
         }
-        // The multivariant playlist has it for its media playlists.
-        let in_set = self.manifests.iter().any(|(_, manifest)| match manifest {
-            Manifest::Hls(other) => other.keys.iter().any(|key| {
-                key.session && key.format.eq_ignore_ascii_case("com.microsoft.playready")
-            }),
-            _ => false,
+        // RFC 8216 §4.3.4.5: the multivariant playlist alone has it.
+        let has = |hls: &Hls, session: bool| {
+            let of = |key: &HlsKey| {
+                (key.session || !session)
+                    && key.format.eq_ignore_ascii_case("com.microsoft.playready")
+            };
+            hls.keys.iter().any(of)
+        };
+        let others = self.manifests.iter().filter_map(|(_, manifest)| match manifest {
+            Manifest::Hls(other) => Some(other),
+            _ => None,
         });
-        if !playready.is_empty() && !in_set {
+        let used = others.chain([hls]).any(|other| has(other, false));
+        if hls.is_multivariant && used && !has(hls, true) {
             let message = "It has no EXT-X-SESSION-KEY for PlayReady.";
             out.push(found(CheckId::HlsSessionKey, name, message));
+        }
+        if !hls.is_multivariant && hls.keys.iter().any(|key| key.session) {
+            let message = "It is a media playlist with an EXT-X-SESSION-KEY, which only a \
+                           multivariant playlist may have.";
+            out.push(found(CheckId::HlsSessionKey, name, message));
+        }
+    }
+}
+
+fn mode_of(scheme: &str) -> CipherMode {
+    match scheme {
+        "cbcs" | "cbc1" => CipherMode::Cbc,
+        _ => CipherMode::Ctr,
+    }
+}
+
+/// What one element of a DASH manifest says of protection, against itself.
+fn against_itself(name: &str, own: &[&ContentProtection], out: &mut Vec<Finding>) {
+    let scheme = own.iter().find(|p| p.scheme == "urn:mpeg:dash:mp4protection:2011");
+    let stated: Set<Kid> = own.iter().flat_map(|p| p.default_kids.iter().copied()).collect();
+    let bad = own.iter().any(|p| p.bad_kid.is_some());
+    if scheme.is_some() && stated.is_empty() && !bad {
+        let message = "It says how tracks are protected, but not with which key: there is no \
+                       cenc:default_KID.";
+        out.push(found(CheckId::NoDefaultKid, name, message));
+    }
+    let (mut told, mut modes) = (false, Vec::new());
+    for protection in own {
+        let decoded = decode::content_protection(protection, 0);
+        // Each of pssh and pro by itself.
+        let parts: Vec<(&Decoded, Set<Kid>)> = decoded
+            .inner
+            .iter()
+            .map(|part| {
+                let mut kids = Vec::new();
+                part.walk(&mut |inner| kids.extend(inner.kids.iter().map(|forms| forms.kid)));
+                (part, kids.into_iter().collect())
+            })
+            .collect();
+        decoded.walk(&mut |part| {
+            let keys = part.header.iter().flat_map(|header| &header.keys);
+            modes.extend(keys.filter_map(|key| key.algid.clone()));
+        });
+        if let [(a, first), (b, second)] = &parts[..]
+            && !first.is_empty()
+            && !second.is_empty()
+            && first != second
+        {
+            let message = format!("{} and {} name different KIDs.", a.title, b.title);
+            out.push(found(CheckId::ManifestHeadersDiffer, name, message));
+            continue;
+        }
+        for (part, kids) in parts.iter().filter(|(_, kids)| !kids.is_empty() && !stated.is_empty())
+        {
+            let strange = stated.iter().find(|kid| !kids.contains(kid));
+            let Some(kid) = strange.filter(|_| !std::mem::replace(&mut told, true)) else {
+                continue;
+            };
+            let swapped = kids.contains(&kid.swapped());
+            let id = if swapped { CheckId::DefaultKidSwapped } else { CheckId::DefaultKidDiffers };
+            let system = decoded.title.trim_start_matches("ContentProtection for ");
+            let what = if swapped { ": it is one of them in GUID byte order" } else { "" };
+            let message = format!(
+                "cenc:default_KID {kid} is not a KID of the {} for {system}{what}.",
+                part.title
+            );
+            out.push(found(id, name, message));
+        }
+    }
+    if let Some(value) = scheme.and_then(|scheme| scheme.value.as_deref()) {
+        let wanted = mode_of(value).algid();
+        if let Some(other) = modes.iter().find(|algid| **algid != wanted) {
+            let message = format!(
+                "It says that the files are protected with {value}, and its PlayReady header says \
+                 {other}."
+            );
+            out.push(found(CheckId::ManifestScheme, name, message));
         }
     }
 }

@@ -142,23 +142,8 @@ pub struct WrmHeader {
 /// Reads a WRMHEADER record. Entities are not expanded, namespaces not
 /// resolved: packagers put undeclared ones into CUSTOMATTRIBUTES.
 pub fn read_header(value: &[u8], problems: &mut Vec<Error>) -> WrmHeader {
+    let xml = text_of(value, problems);
     let mut problem = |code, message: String| problems.push(Error::malformed(code, message));
-    if value.len() % 2 == 1 {
-        problem(
-            Code::WrmOddLength,
-            "The WRMHEADER has an odd number of bytes, so it is not UTF-16.".into(),
-        );
-    }
-    let units: Vec<u16> =
-        value.chunks_exact(2).map(|pair| u16::from_le_bytes([pair[0], pair[1]])).collect();
-    let xml = String::from_utf16(&units).unwrap_or_else(|_| {
-        problem(
-            Code::WrmNotUtf16,
-            "The WRMHEADER is not valid UTF-16LE; unreadable characters are shown as \u{fffd}."
-                .into(),
-        );
-        String::from_utf16_lossy(&units)
-    });
     if xml.starts_with('\u{feff}') {
         problem(
             Code::WrmBom,
@@ -167,7 +152,9 @@ pub fn read_header(value: &[u8], problems: &mut Vec<Error>) -> WrmHeader {
     }
     let mut header = WrmHeader { xml, ..WrmHeader::default() };
     let text = header.xml.trim_start_matches('\u{feff}').to_owned();
-    match read_xml(&text, &mut header) {
+    // A URL with a bare & is told as such, and read as it was meant.
+    let mended = with_references(&text);
+    match read_xml(&mended, &mut header) {
         Ok(()) => check(&text, problems),
         Err(message) => problem(Code::WrmXml, message),
     }
@@ -179,6 +166,32 @@ pub fn read_header(value: &[u8], problems: &mut Vec<Error>) -> WrmHeader {
         );
     }
     header.kids = header.keys.iter().filter_map(|key| key.kid).collect();
+    let named = header.keys.iter().any(|key| !key.guid_base64.is_empty());
+    if !header.version.is_empty() && !named && header.decryptor_setup.is_none() {
+        problem(
+            Code::WrmNoKid,
+            "The WRMHEADER names no KID: clients do not know which licence to ask for, and \
+             answer 0x8004B804."
+                .into(),
+        );
+    }
+    if header.version.starts_with("4.0")
+        && header.keys.iter().any(|key| key.algid.as_deref() == Some("AESCBC"))
+    {
+        problem(
+            Code::WrmVersionFeatures,
+            "The header is of version 4.0, but AESCBC came with 4.3: older clients refuse it."
+                .into(),
+        );
+    }
+    for sum in header.keys.iter().filter_map(|key| key.checksum.as_deref()) {
+        let length = base64::engine::general_purpose::STANDARD.decode(sum).map(|sum| sum.len());
+        if length != Ok(8) {
+            let found = length.map_or("no base64".to_owned(), |n| format!("{n} bytes"));
+            let sentence = format!("CHECKSUM is {found}; with AESCTR it is 8 bytes of base64.");
+            problem(Code::WrmChecksum, sentence);
+        }
+    }
     for key in header.keys.iter().filter(|k| k.kid.is_none() && !k.guid_base64.is_empty()) {
         problem(
             Code::WrmBadKid,
@@ -186,6 +199,67 @@ pub fn read_header(value: &[u8], problems: &mut Vec<Error>) -> WrmHeader {
         );
     }
     header
+}
+
+/// The text of a record, in UTF-16LE as it must be, or in what is written by
+/// mistake.
+fn text_of(value: &[u8], problems: &mut Vec<Error>) -> String {
+    let mut problem = |code, message: String| problems.push(Error::malformed(code, message));
+    let bare = value.strip_prefix(b"\xef\xbb\xbf").unwrap_or(value);
+    let other = if bare.starts_with(b"<W") || bare.starts_with(b"<?") {
+        Some(("UTF-8", String::from_utf8_lossy(bare).into_owned()))
+    } else if value.starts_with(b"\0<") || value.starts_with(b"\xfe\xff\0<") {
+        let units: Vec<u16> =
+            value.chunks_exact(2).map(|pair| u16::from_be_bytes([pair[0], pair[1]])).collect();
+        Some(("UTF-16BE", String::from_utf16_lossy(&units)))
+    } else {
+        None
+    };
+    if let Some((name, text)) = other {
+        let sentence = format!(
+            "The WRMHEADER is {name}; inside a PlayReady Object it must be UTF-16LE, which is all \
+             that clients read."
+        );
+        problem(Code::WrmNotUtf16, sentence);
+        return text;
+    }
+    if value.len() % 2 == 1 {
+        problem(
+            Code::WrmOddLength,
+            "The WRMHEADER has an odd number of bytes, so it is not UTF-16.".into(),
+        );
+    }
+    let units: Vec<u16> =
+        value.chunks_exact(2).map(|pair| u16::from_le_bytes([pair[0], pair[1]])).collect();
+    String::from_utf16(&units).unwrap_or_else(|_| {
+        problem(
+            Code::WrmNotUtf16,
+            "The WRMHEADER is not valid UTF-16LE; unreadable characters are shown as \u{fffd}."
+                .into(),
+        );
+        String::from_utf16_lossy(&units)
+    })
+}
+
+/// XML whose every & begins a reference.
+fn with_references(text: &str) -> std::borrow::Cow<'_, str> {
+    let bare = |rest: &str| {
+        let name = rest.find(';').and_then(|end| rest.get(..end)).unwrap_or_default();
+        let plain = name.strip_prefix('#').unwrap_or(name);
+        plain.is_empty() || name.len() > 10 || !plain.chars().all(|c| c.is_ascii_alphanumeric())
+    };
+    if !text.match_indices('&').any(|(at, _)| bare(&text[at + 1..])) {
+        return text.into();
+    }
+    let (mut out, mut from) = (String::new(), 0);
+    for (at, _) in text.match_indices('&') {
+        out += &text[from..=at];
+        if bare(&text[at + 1..]) {
+            out += "amp;";
+        }
+        from = at + 1;
+    }
+    (out + &text[from..]).into()
 }
 
 fn read_xml(text: &str, header: &mut WrmHeader) -> std::result::Result<(), String> {
