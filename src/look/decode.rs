@@ -307,7 +307,9 @@ fn wrmheader(value: &[u8]) -> Decoded {
         let kid = key.kid.map_or(key.guid_base64.clone(), |kid| kid.to_string());
         for (name, value) in [("ALGID", &key.algid), ("CHECKSUM", &key.checksum)] {
             if let Some(value) = value {
-                decoded = decoded.fact(&format!("{name} of {kid}"), value.clone());
+                let name =
+                    if kid.is_empty() { name.to_owned() } else { format!("{name} of {kid}") };
+                decoded = decoded.fact(&name, value.clone());
             }
         }
     }

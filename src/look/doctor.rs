@@ -501,9 +501,10 @@ fn proven_hint(reading: &Reading, kid: Kid) -> String {
         _ if reading.how.starts_with("what stands where its KID should") => {
             " The pair is the wrong way round: the KID comes first, then the key.".to_owned()
         }
+        Some(label) if label == kid => String::new(),
         Some(label) if label == kid.swapped() => " Your KID is byte-swapped.".to_owned(),
-        Some(label) if label != kid => format!(" The track's KID is {kid}, not the one you gave."),
-        _ => String::new(),
+        Some(_) => format!(" The track's KID is {kid}, not the one you gave."),
+        None => String::new(),
     }
 }
 

@@ -452,8 +452,14 @@ fn scanned(text: &str, depth: usize) -> Option<Decoded> {
     if keys == 0 && kids.is_empty() && inner.len() == 1 {
         return inner.pop();
     }
-    if keys == 0 && inner.is_empty() && kids.len() == 1 {
-        return kids.pop().map(identifier);
+    let json = (text.trim_start().starts_with('{') && text.len() <= 2000 && keys == 0)
+        .then(|| text.trim().to_owned());
+    if let (0, true, [id], None) = (keys, inner.is_empty(), &kids[..], &json) {
+        let mut decoded = identifier(*id);
+        if tokens.iter().any(|token| token.role() == Role::Kid) {
+            decoded.title = "A KID, in both byte orders".into();
+        }
+        return Some(decoded);
     }
     let plural = |n: usize, word: &str| match n {
         0 => None,
@@ -471,6 +477,9 @@ fn scanned(text: &str, depth: usize) -> Option<Decoded> {
             "They are not shown; try them in Key."
         };
         decoded = decoded.fact(if keys == 1 { "Key" } else { "Keys" }, sentence);
+    }
+    if let Some(json) = json {
+        decoded = decoded.fact("JSON", json);
     }
     decoded.kids = kids.into_iter().map(KidForms::of).collect();
     decoded.inner = inner;
