@@ -238,6 +238,10 @@ checks! {
         "Write the 16 bytes of the KID into key_id, not their digits: a licence server looks for another KID.";
     26 NoCommonPssh "no_common_pssh" I "W3C EME; measured: Chromium" "There is no W3C Common header."
         "Add one to play with EME ClearKey from the file alone.";
+    25 SystemKid "system_kid" E "W3C EME" "A track's KID is not in the header of a DRM system."
+        "Write the KID of the tracks into the header: the client asks for the licence of another key.";
+    25 SystemScheme "system_scheme" W "field practice" "A DRM system's header gives another scheme than the file has."
+        "Write the scheme of the file (cenc or cbcs) into protection_scheme; licence servers send keys for it.";
     26 CommonWithoutKids "common_without_kids" W "W3C EME" "The W3C Common header lists no KIDs."
         "Write it as version 1 with the KIDs.";
     27 SaizDiffers "saiz_differs" E "ISO/IEC 14496-12 §8.7.8" "saiz does not say the sizes of what senc lists."
@@ -376,6 +380,8 @@ checks! {
         "Correct them: the seek bar is made from them.";
     58 Sequence "sequence" I "ISO/IEC 14496-12 §8.8.5" "Fragment numbers do not increase."
         "Nothing for playback; some writers leave them 0.";
+    59 MediaSegment "media_segment" I "ISO/IEC 14496-12 §8.16" "The file is a media segment."
+        "To play or to protect it, put its initialization segment in front.";
     59 NoMoov "no_moov" E "ISO/IEC 14496-12 §8.2.1" "There is no moov."
         "Put the initialization segment in front.";
     59 SecondMoov "second_moov" W "ISO/IEC 14496-12 §8.2.1" "There is a second moov."
@@ -416,6 +422,10 @@ checks! {
         "Repair the file: readers stop here, or take them for a box that runs to the end.";
     59 FileCut "file_cut" E "ISO/IEC 14496-12 §4.2" "The file ends too early."
         "Copy or download it again, or repair it: what is whole is kept.";
+    60 LooksEncrypted "looks_encrypted" E "field practice" "Samples called clear look encrypted."
+        "Decrypt the file before it is remuxed or edited: ffmpeg -c copy and the like drop senc, and without its IVs no key opens the samples.";
+    60 SencLeftOver "senc_left_over" W "field practice" "IVs are left over in a clear file."
+        "Remove senc, saiz and saio, or decrypt again with a tool that does; some players try to decrypt because of them.";
     60 LooksClear "looks_clear" W "field practice" "Samples called protected look clear."
         "Check the packager: encryption was skipped, or done to other bytes.";
     61 DecryptFailed "decrypt_failed" E "field practice" "Decrypted with the key given, samples are not what the codec has."

@@ -71,6 +71,7 @@ codes! {
     BrokenHeader "broken_header",
     BytesLeftOver "bytes_left_over",
     ChunksMissing "chunks_missing",
+    Ciphertext "ciphertext",
     ClearTrackWithIvs "clear_track_with_ivs",
     CountPastBox "count_past_box",
     Damaged "damaged",

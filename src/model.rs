@@ -19,6 +19,7 @@ use crate::collections::Set;
 use crate::error::Error;
 use crate::format::boxes::fragment::Tfhd;
 use crate::format::boxes::movie::{Ftyp, Trex};
+use crate::format::boxes::protection::Pssh;
 use crate::format::boxes::tables::Seig;
 use crate::format::boxes::tree::Node;
 use crate::format::codec::Codec;
@@ -61,6 +62,8 @@ pub struct Movie {
     pub findings: Vec<Finding>,
     /// Where the structure is broken, if it is: what follows would be guesswork.
     pub damage: Option<Finding>,
+    /// Tracks that are called clear, and whose samples are encrypted.
+    pub ciphertext: Vec<u32>,
 }
 
 impl Movie {
@@ -321,6 +324,19 @@ impl Track {
     /// Ticks as seconds; none without a timescale.
     pub fn seconds(&self, ticks: u64) -> Option<f64> {
         (self.timescale != 0).then(|| ticks as f64 / f64::from(self.timescale))
+    }
+}
+
+impl ProtectionHeader {
+    /// The box it was read from.
+    pub fn pssh(&self) -> Pssh {
+        Pssh {
+            version: self.version,
+            flags: 0,
+            system_id: self.system_id,
+            kids: self.listed.clone(),
+            data: self.data.clone(),
+        }
     }
 }
 

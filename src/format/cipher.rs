@@ -293,7 +293,7 @@ impl Method {
     }
 
     /// The parts of a protected range that are encrypted.
-    fn parts(self, range: Range<usize>) -> impl Iterator<Item = Range<usize>> {
+    pub(crate) fn parts(self, range: Range<usize>) -> impl Iterator<Item = Range<usize>> {
         let rest = if self.whole_blocks { range.len() % BLOCK } else { 0 };
         let whole = range.start..range.end - rest;
         let (crypt, skip) = match (self.pattern >> 4, self.pattern & 15) {

@@ -104,6 +104,19 @@ impl Doctor {
                  front of it, and try the key on that.",
             ));
         }
+        if let (Some(track), false) = (
+            movie.ciphertext.first(),
+            movie.tracks.iter().any(|track| track.protection().is_some()),
+        ) {
+            return Err(Error::misuse(
+                Code::NotProtected,
+                format!(
+                    "The file says it is clear, but the samples of track {track} are encrypted: their \
+                     IVs were lost in a remux, so no key opens it. Take the file from before, and \
+                     decrypt that."
+                ),
+            ));
+        }
         if !movie.tracks.iter().any(|track| track.protection().is_some()) {
             return Err(Error::misuse(
                 Code::NotProtected,

@@ -14,7 +14,7 @@ pub use timeline::{Point, Timeline, timelines};
 
 use crate::checks::Severity;
 use crate::error::{Code, Error, Result};
-use crate::format::boxes::protection::{PIFF_PSSH, Pssh};
+use crate::format::boxes::protection::PIFF_PSSH;
 use crate::format::cipher::hex;
 use crate::format::drm;
 use crate::format::drm::playready::WrmHeader;
@@ -276,6 +276,9 @@ impl Inspection {
             }
             return format!("Damaged: {}", damage.message);
         }
+        if movie.moov.is_none() && (!movie.fragments.is_empty() || !movie.indexes.is_empty()) {
+            return segment_words(movie);
+        }
         let smooth = movie.is_smooth();
         let form = match (self.fragmented, smooth) {
             (true, true) => "Smooth Streaming file",
@@ -291,7 +294,7 @@ impl Inspection {
                 self.system_words(),
                 scheme_words(protection, self.has_piff_boxes(movie)),
                 protection.algorithm,
-                self.kid_words(),
+                self.kid_words(movie),
             ),
         };
         if self.fragmented && movie.fragments.is_empty() {
@@ -349,11 +352,14 @@ impl Inspection {
         if names.is_empty() { "no DRM header".to_owned() } else { names.join(" and ") }
     }
 
-    fn kid_words(&self) -> String {
+    fn kid_words(&self, movie: &Movie) -> String {
         let protected: Vec<&TrackSummary> =
             self.tracks.iter().filter(|t| t.protection.is_some()).collect();
-        let mut kids: Vec<Kid> =
-            protected.iter().filter_map(|t| t.protection.as_ref()?.kid).collect();
+        // Those that samples use, where keys rotate, else those announced.
+        let mut kids: Vec<Kid> = movie.ivs.iter().map(|run| run.kid).collect();
+        if kids.is_empty() {
+            kids = protected.iter().filter_map(|t| t.protection.as_ref()?.kid).collect();
+        }
         crate::collections::sort(&mut kids);
         kids.dedup();
         let clear = match self.tracks.len() - protected.len() {
@@ -368,6 +374,22 @@ impl Inspection {
             (1, n) => format!("One KID on {n} tracks{clear}."),
             (n, _) => format!("{n} KIDs{clear}."),
         }
+    }
+}
+
+/// What a file without `moov` is.
+fn segment_words(movie: &Movie) -> String {
+    let fragments = movie.fragments.len();
+    let runs = || movie.fragments.iter().flat_map(|fragment| &fragment.runs);
+    match fragments {
+        0 => "A segment index by itself, without header and media.".to_owned(),
+        n => format!(
+            "{} media segment, {n} fragment{} with {} samples, without its header: put its \
+             initialization segment in front.",
+            if runs().any(|run| run.has_ivs) { "A protected" } else { "A" },
+            if n == 1 { "" } else { "s" },
+            runs().map(|run| u64::from(run.samples)).sum::<u64>()
+        ),
     }
 }
 
@@ -445,26 +467,24 @@ fn protection(protection: &Protection) -> ProtectionSummary {
 }
 
 fn system(system: &ProtectionHeader) -> SystemSummary {
+    let decoded = crate::look::decode::pssh(&system.pssh(), system.envelope);
+    let mut kids = system.kids.clone();
+    decoded.walk(&mut |part| {
+        let new: Vec<Kid> =
+            part.kids.iter().map(|forms| forms.kid).filter(|kid| !kids.contains(kid)).collect();
+        kids.extend(new);
+    });
     SystemSummary {
         system_id: system.system_id,
         name: drm::name(system.system_id).unwrap_or("Unknown system"),
         envelope: if system.envelope == PIFF_PSSH { "uuid" } else { "pssh" },
         version: system.version,
         at: system.at,
-        kids: system.kids.clone(),
+        kids,
         data_size: system.data.len(),
         data_base64: STANDARD.encode(&system.data),
         in_fragment: system.in_fragment,
-        decoded: crate::look::decode::pssh(
-            &Pssh {
-                version: system.version,
-                flags: 0,
-                system_id: system.system_id,
-                kids: system.listed.clone(),
-                data: system.data.clone(),
-            },
-            system.envelope,
-        ),
+        decoded,
         header: system.playready.clone().map(|header| HeaderSummary {
             kids_guid: header.kids.iter().map(|kid| kid.swapped()).collect(),
             header,

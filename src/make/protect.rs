@@ -261,6 +261,15 @@ fn selected<'m>(movie: &'m Movie, wanted: Option<&[u32]>) -> Result<Vec<&'m Trac
             ),
         ));
     }
+    if let Some(track) = movie.ciphertext.first() {
+        return Err(Error::misuse(
+            Code::Ciphertext,
+            format!(
+                "Track {track} is called clear, but its samples are encrypted already: a protected \
+                 file was remuxed (ffmpeg -c copy), and its IVs are lost. Decrypt before remuxing."
+            ),
+        ));
+    }
     if movie.moov.is_some() && !movie.fragmented && movie.fragments.is_empty() {
         return Err(Error::unsupported(
             Code::Progressive,

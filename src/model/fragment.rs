@@ -66,7 +66,7 @@ impl FragmentRun {
 }
 
 /// One sample of a fragment.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Sample {
     /// Absolute offset.
     pub at: u64,

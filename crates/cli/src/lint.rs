@@ -143,7 +143,9 @@ fn findings(paths: &[PathBuf], keys: &[String]) -> Result<(Vec<Finding>, Vec<Str
     let header = movies.iter().any(|(_, m)| m.moov.is_some() && m.fragments.is_empty());
     let segments = movies.iter().any(|(_, m)| m.moov.is_none() && !m.fragments.is_empty());
     if header && segments {
-        all.retain(|f| !matches!(f.check.id, CheckId::NoMoov | CheckId::NoFragments));
+        all.retain(|f| {
+            !matches!(f.check.id, CheckId::NoMoov | CheckId::MediaSegment | CheckId::NoFragments)
+        });
     }
     set.files = movies.iter().map(|(name, movie)| (name.clone(), movie)).collect();
     let mut proofs = ReuseProofs::new(&set);

@@ -39,6 +39,13 @@ impl Evidence {
         }
     }
 
+    /// Whether the bytes are surely none of the codec's. Where slices end in zero
+    /// bytes, as some writers fill them up, their ends tell nothing.
+    pub fn looks_random(&self) -> bool {
+        let ends: u32 = self.tails.iter().sum();
+        self.total() <= -Self::ENOUGH && self.tails[8] * 20 <= ends.max(1)
+    }
+
     /// All of it, in bits.
     pub fn total(&self) -> f64 {
         self.bits + tail_bits(&self.tails)
@@ -108,6 +115,19 @@ pub fn weigh(
 /// Whether any of these bytes was protected.
 fn touches(protected: &[Range<usize>], bytes: Range<usize>) -> bool {
     protected.iter().any(|range| range.start < bytes.end && bytes.start < range.end)
+}
+
+/// What a file that is called clear has of bytes that encryption would change,
+/// though it leaves NAL units and their headers: the rest of pictures, whole
+/// samples of others.
+pub fn payload(codec: &Codec, sample: &[u8]) -> Vec<Range<usize>> {
+    let Some(Rule::Nal(nal)) = &codec.rule else {
+        return std::iter::once(0..sample.len()).collect();
+    };
+    let units = walk(nal.length_size(), sample).unwrap_or_default();
+    let pictures = units.into_iter().filter(|unit| nal.is_vcl(&sample[unit.clone()]));
+    let body = |unit: Range<usize>| (unit.start + nal.header_len()).min(unit.end)..unit.end;
+    pictures.map(body).filter(|range| !range.is_empty()).collect()
 }
 
 /// The NAL units of a sample, each as its range without the length field;

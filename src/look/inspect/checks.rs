@@ -45,6 +45,7 @@ const CHECKS: &[Check] = &[
     no_tfdt,
     base_brand,
     headers::kids,
+    headers::systems,
     headers::modes,
     headers::versions,
     headers::twice,
@@ -95,18 +96,26 @@ fn no_moov(movie: &Movie, out: &mut Vec<Finding>) {
     if movie.moov.is_some() || movie.damage.is_some() {
         return;
     }
-    let fragments = movie.fragments.len();
-    out.push(Finding::new(
-        CheckId::NoMoov,
-        match fragments {
-            0 => "The file has no moov box, so nothing says what is in it.".to_owned(),
-            n => format!(
-                "The file has no moov box, only {n} fragment{}: these are media segments. \
-                 Put their initialization segment in front of them.",
-                if n == 1 { "" } else { "s" }
+    let plural = |n: usize| if n == 1 { "" } else { "s" };
+    let indexes = movie.indexes.len();
+    match movie.fragments.len() {
+        0 if indexes > 0 => out.push(Finding::new(
+            CheckId::MediaSegment,
+            "A segment index (sidx) by itself: its header and its media are in other files.",
+        )),
+        0 => out.push(Finding::new(
+            CheckId::NoMoov,
+            "The file has no moov box, so nothing says what is in it.",
+        )),
+        n => out.push(Finding::new(
+            CheckId::MediaSegment,
+            format!(
+                "Media segments without their header: {n} fragment{}, and no moov. To play or to \
+                 protect them, put their initialization segment in front.",
+                plural(n)
             ),
-        },
-    ));
+        )),
+    }
 }
 
 fn no_tracks(movie: &Movie, out: &mut Vec<Finding>) {

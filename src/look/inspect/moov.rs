@@ -266,7 +266,7 @@ fn is_known(movie: &Movie, pssh: &Pssh) -> bool {
     movie
         .systems
         .iter()
-        .any(|s| (s.system_id, &s.data, &s.kids) == (pssh.system_id, &pssh.data, &pssh.kids))
+        .any(|s| (s.system_id, &s.data, &s.listed) == (pssh.system_id, &pssh.data, &pssh.kids))
 }
 
 fn read_system(movie: &mut Movie, node: &Node, pssh: Pssh, path: &str) {

@@ -7,8 +7,10 @@ use crate::error::Result;
 use crate::format::boxes::movie::Trex;
 use crate::format::boxes::tree::Node;
 use crate::format::ids::BoxType;
+use crate::make::witness;
 use crate::model::{
-    AtHand, Movie, Protected, Sample, SampleEntry, Track, protected_samples, read_fragment,
+    AtHand, Movie, Protected, Sample, SampleEntry, Track, TrackKind, protected_samples,
+    read_fragment,
 };
 use crate::{Session, Span, Step};
 use std::ops::Range;
@@ -51,6 +53,16 @@ impl ProbedSample {
         ranges
     }
 
+    /// The ranges of its bytes that are encrypted: of a pattern, the blocks that are.
+    pub fn encrypted_ranges(&self) -> Vec<Range<usize>> {
+        let method = self.protected.as_ref().and_then(|protected| protected.method);
+        let ranges = self.protected_ranges();
+        match method.filter(|method| method.pattern & 15 != 0) {
+            Some(method) => ranges.into_iter().flat_map(|range| method.parts(range)).collect(),
+            None => ranges,
+        }
+    }
+
     /// The bytes that a counter block encrypts, and where the first lies.
     pub(crate) fn block(&self, counter: u128) -> Option<(u64, Vec<u8>)> {
         let protected = self.protected.as_ref()?;
@@ -87,6 +99,8 @@ pub struct Probe {
     /// Bytes of samples that may still be asked for.
     budget: u64,
     asked: bool,
+    /// Whether those were asked for that no fragment has.
+    listed_asked: bool,
 }
 
 impl Probe {
@@ -100,13 +114,63 @@ impl Probe {
             source: Source::new(movie.size),
             budget,
             asked: false,
+            listed_asked: false,
         }
     }
 
     /// Of samples of every protected track, from fragments all over the file.
     pub fn of_protected(movie: &Movie, fragments: usize, samples: usize, budget: u64) -> Self {
+        Self::of_tracks(movie, |track| track.protection().is_some(), fragments, samples, budget)
+    }
+
+    /// Of samples of video and audio, from fragments all over the file and from
+    /// those that `moov` lists.
+    pub fn of_all(movie: &Movie, fragments: usize, samples: usize, budget: u64) -> Self {
+        let spoken = |track: &Track| matches!(track.kind, TrackKind::Video | TrackKind::Audio);
+        let mut probe = Self::of_tracks(movie, spoken, fragments, samples, budget);
+        let listed = movie.tracks.iter().any(|track| track.listed > 0 && spoken(track));
+        let moov = movie.moov.as_ref().filter(|_| listed).map(Node::to_bytes);
+        let Some(found) = moov.and_then(|moov| witness::listed(&moov, movie.size).ok()) else {
+            return probe;
+        };
+        for listed in found {
+            let Some(track) = movie.track(listed.track).filter(|track| spoken(track)) else {
+                continue;
+            };
+            if track.protection().is_some() {
+                continue; // where their IVs are is not known here
+            }
+            let mut share = budget / 4;
+            for (number, (_, seen)) in listed.samples().take(LISTED).enumerate() {
+                let size = u64::from(seen.size);
+                if size == 0 || size > share || probe.budget < size {
+                    continue;
+                }
+                share -= size;
+                probe.budget -= size;
+                probe.pending.push(ProbedSample {
+                    track: track.id,
+                    moof_at: 0,
+                    number,
+                    entry: 0,
+                    sample: Sample { at: seen.at, size: seen.size, ..Sample::default() },
+                    protected: None,
+                    bytes: Vec::new(),
+                });
+            }
+        }
+        probe
+    }
+
+    fn of_tracks(
+        movie: &Movie,
+        which: impl Fn(&Track) -> bool,
+        fragments: usize,
+        samples: usize,
+        budget: u64,
+    ) -> Self {
         let mut wanted = Vec::new();
-        for track in movie.tracks.iter().filter(|track| track.protection().is_some()) {
+        for track in movie.tracks.iter().filter(|track| which(track)) {
             let own: Vec<Span> = movie
                 .fragments
                 .iter()
@@ -139,7 +203,8 @@ impl Probe {
                 return;
             }
         }
-        if !self.wanted.is_empty() {
+        if !self.wanted.is_empty() || !self.listed_asked {
+            self.listed_asked = true;
             for (moof, pick) in std::mem::take(&mut self.wanted) {
                 // A fragment that cannot be read was told when it was walked.
                 let _ = self.choose(moof, pick);
@@ -209,6 +274,9 @@ fn uses(protected: &Protected, size: u32, counter: u128) -> bool {
 fn span(sample: &Sample) -> Span {
     Span { at: sample.at, len: sample.size.into() }
 }
+
+/// Samples that `moov` lists, of each track.
+const LISTED: usize = 200;
 
 /// The sample entry of a probed sample.
 pub(crate) fn entry_of<'m>(movie: &'m Movie, sample: &ProbedSample) -> Option<&'m SampleEntry> {

@@ -1,11 +1,12 @@
 //! What protection headers say, against the tracks they are for.
 
 use crate::checks::CheckId;
-use crate::collections::Set;
+use crate::collections::{Map, Set};
 use crate::format::boxes::protection::PIFF_PSSH;
 use crate::format::cipher::CipherMode;
-use crate::format::drm::{COMMON, PLAYREADY};
-use crate::format::ids::Kid;
+use crate::format::drm::{COMMON, PLAYREADY, WIDEVINE, widevine};
+use crate::format::ids::{Kid, SystemId};
+use crate::look::decode;
 use crate::model::{Finding, Movie, ProtectionHeader, Track};
 
 /// PlayReady headers that could be read.
@@ -69,6 +70,66 @@ fn used<'m>(movie: &'m Movie, track: &'m Track) -> impl Iterator<Item = Kid> {
     let kids: Set<Kid> = own.collect();
     let announced = track.protection().and_then(|p| p.kid).filter(|_| kids.is_empty());
     kids.into_iter().chain(announced)
+}
+
+/// Headers of all systems: what is in them, and whether it is for these tracks.
+pub(super) fn systems(movie: &Movie, out: &mut Vec<Finding>) {
+    const TOLD: [CheckId; 3] =
+        [CheckId::UuidSwapped, CheckId::OtherSystemsData, CheckId::WidevineKidText];
+    let mut of_system: Map<SystemId, (Set<Kid>, usize)> = Map::new();
+    for (number, system) in movie.systems.iter().enumerate() {
+        let decoded = decode::pssh(&system.pssh(), system.envelope);
+        for finding in decoded.findings.iter().filter(|f| TOLD.contains(&f.check.id)) {
+            let told = Finding::new(finding.check.id, finding.message.clone());
+            out.push(at(told, system));
+        }
+        let (kids, _) = of_system.or_insert_with(system.system_id, || (Set::new(), number));
+        let mut named = Vec::new();
+        decoded.walk(&mut |part| named.extend(part.kids.iter().map(|forms| forms.kid)));
+        for kid in named {
+            kids.insert(kid);
+        }
+        if system.system_id == WIDEVINE {
+            widevine_scheme(movie, system, out);
+        }
+    }
+    for (id, (kids, number)) in of_system {
+        // PlayReady's and the common one have rows of their own.
+        if kids.is_empty() || [PLAYREADY, COMMON].contains(&id) {
+            continue;
+        }
+        let name = crate::format::drm::name(id).unwrap_or("a DRM system");
+        for track in &movie.tracks {
+            let zero = |kid: &Kid| kid.0 == [0; 16];
+            let strange = used(movie, track).find(|kid| !kids.contains(kid) && !zero(kid));
+            let Some(kid) = strange else { continue };
+            let order = if kids.contains(&kid.swapped()) { " but in GUID byte order" } else { "" };
+            let message = format!(
+                "The {name} header does not name this track's KID {kid}{order}: its client asks for \
+                 the licence of another key."
+            );
+            let finding = at(Finding::new(CheckId::SystemKid, message), &movie.systems[number]);
+            out.push(finding.of_track(track.id));
+        }
+    }
+}
+
+/// protection_scheme of Widevine data, against the tracks.
+fn widevine_scheme(movie: &Movie, system: &ProtectionHeader, out: &mut Vec<Finding>) {
+    let Ok(message) = widevine::read(&system.data) else { return };
+    let Some(stated) = message.fields.iter().find(|field| field.number == 9) else { return };
+    let schemes: Vec<String> =
+        movie.tracks.iter().filter_map(|t| Some(t.protection()?.scheme?.to_string())).collect();
+    // PIFF's boxes and cenc encrypt alike.
+    let fits =
+        |scheme: &String| *scheme == stated.value || (scheme == "piff" && stated.value == "cenc");
+    if !schemes.is_empty() && !schemes.iter().any(fits) {
+        let message = format!(
+            "The Widevine header says {}, and the tracks are protected with {}.",
+            stated.value, schemes[0]
+        );
+        out.push(at(Finding::new(CheckId::SystemScheme, message), system));
+    }
 }
 
 pub(super) fn modes(movie: &Movie, out: &mut Vec<Finding>) {

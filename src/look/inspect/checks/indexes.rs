@@ -1,12 +1,20 @@
 //! The indexes over fragments, against the fragments.
 
-use crate::checks::CheckId;
+use crate::checks::{CheckId, Severity};
 use crate::collections::{Map, Set};
 use crate::error::{Code, Error};
 use crate::format::boxes::Mp4Box as _;
 use crate::format::boxes::index::{Mfro, Sidx, Tfra, TfraEntry};
 use crate::format::ids::BoxType;
 use crate::model::{Finding, FragmentRun, Movie};
+
+/// What only servers of Smooth Streaming trip over is a note elsewhere.
+fn smooth_only(movie: &Movie, mut finding: Finding) -> Finding {
+    if finding.check.id == CheckId::IndexIncomplete && !movie.is_smooth() {
+        finding.check.severity = Severity::Info;
+    }
+    finding
+}
 
 pub(super) fn index(movie: &Movie, out: &mut Vec<Finding>) {
     let Some(mfra) = &movie.mfra else { return };
@@ -21,7 +29,7 @@ pub(super) fn index(movie: &Movie, out: &mut Vec<Finding>) {
         if !listed.contains(&track.id) {
             let message = "The index has no entries for this track.";
             let finding = Finding::new(CheckId::IndexIncomplete, message).of_track(track.id);
-            out.push(finding.of_box(mfra).within("mfra"));
+            out.push(smooth_only(movie, finding).of_box(mfra).within("mfra"));
         }
     }
     let runs: Map<u64, &[FragmentRun]> =
@@ -44,7 +52,7 @@ pub(super) fn index(movie: &Movie, out: &mut Vec<Finding>) {
             }
         };
         let mut found = |id, message: String| {
-            let finding = Finding::new(id, message).of_track(tfra.track_id);
+            let finding = smooth_only(movie, Finding::new(id, message).of_track(tfra.track_id));
             out.push(finding.of_box(node).within("mfra/tfra"));
         };
         if movie.moov.is_some() && movie.track(tfra.track_id).is_none() {
@@ -210,8 +218,11 @@ pub(super) fn segment_indexes(movie: &Movie, out: &mut Vec<Finding>) {
                     .filter(|run| run.track_id == track.id);
                 let real = track.seconds(runs.map(|run| run.duration).sum());
                 let stated = f64::from(reference.duration) / f64::from(sidx.timescale.max(1));
+                // It counts presentation time: what an edit list hides in front is not in it.
+                let hidden = track.seconds(track.edits.skip.unsigned_abs()).unwrap_or(0.0);
+                let off = |real: f64| (real - stated).abs() > (real * 0.05).max(0.1);
                 if let Some(real) =
-                    real.filter(|real| (real - stated).abs() > (real * 0.05).max(0.1))
+                    real.filter(|real| off(*real) && (number > 0 || off(real - hidden)))
                 {
                     long.get_or_insert((number + 1, stated, real));
                 }
@@ -229,7 +240,8 @@ pub(super) fn segment_indexes(movie: &Movie, out: &mut Vec<Finding>) {
             wrong = Some((sidx.references.len(), at));
         }
         // A header with its index, cut off from the media on purpose.
-        let alone = movie.fragments.is_empty() && node.at + node.size() == movie.size;
+        let alone = movie.fragments.is_empty()
+            && !movie.top.iter().any(|top| top.kind == BoxType::code(b"mdat"));
         if let Some((number, at)) = wrong.filter(|_| !alone) {
             let message = format!(
                 "Reference {number} of the segment index (sidx) leads to byte {at}, where no \

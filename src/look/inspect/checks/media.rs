@@ -3,33 +3,65 @@
 
 use crate::checks::CheckId;
 use crate::collections::Map;
-use crate::format::codec::plausible::{Evidence, walk, weigh};
+use crate::format::codec::plausible::{Evidence, payload, walk, weigh};
 use crate::format::codec::{NalCodec, Rule};
 use crate::look::inspect::probe::{ProbedSample, entry_of};
 use crate::model::{Finding, Movie};
 
-pub(crate) fn run(movie: &Movie, samples: &[ProbedSample], out: &mut Vec<Finding>) {
-    let mut evidence: Map<u32, Evidence> = Map::new();
+/// What samples of tracks show against what is said of them.
+pub(crate) fn run(movie: &mut Movie, samples: &[ProbedSample], out: &mut Vec<Finding>) {
+    let mut evidence: Map<u32, [Evidence; 2]> = Map::new();
     let mut sets = Map::new();
-    for sample in samples.iter().filter(|sample| sample.protected.is_some()) {
+    for sample in samples {
         let Some(entry) = entry_of(movie, sample) else { continue };
-        let ranges = sample.protected_ranges();
+        let is_protected = sample.protected.is_some();
+        if !is_protected && movie.track(sample.track).is_none_or(|t| t.protection().is_some()) {
+            continue; // a clear one of a protected track
+        }
         let mut known = None;
         if let Some(Rule::Nal(codec)) = &entry.codec.rule {
-            boundaries(codec, sample, out);
+            if is_protected {
+                boundaries(codec, sample, out);
+            }
             known = Some(sets.or_insert_with(sample.track, || codec.parameter_sets()));
         }
+        let ranges = match is_protected {
+            true => sample.encrypted_ranges(),
+            false => payload(&entry.codec, &sample.bytes),
+        };
         let weight = weigh(&entry.codec, known, &sample.bytes, &ranges);
-        evidence.or_insert_with(sample.track, Evidence::default).join(weight);
+        let of = evidence.or_insert_with(sample.track, Default::default);
+        of[usize::from(is_protected)].join(weight);
     }
-    for (track, evidence) in evidence {
-        if evidence.total() > Evidence::ENOUGH {
+    for (track, [clear, protected]) in evidence {
+        if protected.total() > Evidence::ENOUGH {
             let message = format!(
                 "Its samples are called protected, but {} tests of their protected bytes find \
                  them clear as they stand.",
-                evidence.tests
+                protected.tests
             );
             out.push(Finding::new(CheckId::LooksClear, message).of_track(track));
+        }
+        let codec = movie.track(track).and_then(|t| t.codec()).map(|codec| codec.string.clone());
+        let codec = codec.unwrap_or_default();
+        if clear.looks_random() {
+            movie.ciphertext.push(track);
+            let message = format!(
+                "The track is called clear, but its samples are not {}: they look encrypted. A \
+                 protected file was remuxed, which loses the IVs.",
+                codec.split('.').next().unwrap_or_default()
+            );
+            out.push(Finding::new(CheckId::LooksEncrypted, message).of_track(track));
+        }
+        // senc without protection: which of the two is wrong, the samples tell.
+        let listed = |finding: &Finding| {
+            finding.check.id == CheckId::ClearTrackWithIvs && finding.track == Some(track)
+        };
+        if clear.total() > Evidence::ENOUGH && movie.findings.iter().any(listed) {
+            movie.findings.retain(|finding| !listed(finding));
+            let message = "Its samples are clear; the IVs in its fragments (senc, saiz, saio) are \
+                           left over from protection.";
+            out.push(Finding::new(CheckId::SencLeftOver, message).of_track(track));
         }
     }
 }
