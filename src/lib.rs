@@ -27,6 +27,7 @@ pub mod make;
 pub mod model;
 #[cfg(test)]
 mod typescript;
+mod words;
 
 pub use error::{Error, Result};
 pub use make::recipe::{Piece, Recipe, Stitched};

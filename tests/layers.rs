@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 /// Lowest first; modules in one row do not name each other.
 const LAYERS: &[&[&str]] = &[
-    &["error", "collections"],
+    &["error", "collections", "words"],
     &["checks"],
     &["format::ids"],
     &["format::bytes", "format::language"],

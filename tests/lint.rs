@@ -16,7 +16,7 @@ use ismvault::format::boxes::protection::{
 use ismvault::format::boxes::tree::{Content, Node};
 use ismvault::format::cipher::{CipherMode, ContentKey};
 use ismvault::format::drm::playready::{self, NewHeader, NewKey};
-use ismvault::format::drm::{COMMON, PLAYREADY};
+use ismvault::format::drm::{COMMON, PLAYREADY, WIDEVINE};
 use ismvault::format::ids::{BoxType, FourCc, Kid, Uuid};
 use ismvault::look::set::FileSet;
 use ismvault::model::Finding;
@@ -52,6 +52,16 @@ fn new_header() -> NewHeader {
         la_url: Some("https://licence.example/rightsmanager.asmx".into()),
         ..NewHeader::default()
     }
+}
+
+/// The facts sheet's Widevine data, of the KID that all cases use.
+const WIDEVINE_DATA: &[u8] =
+    b"\x08\x01\x12\x10\x09\xe3\x67\x02\x8f\x33\x43\x6c\xa5\xdd\x60\xff\xe6\x67\x1e\x70";
+
+/// Adds a Widevine header.
+fn widevine(nodes: &mut [Node], data: Vec<u8>) {
+    let pssh = Pssh { version: 0, flags: 0, system_id: WIDEVINE, kids: Vec::new(), data };
+    first(nodes, code(b"moov"), |moov| moov.children_mut().unwrap().push(pssh.to_node()));
 }
 
 /// Where a case begins.
@@ -502,7 +512,51 @@ const CASES: &[(CheckId, Base, Edit)] = &[
         }
     }),
     (CheckId::DefaultSize, Base::Clear, |n| typed::<Tfhd>(n, |t| t.sample_duration = Some(1))),
-    (CheckId::NoMoov, Base::Clear, |n| remove(n, code(b"moov"))),
+    (CheckId::NoMoov, Base::Clear, |n| {
+        n.retain(|node| [code(b"ftyp"), code(b"mdat")].contains(&node.kind));
+    }),
+    (CheckId::MediaSegment, Base::Clear, |n| remove(n, code(b"moov"))),
+    (CheckId::WrmNoKid, Base::Dual, |n| {
+        header_xml(
+            n,
+            &xml("4.0.0.0", "<PROTECTINFO><KEYLEN>16</KEYLEN><ALGID>AESCTR</ALGID></PROTECTINFO>"),
+        );
+    }),
+    (CheckId::WrmChecksum, Base::Dual, |n| {
+        header_xml(
+            n,
+            &xml("4.0.0.0", "<KID>AmfjCTOPbEOl3WD/5mcecA==</KID><CHECKSUM>AAAA</CHECKSUM>"),
+        );
+    }),
+    (CheckId::OtherSystemsData, Base::Dual, |n| header(n, WIDEVINE_DATA.to_vec())),
+    (CheckId::WidevineKidText, Base::Dual, |n| {
+        let text = KID.replace('-', "");
+        widevine(n, [&b"\x08\x01\x12\x20"[..], text.as_bytes()].concat());
+    }),
+    (CheckId::SystemKid, Base::Dual, |n| {
+        widevine(n, [&WIDEVINE_DATA[..4], &[7; 16]].concat());
+    }),
+    (CheckId::SystemScheme, Base::Dual, |n| {
+        widevine(n, [WIDEVINE_DATA, b"\x48\xf3\xc6\x89\x9b\x06"].concat());
+    }),
+    (CheckId::LooksEncrypted, Base::Dual, |n| {
+        let clear = open(&base(Base::Clear));
+        let entry = clear.iter().find(|node| node.kind == code(b"moov")).unwrap().clone();
+        for kind in [SENC, PIFF_SENC, code(b"saiz"), code(b"saio")] {
+            each(n, code(b"traf"), &mut |traf| {
+                // What is taken out leaves a hole of its size: offsets stay.
+                for node in traf.children_mut().unwrap().iter_mut().filter(|c| c.kind == kind) {
+                    let size = node.size() as usize - 8;
+                    *node = Node::leaf(code(b"free"), vec![0; size]);
+                }
+            });
+        }
+        let moov = n.iter().position(|node| node.kind == code(b"moov")).unwrap();
+        let before = n[moov].size();
+        n[moov] = entry;
+        let room = (before - n[moov].size() - 8) as usize;
+        n.insert(moov + 1, Node::leaf(code(b"free"), vec![0; room]));
+    }),
     (CheckId::SecondMoov, Base::Clear, |n| {
         let moov = n.iter().find(|node| node.kind == code(b"moov")).unwrap().clone();
         n.push(moov);
@@ -606,6 +660,7 @@ fn every_check_has_a_file_that_trips_it() {
     tripped.extend(SETS.iter().map(|(id, _)| *id));
     // These have tests of their own.
     tripped.extend([CheckId::MoreFindings, CheckId::SamplesInMoovToo]); // unusual.rs
+    tripped.extend([CheckId::SencLeftOver]); // unusual.rs
     tripped.extend([CheckId::BytesBetween, CheckId::FileCut]); // unusual.rs
     tripped.extend([CheckId::ChecksumWrong, CheckId::ChecksumSwapped, CheckId::DecryptFailed]); // key.rs
     tripped.extend([CheckId::Unreadable]); // cli.rs
@@ -740,6 +795,17 @@ fn playlist(method: &str, tags: &[&str]) -> String {
     text
 }
 
+/// A manifest with a header of the KID that all cases use.
+fn mpd(scheme: &str, default_kid: Option<&str>) -> String {
+    let kid = default_kid.map_or(String::new(), |kid| format!(" cenc:default_KID=\"{kid}\""));
+    format!(
+        "<MPD><ContentProtection schemeIdUri=\"urn:mpeg:dash:mp4protection:2011\" \
+         value=\"{scheme}\"{kid}/><ContentProtection schemeIdUri=\"urn:uuid:{PLAYREADY}\">\
+         <mspr:pro>{}</mspr:pro></ContentProtection></MPD>",
+        object()
+    )
+}
+
 /// Sets that trip one check each: from the clear file, and the protected one.
 const SETS: &[(CheckId, SetCase)] = &[
     (CheckId::IvReused, |_, dual| {
@@ -842,7 +908,25 @@ const SETS: &[(CheckId, SetCase)] = &[
         with(dual, "a.m3u8", playlist("SAMPLE-AES", &["EXT-X-KEY", "EXT-X-SESSION-KEY"]))
     }),
     (CheckId::HlsSessionKey, |_, dual| {
-        with(dual, "a.m3u8", playlist("SAMPLE-AES-CTR", &["EXT-X-KEY"]))
+        let list = playlist("SAMPLE-AES-CTR", &["EXT-X-KEY"]);
+        with(dual, "a.m3u8", list + "#EXT-X-STREAM-INF:BANDWIDTH=1\nb.m3u8\n")
+    }),
+    (CheckId::DefaultKidSwapped, |_, dual| {
+        with(dual, "a.mpd", mpd("cenc", Some("0267e309-338f-6c43-a5dd-60ffe6671e70")))
+    }),
+    (CheckId::DefaultKidDiffers, |_, dual| {
+        with(dual, "a.mpd", mpd("cenc", Some("11111111-2222-3333-4444-555555555555")))
+    }),
+    (CheckId::NoDefaultKid, |_, dual| with(dual, "a.mpd", mpd("cenc", None))),
+    (CheckId::ManifestKid, |_, dual| with(dual, "a.mpd", mpd("cenc", Some("CeNnAo8zQ2yl")))),
+    (CheckId::ManifestScheme, |_, dual| with(dual, "a.mpd", mpd("cbcs", Some(KID)))),
+    (CheckId::ManifestHeadersDiffer, |_, dual| {
+        let other = Kid::parse("11111111-2222-3333-4444-555555555555").unwrap();
+        let key = NewKey { kid: other, checksum: None };
+        let other = NewHeader { keys: vec![key], ..new_header() };
+        let boxed = playready::pssh(other.object().unwrap()).to_node().to_bytes();
+        let pssh = format!("<cenc:pssh>{}</cenc:pssh><mspr:pro>", STANDARD.encode(boxed));
+        with(dual, "a.mpd", mpd("cenc", Some(KID)).replace("<mspr:pro>", &pssh))
     }),
     (CheckId::ManifestFileMissing, |clear, _| {
         with(clear, "a.ism", ism(clear, |t| t.replacen("a.ismv", "b.ismv", 1)))
@@ -864,14 +948,15 @@ const SETS: &[(CheckId, SetCase)] = &[
         with(clear, "a.ismc", ismc(clear, |t| t.replace("Duration=\"4", "Duration=\"9")))
     }),
     (CheckId::KidByteSwapped, |_, dual| {
-        with(
-            dual,
-            "a.mpd",
-            format!(
-                "<MPD><ContentProtection schemeIdUri=\"urn:mpeg:dash:mp4protection:2011\" value=\"cenc\" cenc:default_KID=\"{}\"/></MPD>",
-                Kid::parse(KID).unwrap().swapped()
-            ),
-        )
+        let swapped = Kid::parse(KID).unwrap().swapped();
+        let key = NewKey { kid: swapped, checksum: None };
+        let object = NewHeader { keys: vec![key], ..new_header() }.object().unwrap();
+        let text = format!(
+            "<SmoothStreamingMedia><Protection><ProtectionHeader SystemID=\"{PLAYREADY}\">{}\
+             </ProtectionHeader></Protection></SmoothStreamingMedia>",
+            STANDARD.encode(object)
+        );
+        with(dual, "a.ismc", text)
     }),
     (CheckId::ManifestXml, |_, _| (Vec::new(), Vec::new())), // below
 ];
@@ -910,7 +995,9 @@ fn a_healthy_set_has_nothing_wrong() {
             vec![("a.ism".to_owned(), ism(file, |t| t)), ("a.ismc".to_owned(), ismc(file, |t| t))];
         if more.is_some() {
             let tags = ["EXT-X-SESSION-KEY", "EXT-X-KEY"];
-            manifests.push(("a.m3u8".into(), playlist("SAMPLE-AES-CTR", &tags)));
+            let list = playlist("SAMPLE-AES-CTR", &tags);
+            let list = list + "#EXT-X-STREAM-INF:BANDWIDTH=1\nb.m3u8\n";
+            manifests.push(("a.m3u8".into(), list));
             let boxed = playready::pssh(new_header().object().unwrap()).to_node().to_bytes();
             manifests.push(("a.mpd".into(), format!(
                 "<MPD><ContentProtection schemeIdUri=\"urn:mpeg:dash:mp4protection:2011\" value=\"cenc\" \

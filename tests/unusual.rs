@@ -170,7 +170,7 @@ fn ivs_in_a_clear_track_are_refused() {
     parts.each_traf(|_, nodes| nodes.push(Senc::new(Vec::new()).to_node_as(SENC)));
     let file = parts.bytes();
     assert_eq!(refusal(&file), Code::ClearTrackWithIvs);
-    assert!(inspect(&file).findings.iter().any(|f| f.check.id == CheckId::ClearTrackWithIvs));
+    assert!(inspect(&file).findings.iter().any(|f| f.check.id == CheckId::SencLeftOver));
 }
 
 #[test]

@@ -221,7 +221,8 @@ impl Inspector {
             }
         };
         if at == 0 && !starts_a_file(header.kind) {
-            self.broken(not_an_mp4(&bytes, Code::NotAnMp4));
+            let Some(start) = self.need(Span { at, len: room.min(START) }) else { return };
+            self.broken(not_an_mp4(&start, Code::NotAnMp4));
             return self.end_of_walk();
         }
         if let BoxType::Code(code) = header.kind

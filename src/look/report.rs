@@ -21,6 +21,7 @@ use crate::format::drm::playready::WrmHeader;
 use crate::format::ids::{FourCc, Kid, SystemId};
 use crate::look::decode::Decoded;
 use crate::model::{Finding, Movie, Protection, ProtectionHeader, Track, TrackKind, bitrate};
+use crate::words;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde::Serialize;
@@ -323,16 +324,12 @@ impl Inspection {
             .map(|kind| (self.tracks.iter().filter(|t| t.kind == kind).count(), kind.word()))
             .filter(|(count, _)| *count > 0)
             .collect();
-        let total: usize = counts.iter().map(|(count, _)| count).sum();
         let list: Vec<String> = counts.iter().map(|(n, word)| format!("{n} {word}")).collect();
-        match &list[..] {
-            [] => "no tracks".to_owned(),
-            [one] => format!("{one} track{}", if total == 1 { "" } else { "s" }),
-            [first @ .., last] => {
-                let plural = if counts.last().is_some_and(|(n, _)| *n > 1) { "s" } else { "" };
-                format!("{} and {last} track{plural}", first.join(", "))
-            }
+        if list.is_empty() {
+            return "no tracks".to_owned();
         }
+        let plural = if counts.last().is_some_and(|(n, _)| *n > 1) { "s" } else { "" };
+        format!("{} track{plural}", words::listed(&list))
     }
 
     fn extent(&self) -> String {
@@ -349,7 +346,10 @@ impl Inspection {
     fn system_words(&self) -> String {
         let mut names: Vec<&str> = self.systems.iter().map(|s| s.name).collect();
         names.dedup();
-        if names.is_empty() { "no DRM header".to_owned() } else { names.join(" and ") }
+        match names[..] {
+            [] => "no DRM header".to_owned(),
+            _ => words::listed(&names),
+        }
     }
 
     fn kid_words(&self, movie: &Movie) -> String {

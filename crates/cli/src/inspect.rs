@@ -220,7 +220,9 @@ fn describe(inspection: &Inspection) -> String {
 
 fn describe_into(out: &mut String, inspection: &Inspection) -> std::fmt::Result {
     let brands: Vec<String> = inspection.brands.iter().map(ToString::to_string).collect();
-    writeln!(out, "Brands     {}", brands.join(" "))?;
+    if !brands.is_empty() {
+        writeln!(out, "Brands     {}", brands.join(" "))?;
+    }
     let (size, fragments) = (inspection.size, inspection.fragments as u64);
     writeln!(out, "Size       {}, {}", plural(size, "byte"), plural(fragments, "fragment"))?;
     for track in &inspection.tracks {

@@ -15,6 +15,7 @@ use crate::format::ids::{SystemId, Uuid};
 use crate::format::xml::Element;
 use crate::model::Finding;
 use crate::model::manifest::{ContentProtection, Hls, decode_text};
+use crate::words;
 use base64::Engine as _;
 use base64::engine::DecodePaddingMode;
 use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig};
@@ -468,7 +469,7 @@ fn scanned(text: &str, depth: usize) -> Option<Decoded> {
     };
     let what = [plural(inner.len(), "header"), plural(kids.len(), "KID"), plural(keys, "key")];
     let what: Vec<String> = what.into_iter().flatten().collect();
-    let title = format!("Text with {}", what.join(" and "));
+    let title = format!("Text with {}", words::listed(&what));
     let mut decoded = Decoded::new(if inner.is_empty() { "keyids" } else { "text" }, title);
     if keys > 0 {
         let sentence = if keys == 1 {

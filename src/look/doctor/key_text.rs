@@ -226,9 +226,7 @@ mod tests {
             format!("KID={KID} KEY={KEY}"),
             format!("KeyHEX: {KEY} KeyIDGUID: {KID}"),
             format!("label=AUDIO:key_id={bare}:key={KEY}"),
-            format!(
-                "{{\"keys\":[{{\"kty\":\"oct\",\"k\":\"tCyjFy7k5pv1GEilnbnNEw\",\"kid\":\"CeNnAo8zQ2yl3WD_5mcecA\"}}]}}"
-            ),
+            r#"{"keys":[{"kty":"oct","k":"tCyjFy7k5pv1GEilnbnNEw","kid":"CeNnAo8zQ2yl3WD_5mcecA"}]}"#.to_owned(),
             format!("{{\"{KID}\": \"{KEY}\"}}"),
             format!("kid,key\n{KID},{KEY}"),
             format!("<key KID=\"0x{bare}\" value=\"0x{KEY}\"/>"),

@@ -345,7 +345,7 @@ impl FileSet<'_> {
                 self.header(name, system, &decoded, out);
             }
             let modes = self.modes();
-            let mode = protection.system.is_none().then(|| protection.value.as_deref()).flatten();
+            let mode = protection.value.as_deref().filter(|_| protection.system.is_none());
             if let Some(value) = mode
                 && !modes.is_empty()
                 && !modes.contains(&mode_of(value))
