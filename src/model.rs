@@ -14,7 +14,7 @@ pub(crate) use samples::read_seig;
 pub use samples::{AtHand, Protected, is_protection_aux, protected_samples};
 
 use crate::Span;
-use crate::checks::{Check, CheckId, Severity};
+use crate::checks::{Check, CheckId, Fails, Severity};
 use crate::collections::Set;
 use crate::error::Error;
 use crate::format::boxes::fragment::Tfhd;
@@ -183,6 +183,11 @@ impl Finding {
     /// How bad.
     pub fn severity(&self) -> Severity {
         self.check.severity
+    }
+
+    /// How bad, and for how many: the gravest comes first.
+    pub fn gravity(&self) -> (Severity, Fails) {
+        (self.check.severity, self.check.fails)
     }
 
     /// Whether `other` tells of the same fault in the same kind of place.

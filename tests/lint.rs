@@ -371,7 +371,13 @@ const CASES: &[(CheckId, Base, Edit)] = &[
             t.time += if count > 2 { 5_000_000 } else { 0 };
         });
     }),
-    (CheckId::TfxdNegative, Base::Clear, |_| {}),
+    (CheckId::TfxdNegative, Base::Clear, |n| {
+        typed::<Tfxd>(n, |t| t.time = t.time.wrapping_sub(20_000_000));
+    }),
+    (CheckId::TfxdPriming, Base::Dual, |n| {
+        typed::<Ftyp>(n, |f| (f.major, f.compatible) = (FourCc(*b"iso6"), Vec::new()));
+    }),
+    (CheckId::SmoothHabits, Base::Clear, |_| {}),
     (CheckId::TfxdDuration, Base::Clear, |n| typed::<Tfxd>(n, |t| t.duration += 400)),
     (CheckId::TfxdPlace, Base::Clear, |n| {
         first(n, code(b"traf"), |traf| {
@@ -388,7 +394,9 @@ const CASES: &[(CheckId, Base, Edit)] = &[
             }
         })
     }),
-    (CheckId::NoTfdt, Base::Clear, |_| {}),
+    (CheckId::NoTfdt, Base::Clear, |n| {
+        typed::<Ftyp>(n, |f| (f.major, f.compatible) = (FourCc(*b"iso6"), Vec::new()));
+    }),
     (CheckId::TfxdTime, Base::Dual, |n| {
         let mut count = 0;
         typed::<Tfxd>(n, |t| {

@@ -243,7 +243,7 @@ impl Inspection {
         let ftyp = movie.ftyp.as_ref();
         let brands = movie.brands();
         let mut findings = movie.findings.clone();
-        crate::collections::sort_by_key(&mut findings, Finding::severity);
+        crate::collections::sort_by_key(&mut findings, Finding::gravity);
         let refusal = crate::make::protect::refusal(movie);
         let mut inspection = Self {
             schema: 2,
@@ -302,12 +302,18 @@ impl Inspection {
             words = format!("A header without media. {words}");
         }
         let of = |severity| self.findings.iter().filter(|f| f.severity() == severity).count();
-        let counts: Vec<String> = [(Severity::Error, "error"), (Severity::Warning, "warning")]
+        let mut counts: Vec<String> = [(Severity::Error, "error"), (Severity::Warning, "warning")]
             .into_iter()
             .map(|(severity, word)| (of(severity), word))
             .filter(|(count, _)| *count > 0)
             .map(|(count, word)| format!("{count} {word}{}", if count == 1 { "" } else { "s" }))
             .collect();
+        let failing = self.findings.iter().filter(|f| f.severity() == Severity::Error);
+        let mut who: Vec<&str> = failing.map(|f| f.check.fails.words()).collect();
+        who.dedup();
+        if let Some(errors) = counts.first_mut().filter(|_| !who.is_empty()) {
+            *errors += &format!(" ({})", words::listed(&who));
+        }
         if !counts.is_empty() {
             words += &format!("{}. ", counts.join(", "));
         }

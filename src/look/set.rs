@@ -81,7 +81,7 @@ impl<'a> FileSet<'a> {
                 Manifest::Hls(hls) => self.hls(name, hls, &mut out),
             }
         }
-        crate::collections::sort_by_key(&mut out, Finding::severity);
+        crate::collections::sort_by_key(&mut out, Finding::gravity);
         out
     }
 

@@ -7,6 +7,17 @@ const SEVERITY = { error: ['■', 'Error'], warning: ['▲', 'Warning'], info: [
 /** @typedef {Partial<import('../pkg/ismvault.js').Finding> & { severity: import('../pkg/ismvault.js').Severity, message: string }} Finding */
 
 /**
+ * Where it is, who trips over it, who says so.
+ *
+ * @param {HTMLElement | null} place
+ * @param {Finding} finding
+ */
+function origin(place, { fails, source, severity }) {
+  const who = fails && fails !== 'nobody' && severity !== 'info' ? `Fails: ${fails}` : null;
+  return [place, who, source].filter((part) => part).flatMap((part, i) => (i ? [' · ', part] : [part]));
+}
+
+/**
  * One finding. `jump` shows its bytes.
  *
  * @param {Finding} finding
@@ -25,7 +36,7 @@ export function row(finding, jump) {
       h('p', {}, finding.file ? h('code', {}, `${finding.file} `) : '', finding.track ? `Track ${finding.track}: ` : '', finding.message),
       finding.evidence?.length ? h('pre', { class: 'evidence' }, finding.evidence.join('\n')) : null,
       finding.advice && h('p', { class: 'small muted' }, finding.advice),
-      h('p', { class: 'small muted' }, place, finding.source && `${place ? ' · ' : ''}${finding.source}`)));
+      h('p', { class: 'small muted' }, ...origin(place, finding))));
 }
 
 export const findings = {

@@ -3,7 +3,6 @@
 use crate::host::{Input, Stop, plural, print, printable, stop, to_json};
 use clap::Args;
 use ismvault::Span;
-use ismvault::checks::Severity;
 use ismvault::look::explore;
 use ismvault::look::report::{self, Inspection, kbits, timecode};
 use ismvault::model::{Finding, Movie};
@@ -304,11 +303,7 @@ fn describe_into(out: &mut String, inspection: &Inspection) -> std::fmt::Result 
 
 /// A finding on one line, with its evidence below.
 pub(crate) fn finding_text(finding: &Finding) -> String {
-    let severity = match finding.severity() {
-        Severity::Error => "error",
-        Severity::Warning => "warning",
-        Severity::Info => "note",
-    };
+    let severity = finding.severity().word();
     let track = finding.track.map(|id| format!("track {id}: ")).unwrap_or_default();
     let at = match (finding.at, finding.times) {
         (None, 1) => String::new(),

@@ -181,7 +181,8 @@ fn text(findings: &[Finding], names: &[String]) -> String {
         for finding in own {
             out += &format!("  {}\n", finding_text(finding));
             if finding.severity() != Severity::Info {
-                out += &format!("           {} ({})\n", finding.check.advice, finding.check.source);
+                let ismvault::checks::Check { fails, advice, source, .. } = finding.check;
+                out += &format!("           {} {advice} ({source})\n", fails.sentence());
             }
         }
     }
@@ -212,7 +213,7 @@ fn as_json(findings: &[Finding], names: &[String]) -> Value {
                 "id": f.check.id, "number": f.check.number, "severity": word(f.severity()),
                 "message": f.message, "file": f.file, "track": f.track, "at": f.at,
                 "length": f.length, "path": f.path, "source": f.check.source,
-                "advice": f.check.advice, "times": f.times, "evidence": f.evidence,
+                "advice": f.check.advice, "fails": f.check.fails, "times": f.times, "evidence": f.evidence,
             })
         })
         .collect();
@@ -232,7 +233,7 @@ fn sarif(findings: &[Finding]) -> Value {
             json!({
                 "id": check.id,
                 "shortDescription": { "text": check.title },
-                "help": { "text": format!("{} Source: {}.", check.advice, check.source) },
+                "help": { "text": check.explanation() },
                 "defaultConfiguration": { "level": level(check.severity) },
             })
         })
@@ -244,7 +245,7 @@ fn sarif(findings: &[Finding]) -> Value {
             rules.push(json!({
                 "id": id,
                 "shortDescription": { "text": finding.check.title },
-                "help": { "text": finding.check.advice },
+                "help": { "text": finding.check.explanation() },
                 "defaultConfiguration": { "level": level(finding.severity()) },
             }));
         }

@@ -5,6 +5,7 @@
 
 mod batch;
 mod diff;
+mod explain;
 mod header;
 mod host;
 mod identity;
@@ -37,6 +38,8 @@ enum Command {
     Inspect(inspect::InspectArgs),
     /// Check files, and manifests with them, against 64 rules.
     Lint(lint::LintArgs),
+    /// Explain a finding: what it means, who trips over it, what to do.
+    Explain(explain::ExplainArgs),
     /// Try whatever may be a key on a file, and tell what it is.
     Key(key::KeyArgs),
     /// Read a protection header in any wrapping; make one, or put one into a file.
@@ -71,6 +74,7 @@ fn main() -> ExitCode {
     let result = match cli.command {
         Command::Inspect(args) => inspect::inspect(&args),
         Command::Lint(args) => lint::lint(&args),
+        Command::Explain(args) => explain::explain(&args),
         Command::Key(args) => key::key(&args),
         Command::Header(args) => header::header(&args),
         Command::Diff(args) => diff::diff(&args),

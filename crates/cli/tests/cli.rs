@@ -262,7 +262,7 @@ fn lint_in_every_format() {
         .iter()
         .map(|f| f["id"].as_str().unwrap().to_owned())
         .collect();
-    assert!(ids.contains(&"unreadable".into()) && ids.contains(&"tfxd_negative".into()), "{ids:?}");
+    assert!(ids.contains(&"unreadable".into()) && ids.contains(&"smooth_habits".into()), "{ids:?}");
 }
 
 #[test]

@@ -111,7 +111,7 @@ fn moov_may_come_last() {
     .concat();
     let (found, whole) = (report(&moved), report(&file));
     assert_eq!(found["tracks"], whole["tracks"]);
-    let verdict = found["verdict"].as_str().unwrap().replace("3 warnings", "2 warnings");
+    let verdict = found["verdict"].as_str().unwrap().replace(" 1 warning.", "");
     assert_eq!(verdict, whole["verdict"], "but for the index that is not there");
     let key = options("dual");
     let protected = protect(&moved, &key).unwrap();

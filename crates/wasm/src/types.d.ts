@@ -163,6 +163,10 @@ id: CheckId,
  */
 severity: Severity, 
 /**
+ * Who trips over it.
+ */
+fails: Fails, 
+/**
  * Clause, or section of the facts.
  */
 source: string, 
@@ -362,6 +366,11 @@ name: string,
 value: string, };
 
 /**
+ * Who trips over what a check finds.
+ */
+export type Fails = string;
+
+/**
  * A refusal: a sentence, a stable code, and the place in the file if there is one.
  */
 export type Failure = { 
@@ -451,6 +460,10 @@ id: CheckId,
  * How bad.
  */
 severity: Severity, 
+/**
+ * Who trips over it.
+ */
+fails: Fails, 
 /**
  * Clause, or section of the facts.
  */

@@ -76,6 +76,26 @@ fn forgive_chunks(movie: &mut Movie) {
     });
 }
 
+/// What Smooth Streaming tools write as a matter of course is told in one note.
+fn gather_habits(movie: &mut Movie) {
+    if !movie.is_smooth() {
+        return;
+    }
+    let habit = |f: &Finding| matches!(f.check.id, CheckId::NoTfdt | CheckId::TfxdPriming);
+    let mut evidence = Vec::new();
+    movie.findings.retain(|finding| {
+        if habit(finding) {
+            let track = finding.track.map(|id| format!("Track {id}: ")).unwrap_or_default();
+            evidence.push(track + &finding.message);
+        }
+        !habit(finding)
+    });
+    if !evidence.is_empty() {
+        let message = "The file is written as Smooth Streaming tools write theirs.";
+        find(movie, Finding { evidence, ..Finding::new(CheckId::SmoothHabits, message) });
+    }
+}
+
 /// Runs every check.
 pub(super) fn run(movie: &mut Movie) {
     forgive_chunks(movie);
@@ -90,6 +110,7 @@ pub(super) fn run(movie: &mut Movie) {
             find(movie, finding);
         }
     }
+    gather_habits(movie);
 }
 
 fn no_moov(movie: &Movie, out: &mut Vec<Finding>) {
@@ -341,9 +362,6 @@ fn swapped_uuids(movie: &Movie, out: &mut Vec<Finding>) {
 fn no_tfdt(movie: &Movie, out: &mut Vec<Finding>) {
     let runs = || movie.fragments.iter().flat_map(|f| &f.runs);
     if runs().next().is_some() && runs().all(|run| !run.has_tfdt) {
-        out.push(Finding::new(
-            CheckId::NoTfdt,
-            "The fragments have no decode time (tfdt), as usual for Smooth Streaming.",
-        ));
+        out.push(Finding::new(CheckId::NoTfdt, "The fragments have no decode time (tfdt)."));
     }
 }

@@ -151,7 +151,8 @@ fn findings(out: &mut String, findings: &[Finding]) -> Result {
         }
         write!(
             out,
-            "<br>{} <small>{}",
+            "<br>{} {} <small>{}",
+            escape(finding.check.fails.sentence()),
             escape(finding.check.advice),
             escape(finding.check.source)
         )?;

@@ -572,7 +572,10 @@ fn smooth_time(traf: &Traf<'_>, out: &mut Vec<Finding>) {
     }
     let Some((time, duration)) = traf.fragment.smooth_time() else { return };
     if time < 0 {
-        found(CheckId::TfxdNegative, format!("The fragment's time (tfxd) is {time} ticks."));
+        // Priming of an encoder is a fraction of a second.
+        let priming = time.unsigned_abs() <= u64::from(traf.track.timescale);
+        let id = if priming { CheckId::TfxdPriming } else { CheckId::TfxdNegative };
+        found(id, format!("The fragment's time (tfxd) is {time} ticks."));
     }
     let sum: u64 = traf.fragment.samples.iter().map(|s| u64::from(s.duration)).sum();
     if duration.abs_diff(sum) > 1 {
