@@ -346,3 +346,16 @@ fn boxes_samples_and_reports() {
     assert_eq!(whole["schema"], 2);
     assert_eq!(whole["timelines"][0]["fragments"].as_array().unwrap().len(), 2);
 }
+
+#[test]
+fn a_finding_is_explained() {
+    let told = cli(&["explain", "[kid_byte_swapped]"]);
+    let words = text(&told.stdout);
+    assert!(told.status.success() && words.contains("PlayReady clients"), "{words}");
+    assert!(words.contains("What to do: ") && words.contains("Source: "), "{words}");
+    let all = text(&cli(&["explain"]).stdout);
+    assert_eq!(all.lines().count(), ismvault::checks::CHECKS.len(), "{all}");
+    let unknown = cli(&["explain", "swapped"]);
+    assert_eq!(unknown.status.code(), Some(1));
+    assert!(text(&unknown.stderr).contains("default_kid_swapped"), "{}", text(&unknown.stderr));
+}
