@@ -393,7 +393,8 @@ fn boxes_fields_and_bytes_by_hand() {
         page.choose(&fixture_path("h264_aac.ismv")).await;
         page.wait_for_text("#verdict", "Ready to protect.").await;
         // A finding leads to its bytes.
-        page.click("#findings .warning button.link").await;
+        page.click("#findings summary").await;
+        page.click("#findings .info button.link").await;
         page.wait_for_text("#boxes .detail h4", "Fragment Absolute Time").await;
         assert!(page.client.current_url().await.unwrap().as_str().ends_with("#/boxes"));
         // The slash finds; the tree is walked with arrows.

@@ -83,8 +83,10 @@ fn gather_habits(movie: &mut Movie) {
     }
     let habit = |f: &Finding| matches!(f.check.id, CheckId::NoTfdt | CheckId::TfxdPriming);
     let mut evidence = Vec::new();
+    let mut place = None;
     movie.findings.retain(|finding| {
         if habit(finding) {
+            place = place.take().or_else(|| finding.at.map(|_| finding.clone()));
             let track = finding.track.map(|id| format!("Track {id}: ")).unwrap_or_default();
             evidence.push(track + &finding.message);
         }
@@ -92,7 +94,9 @@ fn gather_habits(movie: &mut Movie) {
     });
     if !evidence.is_empty() {
         let message = "The file is written as Smooth Streaming tools write theirs.";
-        find(movie, Finding { evidence, ..Finding::new(CheckId::SmoothHabits, message) });
+        let told = Finding::new(CheckId::SmoothHabits, message);
+        let (at, length, path) = place.map(|f| (f.at, f.length, f.path)).unwrap_or_default();
+        find(movie, Finding { at, length, path, evidence, ..told });
     }
 }
 
