@@ -352,7 +352,7 @@ checks! {
     26 NoCommonPssh "no_common_pssh" I Nobody "W3C EME; measured: Chromium" "There is no W3C Common header."
         "Add one to play with EME ClearKey from the file alone.";
     25 SystemKid "system_kid" E Drm "W3C EME" "A track's KID is not in the header of a DRM system."
-        "Write the KID of the tracks into the header: the client asks for the licence of another key.";
+        "Write the KID of the tracks into the header, or put in the header that was made for them.";
     25 SystemScheme "system_scheme" W Drm "field practice" "A DRM system's header gives another scheme than the file has."
         "Write the scheme of the file (cenc or cbcs) into protection_scheme; licence servers send keys for it.";
     26 CommonWithoutKids "common_without_kids" W Browsers "W3C EME" "The W3C Common header lists no KIDs."
@@ -420,7 +420,7 @@ checks! {
     39 TfxdPriming "tfxd_priming" I Nobody "PIFF 1.1 §5.3" "A track begins a little before zero."
         "Nothing: it is an encoder's priming, which players cut off.";
     39 SmoothHabits "smooth_habits" I Browsers "Smooth Streaming practice" "The file is written as Smooth Streaming tools write theirs."
-        "Nothing for Smooth Streaming. Browsers need tfdt: protecting with the profile dual or cenc adds it.";
+        "Nothing for Smooth Streaming. Where decode times (tfdt) are missing, browsers need them: protecting with the profile dual or cenc, or repair, adds them.";
     40 TfxdDuration "tfxd_duration" W Smooth "[MS-SSTR] §2.2.4.4" "tfxd's duration is not that of the samples."
         "Write the sum of the sample durations.";
     40 TfxdPlace "tfxd_place" I Nobody "PIFF 1.1 §5.3" "tfxd does not come last in its traf."
@@ -513,6 +513,8 @@ checks! {
         "Remove it.";
     59 LiveManifest "live_manifest" I Nobody "Smooth Streaming practice" "The file begins like a live ingest stream."
         "Nothing: the manifest in front is for a server.";
+    59 C2pa "c2pa" I Some "C2PA §A.5" "The file carries content credentials, which hash its bytes."
+        "Nothing to look at it. Whatever is written of it, protected or not, no longer fits its hashes: sign the result again, or take its credentials out.";
     59 NoPlayreadyHeader "no_playready_header" I PlayReady "PlayReady header specification" "The file is protected and has no PlayReady header."
         "Give it in a manifest, or write one into the file.";
     59 OpaqueSampleEntry "opaque_sample_entry" W Everyone "ISO/IEC 14496-12 §8.12" "A protected sample entry cannot be looked into."

@@ -577,6 +577,10 @@ const CASES: &[(CheckId, Base, Edit)] = &[
         n.retain(|node| [code(b"ftyp"), code(b"moov")].contains(&node.kind))
     }),
     (CheckId::UuidTooShort, Base::Clear, |n| n.insert(1, Node::leaf(code(b"uuid"), vec![0; 10]))),
+    (CheckId::C2pa, Base::Clear, |n| {
+        let body = b"\0\0\0\0manifest\0\0\0\0\0\0\0\0\0jumb".to_vec();
+        n.insert(1, Node::leaf(ismvault::format::boxes::tables::C2PA, body));
+    }),
     (CheckId::LiveManifest, Base::Clear, |n| {
         n.insert(
             1,

@@ -347,6 +347,22 @@ fn refusals_say_what_to_do() {
     assert_eq!(refused(&alone, |_| {}).code, Code::NoRule);
 }
 
+#[test]
+fn content_credentials_stay_and_are_told() {
+    use ismvault::format::boxes::tables::C2PA;
+    let mut nodes = ismvault_testkit::edit::open(&fixture("h264_aac.ismv"));
+    let body = b"\0\0\0\0manifest\0\0\0\0\0\0\0\0\0jumb".to_vec();
+    nodes.insert(1, ismvault::format::boxes::tree::Node::leaf(C2PA, body));
+    // Without the index, whose offsets would be stale.
+    ismvault_testkit::edit::remove(&mut nodes, ismvault_testkit::edit::code(b"mfra"));
+    let file = ismvault_testkit::edit::close(&nodes);
+    let plan = Plan::new(&inspect(&file), &options("dual")).unwrap();
+    let told = plan.preview().sentences.join(" ");
+    assert!(told.contains("content credentials (C2PA) no longer fit"), "{told}");
+    let out = inspect(&protect(&file, &options("dual")).unwrap());
+    assert!(out.top.iter().any(|top| top.kind == C2PA));
+}
+
 /// What ffmpeg and Shaka Packager make of our output is what was put in.
 #[test]
 fn ffmpeg_decrypts_dual_and_cenc() {

@@ -429,6 +429,10 @@ pub const BOXES: &[BoxDef] = &[
         kind: piff::STREAM_MANIFEST,
         ..leaf(b"uuid", "Stream Manifest (perhaps)", "not confirmed")
     },
+    BoxDef {
+        kind: tables::C2PA,
+        ..shown(b"uuid", |r, _| tables::c2pa(r), "Content Credentials (C2PA)", "C2PA §A.5")
+    },
     shown(b"emsg", |r, _| tables::emsg(r), "Event Message", "ISO/IEC 23009-1 §5.10.3.3"),
     shown(b"prft", |r, _| tables::prft(r), "Producer Reference Time", "ISO/IEC 14496-12 §8.16.5"),
     leaf(b"mdat", "Media Data", "ISO/IEC 14496-12 §8.1.1"),

@@ -21,6 +21,7 @@ use crate::error::{Code, Error, Result};
 use crate::format::boxes::index::{Mfro, Sidx, Tfra};
 use crate::format::boxes::movie::Ftyp;
 use crate::format::boxes::piff::LIVE_MANIFEST;
+use crate::format::boxes::tables::C2PA;
 use crate::format::boxes::tree::Node;
 use crate::format::boxes::{BoxHeader, Mp4Box as _, SizeForm, starts_a_file};
 use crate::format::bytes::limits;
@@ -376,6 +377,10 @@ impl Inspector {
     /// Takes in one box at the top. False where its bytes are not there yet.
     fn visit(&mut self, header: &BoxHeader, span: Span) -> bool {
         let BoxType::Code(code) = header.kind else {
+            if header.kind == C2PA {
+                let message = "The file carries content credentials (C2PA), which hash its bytes.";
+                self.find(Finding::new(CheckId::C2pa, message).at(span.at, span.len));
+            }
             if header.kind == LIVE_MANIFEST {
                 let message = "The file begins like a live ingest stream, with a server manifest.";
                 self.find(Finding::new(CheckId::LiveManifest, message).at(span.at, span.len));

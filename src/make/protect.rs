@@ -255,7 +255,7 @@ fn selected<'m>(movie: &'m Movie, wanted: Option<&[u32]>) -> Result<Vec<&'m Trac
             Code::AlreadyProtected,
             format!(
                 "Track {} is already protected{}. Decrypt the file with its key first: \
-                 ismvault decrypt IN -o OUT --key KEY.",
+                 ismvault decrypt IN -o OUT --key @KEYFILE.",
                 track.id,
                 scheme.unwrap_or_default()
             ),

@@ -512,6 +512,17 @@ pub(super) fn prft(r: &mut Reader<'_>) -> Result<()> {
     Ok(())
 }
 
+/// Content credentials: who made the file, and hashes of its bytes (C2PA §A.5).
+pub const C2PA: BoxType = BoxType::uuid(0xd8fec3d6_1b0e_483c_9297_5828877ec481);
+
+/// Content credentials (C2PA §A.5).
+pub(super) fn c2pa(r: &mut Reader<'_>) -> Result<()> {
+    r.u32("version_flags")?;
+    r.text("box_purpose")?;
+    r.rest("data");
+    Ok(())
+}
+
 /// Live Server Manifest: a SMIL document (facts §1.4).
 pub(super) fn live_manifest(r: &mut Reader<'_>) -> Result<()> {
     r.u32("version_flags")?;

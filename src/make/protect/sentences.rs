@@ -1,6 +1,7 @@
 //! What a plan will write, in words.
 
 use super::{Options, TrackKey};
+use crate::format::boxes::tables::C2PA;
 use crate::format::cipher::CipherMode;
 use crate::format::drm::playready::NewHeader;
 use crate::format::drm::{COMMON, PLAYREADY};
@@ -71,6 +72,9 @@ pub(super) fn sentences(decided: &Decisions<'_>) -> Vec<String> {
             track.id,
             track.codec().map_or("unknown", |codec| &codec.string)
         ));
+    }
+    if movie.top.iter().any(|top| top.kind == C2PA) {
+        out.push("The file's content credentials (C2PA) no longer fit it: sign it again.".into());
     }
     let profile = options.profile;
     let widevine = if options.widevine { ", and for Widevine" } else { "" };
