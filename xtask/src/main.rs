@@ -1,6 +1,7 @@
 //! `cargo xtask`: builds, serves, tests and packs ISMVault.
 
 mod bench;
+mod fuzz;
 mod mutants;
 mod package;
 mod serve;
@@ -19,7 +20,8 @@ cargo xtask dist                write dist/, a folder that any static host can s
 cargo xtask bench [PART...]     measure it against native packagers and others, in Chromium and
                                 natively: cipher, protect, start, growth, open; all if none is named
 cargo xtask fixtures            make tests/fixtures and www/sample.ismv again, with ffmpeg
-cargo xtask mutants [FILE...]   change the core in small ways, and tell what no test notices";
+cargo xtask mutants [FILE...]   change the core in small ways, and tell what no test notices
+cargo xtask fuzz [LAW [SECONDS]] search for inputs that break a law of crates/testkit/src/laws.rs";
 
 fn main() -> ExitCode {
     let words: Vec<String> = std::env::args().skip(1).collect();
@@ -32,6 +34,7 @@ fn main() -> ExitCode {
         ["dist"] => package::dist(),
         ["bench", ref only @ ..] => bench::bench(only),
         ["fixtures"] => test::fixtures(),
+        ["fuzz", ref words @ ..] => fuzz::fuzz(words),
         ["mutants", ref only @ ..] => mutants::mutants(only),
         _ => {
             eprintln!("{USAGE}");

@@ -2,6 +2,7 @@
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 pub mod edit;
+pub mod laws;
 
 use ismvault::format::cipher::ContentKey;
 use ismvault::format::ids::Kid;

@@ -49,22 +49,23 @@ pub fn pssh(kids: &[Kid], scheme: FourCc) -> Pssh {
     Pssh { version: 0, flags: 0, system_id: super::WIDEVINE, kids: Vec::new(), data }
 }
 
-const NAMES: [(u64, &str); 15] = [
-    (1, "algorithm"),
-    (2, "key_id"),
-    (3, "provider"),
-    (4, "content_id"),
-    (5, "track_type"),
-    (6, "policy"),
-    (7, "crypto_period_index"),
-    (8, "grouped_license"),
-    (9, "protection_scheme"),
-    (10, "crypto_period_seconds"),
-    (11, "type"),
-    (12, "key_sequence"),
-    (13, "group_id"),
-    (14, "entitled_key"),
-    (15, "video_feature"),
+/// Number, how it is written (0: a number, 2: bytes), name.
+const NAMES: [(u64, u64, &str); 15] = [
+    (1, 0, "algorithm"),
+    (2, 2, "key_id"),
+    (3, 2, "provider"),
+    (4, 2, "content_id"),
+    (5, 2, "track_type"),
+    (6, 2, "policy"),
+    (7, 0, "crypto_period_index"),
+    (8, 2, "grouped_license"),
+    (9, 0, "protection_scheme"),
+    (10, 0, "crypto_period_seconds"),
+    (11, 0, "type"),
+    (12, 0, "key_sequence"),
+    (13, 2, "group_id"),
+    (14, 2, "entitled_key"),
+    (15, 2, "video_feature"),
 ];
 
 fn varint(r: &mut Reader<'_>) -> Result<u64> {
@@ -134,7 +135,8 @@ pub fn read(data: &[u8]) -> Result<Message> {
             let sentence = "This is not Widevine data: a field has the number 0.";
             return Err(Error::malformed(Code::WidevineData, sentence).at(at));
         }
-        let name = NAMES.iter().find(|(n, _)| *n == number).map(|(_, name)| *name);
+        let known = NAMES.iter().find(|(n, wire, _)| (*n, *wire) == (number, tag & 7));
+        let name = known.map(|(.., name)| *name);
         message.fields.push(DataField { number, name, value });
     }
     Ok(message)
@@ -183,6 +185,9 @@ mod tests {
         }
         let made = pssh(&[Kid::of(0x09e367028f33436ca5dd60ffe6671e70)], FourCc(*b"cenc"));
         assert_eq!(made.data, data[2..]);
+        // A content_id is no number.
+        let odd = read(b"\x20\x78").unwrap();
+        assert_eq!((odd.fields[0].number, odd.fields[0].name), (4, None));
         let unknown = read(b"\xf8\x06\x2a").unwrap();
         assert_eq!((unknown.fields[0].number, unknown.fields[0].name), (111, None));
     }

@@ -28,7 +28,11 @@ pub fn recognise(input: &[u8]) -> Result<Decoded> {
     if input.len() > limits::TEXT {
         return Err(Error::limit(Code::TextTooLong, "This is too long for a protection header."));
     }
-    if let Ok(decoded) = bytes(input, 0) {
+    // Letters can happen to be a message of protocol buffers.
+    let printable = |text: &str| text.chars().all(|c| !c.is_control() || c.is_whitespace());
+    if !std::str::from_utf8(input).is_ok_and(printable)
+        && let Ok(decoded) = bytes(input, 0)
+    {
         return Ok(decoded);
     }
     let text = decode_text(input);
@@ -228,11 +232,10 @@ fn identifier(id: Uuid) -> Decoded {
 }
 
 fn xml(text: &str, depth: usize) -> Result<Decoded> {
-    if text.starts_with("<WRMHEADER") {
-        let units: Vec<u8> = text.encode_utf16().flat_map(u16::to_le_bytes).collect();
-        return Ok(wrmheader(&units));
-    }
-    if let Some(inner) = wrmheader_in(text) {
+    if let Some((inner, alone)) = wrmheader_in(text) {
+        if alone {
+            return Ok(inner);
+        }
         return Ok(Decoded::new("text", "XML with a WRMHEADER in it").with(inner));
     }
     let root = Element::parse(text)?;
@@ -389,7 +392,7 @@ fn hls(text: &str, depth: usize) -> Decoded {
 /// which are not shown. Nothing where there is none of it.
 fn scanned(text: &str, depth: usize) -> Option<Decoded> {
     let text = scan::plain(text);
-    let mut inner: Vec<Decoded> = wrmheader_in(&text).into_iter().collect();
+    let mut inner: Vec<Decoded> = wrmheader_in(&text).map(|(found, _)| found).into_iter().collect();
     let (mut kids, mut keys, mut loose) = (Vec::new(), 0, Vec::new());
     let mut seen = Set::new();
     let tokens = scan::tokens(&text);
@@ -487,12 +490,15 @@ fn scanned(text: &str, depth: usize) -> Option<Decoded> {
     Some(decoded)
 }
 
-/// The WRMHEADER that stands in another document, such as a licence challenge.
-fn wrmheader_in(text: &str) -> Option<Decoded> {
-    let from = text.find("<WRMHEADER")?;
-    let end = text[from..].find("</WRMHEADER>").map_or(text.len(), |end| from + end + 12);
-    let units: Vec<u8> = text[from..end].encode_utf16().flat_map(u16::to_le_bytes).collect();
-    Some(wrmheader(&units))
+/// The WRMHEADER of a text such as a licence challenge, and whether it is all of it.
+/// What follows it is not shown: it may be a key.
+fn wrmheader_in(text: &str) -> Option<(Decoded, bool)> {
+    let (before, found) = text.split_at(text.find("<WRMHEADER")?);
+    let closed = found.find("</WRMHEADER>").map(|at| at + "</WRMHEADER>".len());
+    let end = closed.or_else(|| found.rfind('>').map(|at| at + 1))?;
+    let (found, after) = found.split_at(end);
+    let units: Vec<u8> = found.encode_utf16().flat_map(u16::to_le_bytes).collect();
+    Some((wrmheader(&units), before.trim().is_empty() && after.trim().is_empty()))
 }
 
 /// Whether these bytes begin with a `pssh` box, in either envelope.
@@ -648,5 +654,25 @@ mod tests {
             b"{\"keys\":[{\"kty\":\"oct\",\"kid\":\"CeNnAo8zQ2yl3WD_5mcecA\",\"k\":\"tCyjFy7k5pv1GEilnbnNEw\"}]}",
         );
         assert_eq!(licence.unwrap().kids.len(), 1);
+    }
+
+    /// Found by the law `paste`.
+    #[test]
+    fn a_key_behind_something_else_is_not_shown() {
+        const KEY: &str = "f1e2d3c4b5a69788796a5b4c3d2e1f00";
+        for before in [
+            "<WRMHEADER version=\"4.0.0.0\"><DATA></DATA></WRMHEADER>",
+            "<WRMHEADER version=\"4.0.0.0\"><DATA>",
+            "<WRMHEADER xmlns=\"http://schemas.mic",
+            // Letters that are a message of protocol buffers.
+            "-=RMHEADER xmlns=\"http://sche}}}}}}}}}}}}}sgp1}}}RMHEADER xmlns=.mic0xsoft.com/DRM/1\
+             <WRMHEADEO><KEY9LEN>19LEN>1",
+        ] {
+            let told = match recognise(format!("{before}\ncontent key: {KEY}").as_bytes()) {
+                Ok(decoded) => format!("{decoded:?}"),
+                Err(error) => error.to_string(),
+            };
+            assert!(!told.contains(KEY), "{before}: {told}");
+        }
     }
 }

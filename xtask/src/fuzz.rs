@@ -1,0 +1,62 @@
+//! `cargo xtask fuzz`: searches for inputs that break a law.
+
+use crate::{cargo, root, run};
+use anyhow::{Context as _, Result, bail};
+use std::fs;
+use std::process::Command;
+
+/// The laws of `crates/testkit/src/laws.rs`.
+const LAWS: [&str; 6] = ["look", "protect", "rewrite", "paste", "key", "manifest"];
+
+/// What libFuzzer counts by; flags of a stable compiler.
+const COVERAGE: &str = "-Cpasses=sancov-module -Cllvm-args=-sanitizer-coverage-level=4 \
+    -Cllvm-args=-sanitizer-coverage-inline-8bit-counters \
+    -Cllvm-args=-sanitizer-coverage-pc-table \
+    -Cllvm-args=-sanitizer-coverage-trace-compares -Ccodegen-units=4";
+
+/// Searches for some seconds for each law, or for one. What was found on the way
+/// stays in `target/fuzz/corpus`, what breaks a law in `target/fuzz/broken`.
+pub(crate) fn fuzz(words: &[&str]) -> Result<()> {
+    let (laws, seconds) = match words {
+        [] => (LAWS.to_vec(), "60"),
+        [law] => (vec![*law], "60"),
+        [law, seconds] => (vec![*law], *seconds),
+        _ => bail!("cargo xtask fuzz [LAW [SECONDS]]"),
+    };
+    if let Some(unknown) = laws.iter().find(|law| !LAWS.contains(law)) {
+        bail!("there is no law {unknown}; there are {}", LAWS.join(", "));
+    }
+    let host = host()?;
+    let mut build = cargo(&["build", "--release", "--locked", "--target", &host]);
+    build.args(["--manifest-path", "fuzz/Cargo.toml", "--target-dir", "target/fuzz"]);
+    run(build.env("RUSTFLAGS", COVERAGE)).context("libFuzzer needs a C++ compiler")?;
+    let folder = root().join("target/fuzz");
+    let program = folder.join(&host).join("release/law");
+    for law in laws {
+        let (corpus, broken) = (folder.join("corpus").join(law), folder.join("broken").join(law));
+        fs::create_dir_all(&corpus)?;
+        fs::create_dir_all(&broken)?;
+        println!("{law}:");
+        let mut search = Command::new(&program);
+        search.env("ISMVAULT_LAW", law).env("ISMVAULT_SEEDS", &corpus);
+        search.arg(format!("-max_total_time={seconds}"));
+        search.arg(format!("-dict={}", root().join("fuzz/words.dict").display()));
+        search.arg(format!("-artifact_prefix={}/", broken.display()));
+        search.args([
+            "-timeout=10",
+            "-rss_limit_mb=2048",
+            "-max_len=65536",
+            "-print_final_stats=1",
+        ]);
+        run(search.arg(&corpus)).with_context(|| format!("{law}: see {}", broken.display()))?;
+    }
+    Ok(())
+}
+
+/// What rustc builds for by itself.
+fn host() -> Result<String> {
+    let told = Command::new("rustc").arg("-vV").output().context("rustc cannot be started")?;
+    let told = String::from_utf8_lossy(&told.stdout).into_owned();
+    let host = told.lines().find_map(|line| line.strip_prefix("host: "));
+    host.map(str::to_owned).context("rustc does not tell its host")
+}
