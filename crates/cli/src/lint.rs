@@ -135,7 +135,7 @@ fn findings(paths: &[PathBuf], keys: &[String]) -> Result<(Vec<Finding>, Vec<Str
         for finding in &mut movie.findings {
             finding.file = Some(name.clone());
         }
-        movie.findings.sort_by_key(Finding::severity);
+        movie.findings.sort_by_key(Finding::gravity);
         all.append(&mut movie.findings);
         movies.push((name, movie));
     }
@@ -157,7 +157,7 @@ fn findings(paths: &[PathBuf], keys: &[String]) -> Result<(Vec<Finding>, Vec<Str
     }
     set.proofs = proofs.into_proofs();
     all.extend(set.check());
-    all.sort_by_key(Finding::severity);
+    all.sort_by_key(Finding::gravity);
     Ok((all, paths.iter().map(|path| path.display().to_string()).collect()))
 }
 
@@ -182,7 +182,10 @@ fn text(findings: &[Finding], names: &[String]) -> String {
             out += &format!("  {}\n", finding_text(finding));
             if finding.severity() != Severity::Info {
                 let ismvault::checks::Check { fails, advice, source, .. } = finding.check;
-                out += &format!("           {} {advice} ({source})\n", fails.sentence());
+                out += &match source {
+                    "" => format!("           {advice}\n"),
+                    source => format!("           {} {advice} ({source})\n", fails.sentence()),
+                };
             }
         }
     }
