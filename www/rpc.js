@@ -76,12 +76,14 @@ export class Core {
 
   #start() {
     const worker = this.#make();
-    worker.onmessage = ({ data }) => this.#receive(data);
+    // What one that was replaced had sent before may still arrive.
+    const current = () => worker === this.#worker;
+    worker.onmessage = ({ data }) => current() && this.#receive(data);
     worker.onerror = (event) => {
       event.preventDefault();
-      this.#stop(event.message);
+      if (current()) this.#stop(event.message);
     };
-    worker.onmessageerror = () => this.#stop('a message could not be read');
+    worker.onmessageerror = () => current() && this.#stop('a message could not be read');
     return worker;
   }
 
