@@ -39,11 +39,17 @@ impl PartFile {
         let mut builder = tempfile::Builder::new();
         builder.prefix(PREFIX).suffix(SUFFIX);
         permit(&mut builder, readers);
-        let file = builder.tempfile_in(folder)?;
-        // While it is locked, no other run takes it for one left behind.
-        let _ = file.as_file().try_lock();
-        open().push(file.path().to_owned());
-        Ok(Self(file))
+        loop {
+            let file = builder.tempfile_in(folder)?;
+            // While it is locked, no other run takes it for one left behind; but one
+            // may have done so before.
+            let locked = file.as_file().lock().is_ok();
+            if locked && !file.path().exists() {
+                continue;
+            }
+            open().push(file.path().to_owned());
+            return Ok(Self(file));
+        }
     }
 
     /// Waits until what was written is on the disk.
@@ -88,8 +94,9 @@ fn sweep(folder: &Path) {
         let name = entry.file_name();
         let Some(name) = name.to_str() else { continue };
         if name.starts_with(PREFIX) && name.ends_with(SUFFIX) && !open().contains(&entry.path()) {
-            let free = File::open(entry.path()).is_ok_and(|file| file.try_lock().is_ok());
-            if free {
+            let Ok(file) = File::open(entry.path()) else { continue };
+            // Held until it is removed: who has just made it sees that it is gone.
+            if file.try_lock().is_ok() {
                 let _ = fs::remove_file(entry.path());
             }
         }
