@@ -21,7 +21,7 @@ pub enum Severity {
     Info,
 }
 
-/// Who trips over what a check finds.
+/// Who trips over what a check finds; the gravest first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 #[cfg_attr(test, derive(ts_rs::TS), ts(type = "string"))]
 pub enum Fails {
@@ -42,26 +42,12 @@ pub enum Fails {
     /// Decoders in hardware, on televisions and phones.
     Hardware,
     /// Some readers, as they differ in it.
-    Some,
+    SomePlayers,
     /// Nobody known.
     Nobody,
 }
 
 impl Fails {
-    /// All of them, gravest first.
-    pub const ALL: [Self; 10] = [
-        Self::Secrecy,
-        Self::Everyone,
-        Self::PlayReady,
-        Self::Drm,
-        Self::Browsers,
-        Self::Smooth,
-        Self::Adaptive,
-        Self::Hardware,
-        Self::Some,
-        Self::Nobody,
-    ];
-
     /// As a part of a sentence.
     pub fn words(self) -> &'static str {
         match self {
@@ -73,7 +59,7 @@ impl Fails {
             Self::Smooth => "Smooth Streaming servers and players",
             Self::Adaptive => "adaptive players",
             Self::Hardware => "hardware decoders",
-            Self::Some => "some players",
+            Self::SomePlayers => "some players",
             Self::Nobody => "nobody",
         }
     }
@@ -91,7 +77,7 @@ impl Fails {
             }
             Self::Adaptive => "Players that switch bitrates, or seek by an index, trip over it.",
             Self::Hardware => "Decoders in televisions, phones and boxes trip over it.",
-            Self::Some => "Some players and tools trip over it: they read it differently.",
+            Self::SomePlayers => "Some players and tools trip over it: they read it differently.",
             Self::Nobody => "Nobody is known to trip over it.",
         }
     }
@@ -158,9 +144,10 @@ macro_rules! checks {
 }
 
 impl Check {
-    /// The check with this identifier.
+    /// The check with this identifier; that of any structure for a code of an error.
     pub fn named(name: &str) -> Option<Self> {
-        CHECKS.iter().find(|check| check.id.name() == name).copied()
+        let known = CHECKS.iter().find(|check| check.id.name() == name).copied();
+        known.or_else(|| Code::named(name).map(|code| CheckId::Structure(code).check()))
     }
 
     /// What it means, who trips, how to mend it and who says so: paragraphs.
@@ -241,7 +228,7 @@ checks! {
         "Protect again: from the first difference on, samples are decrypted with the IV of another.";
     6 SubsampleSum "subsample_sum" E Everyone "ISO/IEC 23001-7 §9.2" "Subsamples do not add up to their sample."
         "Protect again: demuxers refuse the sample.";
-    7 SubsampleEmpty "subsample_empty" E Some "PIFF 1.1 §5.3" "A subsample has neither clear nor protected bytes."
+    7 SubsampleEmpty "subsample_empty" E SomePlayers "PIFF 1.1 §5.3" "A subsample has neither clear nor protected bytes."
         "Leave empty subsamples out.";
     7 SubsampleMergeable "subsample_mergeable" W Hardware "PIFF 1.1 §6.2" "Subsamples side by side could be one."
         "Fold a run that is only clear into the next entry; some hardware allows few entries.";
@@ -259,9 +246,9 @@ checks! {
         "Nothing for PlayReady: Microsoft's tools do so. Keep them clear for clients that parse slices before they decrypt.";
     10 SubsampleOffNal "subsample_off_nal" W Hardware "ISO/IEC 23001-7 §9.5" "Subsamples do not end where NAL units do."
         "End each protected range with its NAL unit; hardware paths and transcryptors rely on it.";
-    11 SencDiffers "senc_differs" E Some "measured: ffmpeg, Bento4, browsers" "senc and PIFF's sample encryption box say different things."
+    11 SencDiffers "senc_differs" E SomePlayers "measured: ffmpeg, Bento4, browsers" "senc and PIFF's sample encryption box say different things."
         "Make them the same: readers choose different ones.";
-    12 TencDiffers "tenc_differs" E Some "measured: ffmpeg, Bento4, browsers" "tenc and PIFF's track encryption box, or two sinf, say different things."
+    12 TencDiffers "tenc_differs" E SomePlayers "measured: ffmpeg, Bento4, browsers" "tenc and PIFF's track encryption box, or two sinf, say different things."
         "Make KID, IV size and algorithm the same: readers choose different ones.";
     13 KidNotInHeader "kid_not_in_header" E PlayReady "PlayReady header specification" "A track's KID is not in the PlayReady header."
         "Put it there: a client asks for the licences of the header's KIDs alone.";
@@ -357,25 +344,25 @@ checks! {
         "Write the scheme of the file (cenc or cbcs) into protection_scheme; licence servers send keys for it.";
     26 CommonWithoutKids "common_without_kids" W Browsers "W3C EME" "The W3C Common header lists no KIDs."
         "Write it as version 1 with the KIDs.";
-    27 SaizDiffers "saiz_differs" E Some "ISO/IEC 14496-12 §8.7.8" "saiz does not say the sizes of what senc lists."
+    27 SaizDiffers "saiz_differs" E SomePlayers "ISO/IEC 14496-12 §8.7.8" "saiz does not say the sizes of what senc lists."
         "Write it again from senc; readers that use it take the wrong IVs.";
-    27 SaizOverflow "saiz_overflow" E Some "ISO/IEC 14496-12 §8.7.8" "A sample has more subsamples than saiz can say."
+    27 SaizOverflow "saiz_overflow" E SomePlayers "ISO/IEC 14496-12 §8.7.8" "A sample has more subsamples than saiz can say."
         "Merge clear runs, or leave saiz and saio out: a size of 256 wraps to 0 (Bento4).";
-    28 SaioOffIv "saio_off_iv" E Some "ISO/IEC 14496-12 §8.7.8" "saio does not point at the first IV."
+    28 SaioOffIv "saio_off_iv" E SomePlayers "ISO/IEC 14496-12 §8.7.8" "saio does not point at the first IV."
         "Point it at the first IV in senc, counted from the moof.";
-    28 SaioEntries "saio_entries" E Some "ISO/IEC 14496-12 §8.7.9" "saio has neither one offset nor one for each run."
+    28 SaioEntries "saio_entries" E SomePlayers "ISO/IEC 14496-12 §8.7.9" "saio has neither one offset nor one for each run."
         "Write one offset for all samples of the fragment.";
-    28 SaioEntryEach "saio_entry_each" W Some "ISO/IEC 14496-12 §8.7.9" "saio has an offset for each run; some readers take the first for all."
+    28 SaioEntryEach "saio_entry_each" W SomePlayers "ISO/IEC 14496-12 §8.7.9" "saio has an offset for each run; some readers take the first for all."
         "Write one offset for all samples of the fragment.";
-    28 SaioWithoutSaiz "saio_without_saiz" E Some "ISO/IEC 14496-12 §8.7.8" "saiz and saio do not come together."
+    28 SaioWithoutSaiz "saio_without_saiz" E SomePlayers "ISO/IEC 14496-12 §8.7.8" "saiz and saio do not come together."
         "Write both, or neither.";
-    29 AuxType "aux_type" W Some "ISO/IEC 14496-12 §8.7.8" "saiz or saio has a type that readers pass over."
+    29 AuxType "aux_type" W SomePlayers "ISO/IEC 14496-12 §8.7.8" "saiz or saio has a type that readers pass over."
         "Leave the type out, or write cenc.";
     30 BaseDataOffset "base_data_offset" W Browsers "PIFF 1.1 §5.2; ISO/IEC 14496-12 §8.8.7" "A fragment gives its data's place from the start of the file."
         "Use default-base-is-moof: PIFF forbids it, and Chromium refuses it.";
-    31 BaseWithoutBrand "base_without_brand" W Some "ISO/IEC 14496-12 §8.8.7" "default-base-is-moof is used without a brand that allows it."
+    31 BaseWithoutBrand "base_without_brand" W SomePlayers "ISO/IEC 14496-12 §8.8.7" "default-base-is-moof is used without a brand that allows it."
         "Add iso5 or iso6 to ftyp.";
-    31 BaseAmbiguous "base_ambiguous" W Some "ISO/IEC 14496-12 §8.8.7" "Several tracks share a moof without default-base-is-moof."
+    31 BaseAmbiguous "base_ambiguous" W SomePlayers "ISO/IEC 14496-12 §8.8.7" "Several tracks share a moof without default-base-is-moof."
         "Set it: where the second one's data begins is read in two ways.";
     32 DataElsewhere "data_elsewhere" W Smooth "ISO/IEC 14496-12 §8.8.8" "A fragment's samples are in another mdat."
         "Write the file anew: Smooth tools look behind the moof.";
@@ -383,7 +370,7 @@ checks! {
         "Correct trun's data offset; the samples cannot be what the file means.";
     32 RunsOverlap "runs_overlap" E Everyone "ISO/IEC 14496-12 §8.8.8" "Two runs of samples share bytes."
         "Correct trun's data offset.";
-    32 MdatUnreferenced "mdat_unreferenced" W Some "ISO/IEC 14496-12 §8.8.8" "A part of an mdat belongs to no sample."
+    32 MdatUnreferenced "mdat_unreferenced" W SomePlayers "ISO/IEC 14496-12 §8.8.8" "A part of an mdat belongs to no sample."
         "Nothing if it is padding; else samples are missing from trun.";
     33 SeveralTrafs "several_trafs" W Smooth "Smooth Streaming practice" "A moof has several tracks."
         "One traf a moof is what Smooth tools assume.";
@@ -413,7 +400,7 @@ checks! {
         "Add one to serve the file with IIS, or to open it quickly.";
     37 SidxStale "sidx_stale" E Adaptive "ISO/IEC 14496-12 §8.16.3" "The segment index (sidx) does not match the fragments."
         "Write it again after every change of sizes.";
-    38 TimeGap "time_gap" W Some "field practice" "A fragment does not begin where the one before it ends."
+    38 TimeGap "time_gap" W SomePlayers "field practice" "A fragment does not begin where the one before it ends."
         "Make times continuous: players stall at a gap, and drop frames at an overlap.";
     39 TfxdNegative "tfxd_negative" W Smooth "PIFF 1.1 §5.3" "A fragment's time is before zero."
         "Let times begin at zero: Smooth clients read them without a sign.";
@@ -437,41 +424,41 @@ checks! {
         "Write the ticks a second.";
     44 TimescaleNotSmooth "timescale_not_smooth" W Smooth "Smooth Streaming practice" "A Smooth track's timescale is not 10,000,000."
         "Nothing if the manifest says the same TimeScale; some tools assume 100 ns.";
-    45 BrandMissing "brand_missing" W Some "ISO/IEC 14496-12 §4.3" "ftyp does not name what the file is."
+    45 BrandMissing "brand_missing" W SomePlayers "ISO/IEC 14496-12 §4.3" "ftyp does not name what the file is."
         "Add piff for PIFF boxes, iso6 for fragments with senc.";
     46 SchemeUnknown "scheme_unknown" E Everyone "ISO/IEC 23001-7 §4" "The protection scheme is not known."
         "Use cenc, cbcs, or piff.";
     46 SchemePiff "scheme_piff" I Browsers "measured: ffmpeg, Bento4, browsers" "The scheme is piff."
         "Nothing for Smooth Streaming and PlayReady. For browsers, ffmpeg and Shaka Packager use cenc.";
-    46 PiffAfterCenc "piff_after_cenc" W Some "measured: ffmpeg, Bento4, browsers" "Of two sinf, PIFF's comes last."
+    46 PiffAfterCenc "piff_after_cenc" W SomePlayers "measured: ffmpeg, Bento4, browsers" "Of two sinf, PIFF's comes last."
         "Put the one with cenc last: ffmpeg keeps the last scheme it reads.";
     47 NoSinf "no_sinf" E Everyone "ISO/IEC 14496-12 §8.12" "A protected sample entry has no readable sinf."
         "Add sinf with frma, schm and schi: nothing says how to decrypt.";
     47 NoFrma "no_frma" E Everyone "ISO/IEC 14496-12 §8.12.2" "A sinf has no frma."
         "Add it: nothing says what the samples are once decrypted.";
-    47 NoSchm "no_schm" W Some "ISO/IEC 14496-12 §8.12.5" "A sinf has no schm."
+    47 NoSchm "no_schm" W SomePlayers "ISO/IEC 14496-12 §8.12.5" "A sinf has no schm."
         "Add it: players refuse an unknown scheme.";
     47 FrmaMismatch "frma_mismatch" E Everyone "ISO/IEC 14496-12 §8.12.2" "The original format does not fit the codec's configuration box."
         "Correct frma.";
-    47 ClearTrackWithIvs "clear_track_with_ivs" E Some "field practice" "A track is called clear, but its fragments list IVs."
+    47 ClearTrackWithIvs "clear_track_with_ivs" E SomePlayers "field practice" "A track is called clear, but its fragments list IVs."
         "Join the fragments to the header they belong to.";
     47 ClearEntryWithSinf "clear_entry_with_sinf" E Everyone "ISO/IEC 14496-12 §8.12" "A sample entry is called clear, but has a sinf."
         "Call it encv or enca: players take its samples for clear.";
     48 NoSuchEntry "no_such_entry" E Everyone "ISO/IEC 14496-12 §8.5.2" "A fragment uses a sample entry that its track does not have."
         "Correct sample_description_index.";
-    48 ProtectedEntryNotFirst "protected_entry_not_first" W Some "ISO/IEC 14496-12 §8.7.8" "The protected sample entry is not the first."
+    48 ProtectedEntryNotFirst "protected_entry_not_first" W SomePlayers "ISO/IEC 14496-12 §8.7.8" "The protected sample entry is not the first."
         "Put it first: ffmpeg honours protection there only.";
-    49 PiffVersion "piff_version" W Some "PIFF 1.1 §5.3" "A protection box has a version other than 0."
+    49 PiffVersion "piff_version" W SomePlayers "PIFF 1.1 §5.3" "A protection box has a version other than 0."
         "Write version 0: Bento4 and mp4ff refuse others.";
-    49 SencOverride "senc_override" W Some "PIFF 1.1 §5.3" "A fragment overrides its track's key."
+    49 SencOverride "senc_override" W SomePlayers "PIFF 1.1 §5.3" "A fragment overrides its track's key."
         "Avoid it: most readers refuse it or pass over it.";
-    49 SencFlags "senc_flags" E Some "PIFF 1.1 §5.3" "The sample encryption box has flags that are not defined."
+    49 SencFlags "senc_flags" E SomePlayers "PIFF 1.1 §5.3" "The sample encryption box has flags that are not defined."
         "Use 0x2 alone.";
     50 UuidSwapped "uuid_swapped" E Drm "PIFF 1.1 §5.3" "A uuid box has its UUID in GUID byte order."
         "Write the UUID as it is printed: nobody finds the box.";
     51 AlgorithmCbc "algorithm_cbc" W PlayReady "PIFF 1.1 §5.3" "The samples are protected with AES-CBC."
         "Use AES-CTR for PlayReady before 4.0.";
-    51 AlgorithmNoneWithIvs "algorithm_none_with_ivs" W Some "PIFF 1.1 §5.3" "The track is called not encrypted, but its fragments list IVs."
+    51 AlgorithmNoneWithIvs "algorithm_none_with_ivs" W SomePlayers "PIFF 1.1 §5.3" "The track is called not encrypted, but its fragments list IVs."
         "Correct the AlgorithmID.";
     52 BitrateDiffers "bitrate_differs" W Adaptive "[MS-SSTR] §2.2.2" "A declared bitrate is more than 10 % off what was measured."
         "Correct it: players choose by it.";
@@ -483,17 +470,17 @@ checks! {
         "Write it again from the file: decoders are set up from the manifest alone.";
     53 FourccDiffers "fourcc_differs" W Smooth "[MS-SSTR] §2.2.2" "The manifest's FourCC does not fit the sample entry."
         "Correct it.";
-    54 NalLengthSize "nal_length_size" W Some "field practice" "NAL lengths are not four bytes."
+    54 NalLengthSize "nal_length_size" W SomePlayers "field practice" "NAL lengths are not four bytes."
         "Use four: several readers assume it.";
     55 NegativeCtsV0 "negative_cts_v0" I Nobody "Smooth Streaming practice" "A run of version 0 has negative composition offsets."
         "Nothing: Microsoft's tools write them. Readers must take them as signed.";
     56 UnknownTrack "unknown_track" E Everyone "ISO/IEC 14496-12 §8.8.7" "A fragment belongs to a track that moov does not have."
         "Correct the track number, or join the fragment to its own header.";
-    56 TrackIdMismatch "track_id_mismatch" E Some "field practice" "Track numbers do not match."
+    56 TrackIdMismatch "track_id_mismatch" E SomePlayers "field practice" "Track numbers do not match."
         "Make tkhd, trex, tfhd, tfra and the manifest agree.";
     56 TrexMissing "trex_missing" E Browsers "ISO/IEC 14496-12 §8.8.3" "A track has fragments but no trex."
         "Add it to mvex: Chromium refuses the file.";
-    57 DurationsDisagree "durations_disagree" W Some "field practice" "The durations in mvhd, mehd or the manifest are not that of the samples."
+    57 DurationsDisagree "durations_disagree" W SomePlayers "field practice" "The durations in mvhd, mehd or the manifest are not that of the samples."
         "Correct them: the seek bar is made from them.";
     58 Sequence "sequence" I Nobody "ISO/IEC 14496-12 §8.8.5" "Fragment numbers do not increase."
         "Nothing for playback; some writers leave them 0.";
@@ -501,7 +488,7 @@ checks! {
         "To play or to protect it, put its initialization segment in front.";
     59 NoMoov "no_moov" E Everyone "ISO/IEC 14496-12 §8.2.1" "There is no moov."
         "Put the initialization segment in front.";
-    59 SecondMoov "second_moov" W Some "ISO/IEC 14496-12 §8.2.1" "There is a second moov."
+    59 SecondMoov "second_moov" W SomePlayers "ISO/IEC 14496-12 §8.2.1" "There is a second moov."
         "Remove one; readers take either.";
     59 NoTracks "no_tracks" W Everyone "ISO/IEC 14496-12 §8.3.1" "moov has no tracks."
         "Check the packager.";
@@ -509,11 +496,11 @@ checks! {
         "Join the media segments behind it, or copy the file again.";
     59 SamplesInMoovToo "samples_in_moov_too" I Nobody "ISO/IEC 14496-12 §8.8.1" "moov lists a part of the samples itself."
         "Fragment all of it before protecting.";
-    59 UuidTooShort "uuid_too_short" W Some "ISO/IEC 14496-12 §4.2" "A uuid box has no room for its UUID."
+    59 UuidTooShort "uuid_too_short" W SomePlayers "ISO/IEC 14496-12 §4.2" "A uuid box has no room for its UUID."
         "Remove it.";
     59 LiveManifest "live_manifest" I Nobody "Smooth Streaming practice" "The file begins like a live ingest stream."
         "Nothing: the manifest in front is for a server.";
-    59 C2pa "c2pa" I Some "C2PA §A.5" "The file carries content credentials, which hash its bytes."
+    59 C2pa "c2pa" I SomePlayers "C2PA §A.5" "The file carries content credentials, which hash its bytes."
         "Nothing to look at it. Whatever is written of it, protected or not, no longer fits its hashes: sign the result again, or take its credentials out.";
     59 NoPlayreadyHeader "no_playready_header" I PlayReady "PlayReady header specification" "The file is protected and has no PlayReady header."
         "Give it in a manifest, or write one into the file.";
@@ -523,7 +510,7 @@ checks! {
         "Add it: no decoder can start without.";
     59 NoIvs "no_ivs" E Everyone "ISO/IEC 23001-7 §7" "A protected fragment lists no IVs."
         "Add senc, or saiz and saio.";
-    59 SaioOutside "saio_outside" W Some "ISO/IEC 14496-12 §8.7.8" "saio points outside its fragment."
+    59 SaioOutside "saio_outside" W SomePlayers "ISO/IEC 14496-12 §8.7.8" "saio points outside its fragment."
         "Point it into the moof.";
     59 ManifestXml "manifest_xml" E Adaptive "[MS-SSTR] §2.2.2" "The manifest is not well-formed XML."
         "Correct the XML.";
@@ -543,7 +530,7 @@ checks! {
         "Copy or download it again, or repair it: what is whole is kept.";
     60 LooksEncrypted "looks_encrypted" E Everyone "field practice" "Samples called clear look encrypted."
         "Decrypt the file before it is remuxed or edited: ffmpeg -c copy and the like drop senc, and without its IVs no key opens the samples.";
-    60 SencLeftOver "senc_left_over" W Some "field practice" "IVs are left over in a clear file."
+    60 SencLeftOver "senc_left_over" W SomePlayers "field practice" "IVs are left over in a clear file."
         "Remove senc, saiz and saio, or decrypt again with a tool that does; some players try to decrypt because of them.";
     60 LooksClear "looks_clear" W Everyone "field practice" "Samples called protected look clear."
         "Check the packager: encryption was skipped, or done to other bytes.";
@@ -588,6 +575,7 @@ mod tests {
         }
         for (i, check) in CHECKS.iter().enumerate() {
             assert!(!CHECKS[..i].iter().any(|c| c.id == check.id), "{}", check.id);
+            assert!((check.fails == Fails::Nobody) <= (check.severity == Severity::Info));
             assert!(check.title.ends_with('.') && check.advice.ends_with('.'), "{}", check.id);
         }
     }

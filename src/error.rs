@@ -32,6 +32,14 @@ macro_rules! codes {
         }
 
         impl Code {
+            /// The code of this name.
+            pub fn named(name: &str) -> Option<Self> {
+                match name {
+                    $($name => Some(Self::$id),)*
+                    _ => None,
+                }
+            }
+
             /// As JSON has it, such as `box_too_short`.
             pub fn name(self) -> &'static str {
                 match self {

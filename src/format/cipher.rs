@@ -14,6 +14,9 @@ use sha2::{Digest, Sha256};
 use std::ops::Range;
 use zeroize::{Zeroize, Zeroizing};
 
+/// Bytes of a PlayReady key seed that count.
+pub(crate) const SEED_BYTES: usize = 30;
+
 /// A 128-bit content key.
 pub struct ContentKey(Zeroizing<[u8; 16]>);
 
@@ -80,12 +83,14 @@ impl ContentKey {
     /// # Errors
     /// Where the seed is shorter than that.
     pub fn from_seed_bytes(seed: &[u8], kid: Kid) -> Result<Self> {
-        if seed.len() < 30 {
-            let sentence =
-                format!("The key seed is {} bytes; PlayReady needs at least 30.", seed.len());
+        if seed.len() < SEED_BYTES {
+            let sentence = format!(
+                "The key seed is {} bytes; PlayReady needs at least {SEED_BYTES}.",
+                seed.len()
+            );
             return Err(Error::misuse(Code::BadSeed, sentence));
         }
-        let (seed, kid) = (&seed[..30], &kid.to_guid_bytes()[..]);
+        let (seed, kid) = (&seed[..SEED_BYTES], &kid.to_guid_bytes()[..]);
         let mut key = Zeroizing::new([0; 16]);
         for parts in [&[seed, kid][..], &[seed, kid, seed], &[seed, kid, seed, kid]] {
             let mut hash: [u8; 32] = parts

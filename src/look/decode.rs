@@ -231,7 +231,7 @@ fn data(system: SystemId, data: &[u8], outer: &mut Decoded, depth: usize) -> Opt
     }
     let mut decoded = Decoded::new("bytes", format!("{} bytes", data.len())).bytes(data);
     if let Ok(text) = std::str::from_utf8(data)
-        && text.chars().all(|c| !c.is_control() || c.is_ascii_whitespace())
+        && is_printable(text)
     {
         decoded = decoded.fact("Text", text);
     }
@@ -282,6 +282,11 @@ pub fn object(data: &[u8]) -> Decoded {
         });
     }
     decoded
+}
+
+/// Whether a text is what people write, without control characters.
+fn is_printable(text: &str) -> bool {
+    text.chars().all(|c| !c.is_control() || c.is_ascii_whitespace())
 }
 
 /// A WRMHEADER in UTF-16LE.

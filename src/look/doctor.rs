@@ -65,6 +65,8 @@ struct Reading {
     key: ContentKey,
     /// The KID it was given for.
     label: Option<Kid>,
+    /// Whether it stood where a KID does.
+    is_kid: bool,
     /// Whether it was given, or is one that everybody knows.
     given: bool,
 }
@@ -295,8 +297,7 @@ impl Doctor {
         });
         for given in &order {
             let name = &given.name;
-            let mut add =
-                |how, key| readings.push(Reading { how, key, label: given.label, given: true });
+            let mut add = |how, key| readings.push(given.reading(how, key));
             match &given.what {
                 What::Bytes(bytes) => {
                     add(format!("{name} as given"), ContentKey::from_bytes(**bytes))
@@ -310,8 +311,7 @@ impl Doctor {
         }
         for given in &order {
             let name = &given.name;
-            let mut add =
-                |how, key| readings.push(Reading { how, key, label: given.label, given: true });
+            let mut add = |how, key| readings.push(given.reading(how, key));
             match &given.what {
                 What::Bytes(bytes) => {
                     let swapped = Uuid(**bytes).swapped().0;
@@ -335,7 +335,7 @@ impl Doctor {
         }
         if let Ok(key) = ContentKey::from_seed(TEST_SEED, kid) {
             let how = "not what was given, but the key from Microsoft's public test seed".into();
-            readings.push(Reading { how, key, label: None, given: false });
+            readings.push(Reading { how, key, label: None, is_kid: false, given: false });
         }
         readings
     }
@@ -507,11 +507,18 @@ impl Trial {
     }
 }
 
+impl Given {
+    /// One way to read it.
+    fn reading(&self, how: String, key: ContentKey) -> Reading {
+        Reading { how, key, label: self.label, is_kid: self.is_kid, given: true }
+    }
+}
+
 /// What to say of a key that fits, where it was given for another KID or the pair
 /// was the wrong way round.
 fn proven_hint(reading: &Reading, kid: Kid) -> String {
     match reading.label {
-        _ if reading.how.starts_with("what stands where its KID should") => {
+        _ if reading.is_kid => {
             " The pair is the wrong way round: the KID comes first, then the key.".to_owned()
         }
         Some(label) if label == kid => String::new(),

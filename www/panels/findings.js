@@ -13,7 +13,7 @@ const SEVERITY = { error: ['■', 'Error'], warning: ['▲', 'Warning'], info: [
  * @param {Finding} finding
  */
 function origin(place, { fails, source, severity }) {
-  const who = fails && fails !== 'nobody' && severity !== 'info' ? `Fails: ${fails}` : null;
+  const who = fails && severity !== 'info' ? `Fails: ${fails}` : null;
   return [place, who, source].filter((part) => part).flatMap((part, i) => (i ? [' · ', part] : [part]));
 }
 

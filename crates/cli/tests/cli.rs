@@ -353,6 +353,9 @@ fn a_finding_is_explained() {
     let words = text(&told.stdout);
     assert!(told.status.success() && words.contains("PlayReady clients"), "{words}");
     assert!(words.contains("What to do: ") && words.contains("Source: "), "{words}");
+    // What is broken in the structure has a code each, and one explanation.
+    let broken = text(&cli(&["explain", "box_past_parent"]).stdout);
+    assert!(broken.contains("The structure of the file is broken."), "{broken}");
     let all = text(&cli(&["explain"]).stdout);
     assert_eq!(all.lines().count(), ismvault::checks::CHECKS.len(), "{all}");
     let unknown = cli(&["explain", "swapped"]);

@@ -82,6 +82,7 @@ fn without_errors(movie: &Movie) -> bool {
 /// What is protected is decrypted to what it was, sample by sample.
 pub fn protect(file: &[u8]) {
     let movie = inspect(file);
+    // Any of them, but the same for the same file.
     let profile = ["dual", "piff", "cenc", "cbcs"][file.len() % 4];
     let Ok(plan) = Plan::new(&movie, &options(profile)) else { return };
     if !without_errors(&movie) {

@@ -366,7 +366,7 @@ name: string,
 value: string, };
 
 /**
- * Who trips over what a check finds.
+ * Who trips over what a check finds; the gravest first.
  */
 export type Fails = string;
 

@@ -1,7 +1,7 @@
 //! What pasted text or bytes are: wrappings taken off until a header is found.
 
 use super::scan::{self, Role};
-use super::{Decoded, KidForms, data, object, pssh_within, widevine_data, wrmheader};
+use super::{Decoded, KidForms, data, is_printable, object, pssh_within, widevine_data, wrmheader};
 use crate::checks::CheckId;
 use crate::collections::Set;
 use crate::error::{Code, Error, Result, Untrusted};
@@ -9,7 +9,7 @@ use crate::format::boxes::protection::{PIFF_PSSH, PIFF_TENC, Pssh, Tenc};
 use crate::format::boxes::tree::Node;
 use crate::format::boxes::{BoxHeader, Mp4Box as _};
 use crate::format::bytes::limits;
-use crate::format::cipher::hex;
+use crate::format::cipher::{SEED_BYTES, hex};
 use crate::format::drm::{self, PLAYREADY, widevine};
 use crate::format::ids::{SystemId, Uuid};
 use crate::format::xml::Element;
@@ -29,8 +29,7 @@ pub fn recognise(input: &[u8]) -> Result<Decoded> {
         return Err(Error::limit(Code::TextTooLong, "This is too long for a protection header."));
     }
     // Letters can happen to be a message of protocol buffers.
-    let printable = |text: &str| text.chars().all(|c| !c.is_control() || c.is_whitespace());
-    if !std::str::from_utf8(input).is_ok_and(printable)
+    if !std::str::from_utf8(input).is_ok_and(is_printable)
         && let Ok(decoded) = bytes(input, 0)
     {
         return Ok(decoded);
@@ -112,9 +111,11 @@ fn wrapped(how: &str, found: &[u8], depth: usize) -> Decoded {
             outer.find(CheckId::HeaderMixedUp, "This is encoded twice; once is what tools expect.");
             Ok::<_, ()>(outer.with(inner))
         })
-        .unwrap_or_else(|()| {
-            Decoded::new("bytes", format!("{} bytes, not a header that is known here", found.len()))
-                .fact("Hex", hex(&found[..found.len().min(256)]))
+        .unwrap_or_else(|()| match found.len() {
+            SEED_BYTES => Decoded::new("bytes", "30 bytes, as a key seed of PlayReady has")
+                .fact("Seed", "It is not shown; try it in Key."),
+            n => Decoded::new("bytes", format!("{n} bytes, not a header that is known here"))
+                .fact("Hex", hex(&found[..n.min(256)])),
         });
     inner.title = format!("{} (from {how})", inner.title);
     inner
@@ -235,6 +236,10 @@ fn xml(text: &str, depth: usize) -> Result<Decoded> {
     if let Some((inner, alone)) = wrmheader_in(text) {
         if alone {
             return Ok(inner);
+        }
+        // A header, and more behind it.
+        if let (true, Some(all)) = (text.starts_with("<WRMHEADER"), scanned(text, depth)) {
+            return Ok(all);
         }
         return Ok(Decoded::new("text", "XML with a WRMHEADER in it").with(inner));
     }
@@ -685,5 +690,20 @@ mod tests {
             };
             assert!(!told.contains(KEY) && !told.contains("8eLTxLWm"), "{before}: {told}");
         }
+    }
+
+    #[test]
+    fn a_key_seed_is_not_shown() {
+        let told = recognise(b"XVBovsmzhP9gRIZxWfFta3VVRPzVEWmJsazEJ46I").unwrap();
+        assert!(told.title.contains("key seed") && !format!("{told:?}").contains("5d5068be"));
+    }
+
+    #[test]
+    fn what_stands_behind_a_header_is_found_too() {
+        let boxed = playready::pssh(header().object().unwrap()).to_node().to_bytes();
+        let text = format!("{}\n{}", header().xml().unwrap(), STANDARD.encode(boxed));
+        let kinds: Vec<&str> =
+            recognise(text.as_bytes()).unwrap().inner.iter().map(|part| part.kind).collect();
+        assert_eq!(kinds, ["wrmheader", "pssh"]);
     }
 }

@@ -230,10 +230,7 @@ fn word_bytes(text: &str, at: usize, end: usize) -> (usize, Parsed) {
             && bare.len().is_multiple_of(2)
             && bare.bytes().all(|b| b.is_ascii_hexdigit())
         {
-            let pairs = bare.as_bytes().chunks(2);
-            let digit = |b: u8| (b as char).to_digit(16).unwrap_or(0) as u8;
-            let bytes: Vec<u8> = pairs.map(|pair| digit(pair[0]) << 4 | digit(pair[1])).collect();
-            return Some(Zeroizing::new(bytes));
+            return Some(Zeroizing::new(bare.as_bytes().chunks(2).map(octet).collect()));
         }
         if bare.len() == 36
             && bare.bytes().filter(|b| *b == b'-').count() == 4
@@ -267,6 +264,11 @@ fn word_bytes(text: &str, at: usize, end: usize) -> (usize, Parsed) {
     (at, None)
 }
 
+/// A byte of two digits.
+fn octet(pair: &[u8]) -> u8 {
+    pair.iter().fold(0, |byte, b| byte << 4 | char::from(*b).to_digit(16).unwrap_or(0) as u8)
+}
+
 fn has_both_cases(word: &str) -> bool {
     word.bytes().any(|b| b.is_ascii_lowercase()) && word.bytes().any(|b| b.is_ascii_uppercase())
 }
@@ -283,8 +285,7 @@ fn spaced_hex(text: &str, at: usize) -> Option<(Zeroizing<Vec<u8>>, usize)> {
         let pair = rest.get(skip..skip + 2).filter(|pair| pair.iter().all(u8::is_ascii_hexdigit));
         let next = rest.get(skip + 2).copied().unwrap_or(b' ');
         let Some(pair) = pair.filter(|_| !is_word(next)) else { break };
-        let digit = |b: u8| (b as char).to_digit(16).unwrap_or(0) as u8;
-        out.push(digit(pair[0]) << 4 | digit(pair[1]));
+        out.push(octet(pair));
         here += skip + 2;
         end = here;
         // Between two bytes.
@@ -298,7 +299,7 @@ fn spaced_hex(text: &str, at: usize) -> Option<(Zeroizing<Vec<u8>>, usize)> {
             break;
         }
     }
-    (out.len() >= LEAST / 2 * 2 && out.len() >= LEAST).then_some((out, end))
+    (out.len() >= LEAST).then_some((out, end))
 }
 
 /// What `xxd`, `hexdump -C` and `od` print: an offset, bytes, and their letters.
@@ -330,8 +331,7 @@ fn hexdump(text: &str) -> Option<Zeroizing<Vec<u8>>> {
                 break;
             }
             gaps = 0;
-            let digit = |b: u8| (b as char).to_digit(16).unwrap_or(0) as u8;
-            out.extend(word.as_bytes().chunks(2).map(|pair| digit(pair[0]) << 4 | digit(pair[1])));
+            out.extend(word.as_bytes().chunks(2).map(octet));
         }
         if out.len() == before {
             return None;

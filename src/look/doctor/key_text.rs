@@ -1,6 +1,7 @@
 //! What people paste where a key is asked for.
 
 use crate::error::{Code, Error, Result};
+use crate::format::cipher::SEED_BYTES;
 use crate::format::ids::{Kid, Uuid};
 use crate::look::decode::recognise;
 use crate::look::decode::scan::{self, Role, Token};
@@ -21,9 +22,6 @@ pub(super) enum What {
     Bytes(Zeroizing<[u8; 16]>),
     Seed(Zeroizing<Vec<u8>>),
 }
-
-/// Bytes of a PlayReady key seed.
-const SEED: usize = 30;
 
 /// A KID and a key of one entry, as far as both were met.
 #[derive(Default)]
@@ -96,7 +94,7 @@ pub(super) fn read(text: &str, given: &mut Vec<Given>) -> Result<()> {
                 };
                 glued.end(given);
             }
-            (_, None) if token.bytes.len() == SEED => {
+            (_, None) if token.bytes.len() == SEED_BYTES => {
                 given.push(named(None, What::Seed(token.bytes.clone())));
             }
             _ => {}
@@ -107,7 +105,7 @@ pub(super) fn read(text: &str, given: &mut Vec<Given>) -> Result<()> {
     }
     side_by_side(&mut loose, given);
     pair.end(given);
-    if given[before..].iter().any(|one| !one.is_kid) || given.len() > before {
+    if given.len() > before {
         return Ok(());
     }
     Err(Error::misuse(Code::NoKey, refusal(text.trim(), &tokens)))
