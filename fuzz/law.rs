@@ -1,15 +1,19 @@
 //! Searches for an input that breaks the law named by `ISMVAULT_LAW`; seeds go
-//! into the folder `ISMVAULT_SEEDS` first. `cargo xtask fuzz` runs it.
+//! into the folder `ISMVAULT_SEEDS` first. Without a law, it lists them.
+//! `cargo xtask fuzz` runs it.
 #![no_main]
 
-use ismvault_testkit::laws::{Law, law};
+use ismvault_testkit::laws::{LAWS, Law, law};
 use libfuzzer_sys::fuzz_target;
 use std::sync::OnceLock;
 
 static LAW: OnceLock<&'static Law> = OnceLock::new();
 
 fn begin() {
-    let name = std::env::var("ISMVAULT_LAW").expect("ISMVAULT_LAW names a law");
+    let Ok(name) = std::env::var("ISMVAULT_LAW") else {
+        LAWS.iter().for_each(|law| println!("{}", law.name));
+        std::process::exit(0);
+    };
     let law = law(&name).expect("there is such a law");
     if let Some(folder) = std::env::var_os("ISMVAULT_SEEDS").map(std::path::PathBuf::from) {
         for (i, seed) in (law.seeds)().iter().enumerate() {

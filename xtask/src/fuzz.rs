@@ -5,9 +5,6 @@ use anyhow::{Context as _, Result, bail};
 use std::fs;
 use std::process::Command;
 
-/// The laws of `crates/testkit/src/laws.rs`.
-const LAWS: [&str; 6] = ["look", "protect", "rewrite", "paste", "key", "manifest"];
-
 /// What libFuzzer counts by; flags of a stable compiler.
 const COVERAGE: &str = "-Cpasses=sancov-module -Cllvm-args=-sanitizer-coverage-level=4 \
     -Cllvm-args=-sanitizer-coverage-inline-8bit-counters \
@@ -17,21 +14,24 @@ const COVERAGE: &str = "-Cpasses=sancov-module -Cllvm-args=-sanitizer-coverage-l
 /// Searches for some seconds for each law, or for one. What was found on the way
 /// stays in `target/fuzz/corpus`, what breaks a law in `target/fuzz/broken`.
 pub(crate) fn fuzz(words: &[&str]) -> Result<()> {
-    let (laws, seconds) = match words {
-        [] => (LAWS.to_vec(), "60"),
-        [law] => (vec![*law], "60"),
-        [law, seconds] => (vec![*law], *seconds),
+    let (wanted, seconds) = match words {
+        [] => (None, "60"),
+        [law] => (Some(*law), "60"),
+        [law, seconds] => (Some(*law), *seconds),
         _ => bail!("cargo xtask fuzz [LAW [SECONDS]]"),
     };
-    if let Some(unknown) = laws.iter().find(|law| !LAWS.contains(law)) {
-        bail!("there is no law {unknown}; there are {}", LAWS.join(", "));
-    }
     let host = host()?;
     let mut build = cargo(&["build", "--release", "--locked", "--target", &host]);
     build.args(["--manifest-path", "fuzz/Cargo.toml", "--target-dir", "target/fuzz"]);
     run(build.env("RUSTFLAGS", COVERAGE)).context("libFuzzer needs a C++ compiler")?;
     let folder = root().join("target/fuzz");
     let program = folder.join(&host).join("release/law");
+    let listed = Command::new(&program).output().context("the laws cannot be listed")?;
+    let listed = String::from_utf8_lossy(&listed.stdout).into_owned();
+    let laws: Vec<&str> = listed.lines().filter(|law| wanted.is_none_or(|w| w == *law)).collect();
+    if laws.is_empty() {
+        bail!("there is no such law; there are {}", listed.lines().collect::<Vec<_>>().join(", "));
+    }
     for law in laws {
         let (corpus, broken) = (folder.join("corpus").join(law), folder.join("broken").join(law));
         fs::create_dir_all(&corpus)?;
