@@ -60,8 +60,9 @@ function verdict({ refusal, reading, inspection, kind, words, name, fragments })
   const own = state.set?.filter((f) => f.file === name) ?? [];
   const media = state.files.some((entry) => entry.kind === 'media');
   const grave = own.filter((f) => f.severity !== 'info').length;
-  const found = !media ? 'Open its media files with it to check them against each other.'
-    : grave ? `${grave} finding${grave > 1 ? 's' : ''} against the files opened with it.` : 'Nothing is wrong between it and the files opened with it.';
+  const count = `${grave} finding${grave > 1 ? 's' : ''}`;
+  const found = !media ? `${grave ? `${count}. ` : ''}Open its media files with it to check them against each other.`
+    : grave ? `${count} against the files opened with it.` : 'Nothing is wrong between it and the files opened with it.';
   return [`${words ?? 'Manifest'}. ${found}`, own.some((f) => f.severity === 'error')];
 }
 

@@ -289,6 +289,9 @@ impl Inspection {
         let facts = format!("{}{}", self.track_words(), self.extent());
         let protected = self.tracks.iter().find(|track| track.protection.is_some());
         let mut words = match protected.and_then(|track| track.protection.as_ref()) {
+            None if !movie.ciphertext.is_empty() => {
+                format!("Called clear, but its samples are encrypted: a {form}, {facts}. ")
+            }
             None => format!("Clear {form}, {facts}. "),
             Some(protection) => format!(
                 "Protected: {}, {}, {}. {} A {form}, {facts}. ",

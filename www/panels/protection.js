@@ -86,7 +86,7 @@ export const protection = {
       if (!inspection) return body.replaceChildren();
       const cards = [...some(schemes(inspection), schemeCard), ...some(inspection.systems, systemCard)];
       body.replaceChildren(...(cards.length ? cards
-        : [h('p', { class: 'muted' }, inspection.tracks.length ? 'None: every track is clear, and there is no protection header.' : 'None was found.')]));
+        : [h('p', { class: 'muted' }, inspection.tracks.length ? 'None: no track says that it is protected, and there is no protection header.' : 'None was found.')]));
     };
   },
 };

@@ -151,6 +151,7 @@ fn manifests_and_files() {
         ("f10", &["Widevine", "KID 00010203-0405-0607-0809-0a0b0c0d0e0f"]),
         ("f13", &["Protected: Unknown system, Widevine and W3C Common"]),
         ("f16", &["status 0", "A media segment", "!Damaged"]),
+        ("f19", &["Called clear, but its samples are encrypted: a progressive MP4"]),
         ("f18", &["a Smooth Streaming client manifest", "lint", "!Brands"]),
     ] {
         wrong.extend(check(name, said(&["inspect", as_str(&case(name))]), wanted));

@@ -369,7 +369,9 @@ fn hls(text: &str, depth: usize) -> Decoded {
     let mut decoded = Decoded::new("manifest", "HLS keys");
     for key in Hls::read(text).keys {
         let tag = if key.session { "EXT-X-SESSION-KEY" } else { "EXT-X-KEY" };
-        let mut one = Decoded::new("hls_key", format!("{tag} for {}", key.format))
+        // What stands for none (RFC 8216 §4.3.2.4).
+        let format = if key.format.is_empty() { "identity" } else { &key.format };
+        let mut one = Decoded::new("hls_key", format!("{tag} for {format}"))
             .fact("METHOD", key.method.clone());
         if let Some(id) = &key.key_id {
             one = one.fact("KEYID", id.clone());

@@ -84,7 +84,7 @@ fn tracks(out: &mut String, inspection: &Inspection) -> Result {
 fn protection(out: &mut String, inspection: &Inspection) -> Result {
     out.write_str("<h2>Protection</h2>")?;
     if inspection.tracks.iter().all(|t| t.protection.is_none()) && inspection.systems.is_empty() {
-        return out.write_str("<p>None: every track is clear.</p>\n");
+        return out.write_str("<p>None: no track says that it is protected.</p>\n");
     }
     for t in &inspection.tracks {
         for p in &t.schemes {
