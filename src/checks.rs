@@ -384,6 +384,8 @@ checks! {
         "Write the index again.";
     34 IndexIncomplete "index_incomplete" E Smooth "IIS Smooth Streaming" "The index leaves out fragments of a track."
         "List every fragment: IIS answers 404 for the rest.";
+    34 IndexPartial "index_partial" I Nobody "ISO/IEC 14496-12 §8.8.10" "The index leaves out fragments, in a file that is not for Smooth Streaming."
+        "Nothing: readers find the rest from what they have.";
     34 IndexUnsorted "index_unsorted" E Smooth "ISO/IEC 14496-12 §8.8.10" "The index is not in order of time."
         "Sort it: readers search it by halves.";
     35 IndexTime "index_time" W Smooth "IIS Smooth Streaming" "The index gives a fragment another time than the fragment does."

@@ -357,6 +357,14 @@ const CASES: &[(CheckId, Base, Edit)] = &[
         });
     }),
     (CheckId::IndexIncomplete, Base::Clear, |n| typed::<Tfra>(n, |t| t.entries.truncate(1))),
+    (CheckId::IndexPartial, Base::Clear, |n| {
+        // As long as before: the index counts from the start of the file.
+        typed::<Ftyp>(n, |f| {
+            f.major = FourCc(*b"iso6");
+            f.compatible.fill(FourCc(*b"iso6"));
+        });
+        typed::<Tfra>(n, |t| t.entries.truncate(1));
+    }),
     (CheckId::IndexUnsorted, Base::Clear, |n| typed::<Tfra>(n, |t| t.entries.reverse())),
     (CheckId::IndexTime, Base::Clear, |n| typed::<Tfra>(n, |t| t.entries[1].time += 1)),
     (CheckId::IndexLength, Base::Clear, |n| typed::<Mfro>(n, |m| m.size += 4)),

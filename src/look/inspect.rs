@@ -10,6 +10,7 @@
 
 mod checks;
 mod moov;
+mod others;
 mod places;
 pub mod probe;
 mod source;
@@ -29,6 +30,7 @@ use crate::format::ids::BoxType;
 use crate::model::{Finding, Fragment, Movie, TopBox, read_fragment};
 use crate::{Session, Span, Step};
 use checks::fragments::Past;
+use others::{START, not_an_mp4};
 use probe::{Pick, Probe, ProbedSample};
 use source::Source;
 use std::collections::VecDeque;
@@ -720,81 +722,4 @@ fn looks_like_a_box(bytes: &[u8]) -> bool {
     bytes
         .get(4..8)
         .is_some_and(|code| starts_a_file(BoxType::code(&[code[0], code[1], code[2], code[3]])))
-}
-
-fn manifest_words(what: &str) -> String {
-    format!(
-        "This is {what}, which has no media in it. It is checked with lint, or opened with its files; \
-         its protection is read under Header."
-    )
-}
-
-/// Bytes that tell what a file is that is no MP4.
-const START: u64 = 4096;
-
-/// Files that people open by mistake: how they begin, what they are, and the way
-/// from there.
-const OTHERS: [(&[u8], &str); 13] = [
-    (
-        b"\x1aE\xdf\xa3",
-        "a Matroska or WebM file. Make an MP4 of it: ffmpeg -i IN -c copy -f ismv OUT.ismv",
-    ),
-    (b"PK\x03\x04", "a ZIP archive. Unpack it, and open what is in it"),
-    (b"\x1f\x8b", "a gzip archive. Unpack it, and open what is in it"),
-    (b"\xff\xd8\xff", "a JPEG image"),
-    (b"\x89PNG", "a PNG image"),
-    (b"GIF8", "a GIF image"),
-    (b"%PDF", "a PDF document"),
-    (b"RIFF", "an AVI or WAV file. Make an MP4 of it: ffmpeg -i IN -f ismv OUT.ismv"),
-    (b"OggS", "an Ogg file. Make an MP4 of it: ffmpeg -i IN -f ismv OUT.ismv"),
-    (b"ID3", "an MP3 file"),
-    (b"FLV\x01", "a Flash video. Make an MP4 of it: ffmpeg -i IN -c copy -f ismv OUT.ismv"),
-    (b"\x30\x26\xb2\x75", "a Windows Media file. Make an MP4 of it: ffmpeg -i IN -f ismv OUT.ismv"),
-    (b"fLaC", "a FLAC file"),
-];
-
-fn not_an_mp4(bytes: &[u8], code: Code) -> Error {
-    let text = crate::model::manifest::decode_text(bytes);
-    let start = text.trim_start_matches('\u{feff}').trim_start();
-    let has = |word: &str| start.get(..start.len().min(2000)).unwrap_or(start).contains(word);
-    let other = OTHERS.iter().find(|(magic, _)| bytes.starts_with(magic));
-    let what = if bytes.is_empty() {
-        "The file is empty.".to_owned()
-    } else if let Some((_, what)) = other {
-        let end = if what.contains('.') { "." } else { ", not an MP4 file." };
-        format!("This is {what}{end}")
-    } else if bytes.len() > 200 && bytes[0] == 0x47 && bytes.get(188) == Some(&0x47) {
-        "This is an MPEG transport stream. Make an MP4 of it: ffmpeg -i IN -c copy -f ismv OUT.ismv."
-            .to_owned()
-    } else if start.starts_with("#EXTM3U") {
-        manifest_words("an HLS playlist")
-    } else if start.starts_with('<') && has("<SmoothStreamingMedia") {
-        manifest_words("a Smooth Streaming client manifest")
-    } else if start.starts_with('<') && has("<smil") {
-        manifest_words("a Smooth Streaming server manifest")
-    } else if start.starts_with('<') && has("<MPD") {
-        manifest_words("a DASH manifest")
-    } else if start.starts_with('<') && has("WRMHEADER") {
-        "This is a PlayReady header, not a file with media. Read it under Header.".to_owned()
-    } else if start.starts_with('<')
-        && (has("<html") || has("<!DOCTYPE html") || has("<!doctype html"))
-    {
-        "This is a web page, not an MP4 file. Was it saved from a link that needs a sign-in?"
-            .to_owned()
-    } else if start.starts_with('<') {
-        "This is a web page or an XML document, not an MP4 file. Was it saved from a link that \
-         needs a sign-in?"
-            .to_owned()
-    } else if bytes.len() < 8 {
-        format!(
-            "The file is {} long, too short for a single box.",
-            match bytes.len() {
-                1 => "1 byte".to_owned(),
-                n => format!("{n} bytes"),
-            }
-        )
-    } else {
-        "This is not an MP4 file: it does not begin with a box.".to_owned()
-    };
-    Error::malformed(code, what).at(0)
 }

@@ -1,6 +1,6 @@
 //! The indexes over fragments, against the fragments.
 
-use crate::checks::{CheckId, Severity};
+use crate::checks::CheckId;
 use crate::collections::{Map, Set};
 use crate::error::{Code, Error};
 use crate::format::boxes::Mp4Box as _;
@@ -8,12 +8,10 @@ use crate::format::boxes::index::{Mfro, Sidx, Tfra, TfraEntry};
 use crate::format::ids::BoxType;
 use crate::model::{Finding, FragmentRun, Movie};
 
-/// What only servers of Smooth Streaming trip over is a note elsewhere.
-fn smooth_only(movie: &Movie, mut finding: Finding) -> Finding {
-    if finding.check.id == CheckId::IndexIncomplete && !movie.is_smooth() {
-        finding.check.severity = Severity::Info;
-    }
-    finding
+/// An index that leaves out fragments: a server of Smooth Streaming trips over it,
+/// other readers do not.
+fn incomplete(movie: &Movie) -> CheckId {
+    if movie.is_smooth() { CheckId::IndexIncomplete } else { CheckId::IndexPartial }
 }
 
 pub(super) fn index(movie: &Movie, out: &mut Vec<Finding>) {
@@ -28,8 +26,8 @@ pub(super) fn index(movie: &Movie, out: &mut Vec<Finding>) {
     for track in movie.tracks.iter().filter(|t| t.totals.fragments > 0 && known) {
         if !listed.contains(&track.id) {
             let message = "The index has no entries for this track.";
-            let finding = Finding::new(CheckId::IndexIncomplete, message).of_track(track.id);
-            out.push(smooth_only(movie, finding).of_box(mfra).within("mfra"));
+            let finding = Finding::new(incomplete(movie), message).of_track(track.id);
+            out.push(finding.of_box(mfra).within("mfra"));
         }
     }
     let runs: Map<u64, &[FragmentRun]> =
@@ -52,7 +50,7 @@ pub(super) fn index(movie: &Movie, out: &mut Vec<Finding>) {
             }
         };
         let mut found = |id, message: String| {
-            let finding = smooth_only(movie, Finding::new(id, message).of_track(tfra.track_id));
+            let finding = Finding::new(id, message).of_track(tfra.track_id);
             out.push(finding.of_box(node).within("mfra/tfra"));
         };
         if movie.moov.is_some() && movie.track(tfra.track_id).is_none() {
@@ -110,7 +108,7 @@ pub(super) fn index(movie: &Movie, out: &mut Vec<Finding>) {
         let total = movie.track(tfra.track_id).map_or(0, |track| track.totals.fragments);
         if missing > 0 && stale.is_empty() {
             found(
-                CheckId::IndexIncomplete,
+                incomplete(movie),
                 format!("The index leaves out {missing} of the {total} fragments of this track."),
             );
         }
