@@ -1,7 +1,7 @@
 // What panels may do.
 
 import { core } from './core.js';
-import { $, say } from './dom.js';
+import { $, downloadUrl, say } from './dom.js';
 import { close, forget, letsGo, openMade, recognise } from './open.js';
 import { Refusal } from './rpc.js';
 import { choose as chooseSink } from './sinks.js';
@@ -96,9 +96,7 @@ export const actions = {
     if (!result) return false;
     const { blob, notes, compared, saved, output } = { saved: undefined, output: undefined, compared: undefined, ...result };
     const name = saved ?? job.name;
-    // Browsers save by the type what has another extension.
-    const type = /\.mp4$/i.test(name) ? 'video/mp4' : 'application/octet-stream';
-    const entry = newEntry(new File([blob], name, { type }), name);
+    const entry = newEntry(new File([blob], name), name);
     Object.assign(entry, { made: { of, notes, saved, compared }, output });
     await openMade(entry);
     return true;
@@ -166,7 +164,7 @@ export const actions = {
       if (!mine()) return;
       const output = /** @type {Blob} */ (file ?? written);
       entry.run = {
-        ...result, phase: 'done', name, url: file && URL.createObjectURL(file), id, output,
+        ...result, phase: 'done', name, url: file && downloadUrl(file, name), id, output,
         seconds: (performance.now() - begun) / 1000, hash: hashed(result.receipt, output),
       };
       say('Done. The protected file is ready.');

@@ -95,13 +95,26 @@ export function identifier(text, what) {
 }
 
 /**
+ * Where a blob can be downloaded from. Browsers give a name the extension of its
+ * type, or of what the bytes look like, so a type it has: Firefox would save an
+ * `.ismv` as an `.mp4`.
+ *
+ * @param {Blob} blob
+ * @param {string} name
+ */
+export function downloadUrl(blob, name) {
+  const type = /\.mp4$/i.test(name) ? 'video/mp4' : 'application/octet-stream';
+  return URL.createObjectURL(blob.slice(0, blob.size, type));
+}
+
+/**
  * Offers a text or a blob as a download.
  *
  * @param {string | Blob} content
  * @param {string} name
  */
 export function download(content, name, type = 'text/plain') {
-  const url = URL.createObjectURL(content instanceof Blob ? content : new Blob([content], { type }));
+  const url = content instanceof Blob ? downloadUrl(content, name) : URL.createObjectURL(new Blob([content], { type }));
   h('a', { href: url, download: name }).click();
   setTimeout(() => URL.revokeObjectURL(url), 10000);
 }

@@ -107,7 +107,7 @@ const SINKS = {
     const parts = [];
     return {
       write: (bytes) => void parts.push(new Blob([bytes])),
-      close: async () => ({ file: new Blob(parts, { type: 'video/mp4' }) }),
+      close: async () => ({ file: new Blob(parts) }),
       abort: () => void (parts.length = 0),
     };
   },

@@ -23,7 +23,7 @@ const isPlace = (/** @type {Piece} */ piece) => !(piece instanceof Uint8Array);
  */
 export function stitched(file, pieces) {
   const parts = pieces.map((piece) => (piece instanceof Uint8Array ? piece : file.slice(piece.at, piece.at + piece.length)));
-  return new Blob(parts, { type: 'video/mp4' });
+  return new Blob(parts);
 }
 
 /**
@@ -51,7 +51,7 @@ export function memory() {
   const parts = [];
   return {
     write: (/** @type {Uint8Array<ArrayBuffer>} */ bytes) => void parts.push(new Blob([bytes])),
-    blob: () => new Blob(parts, { type: 'video/mp4' }),
+    blob: () => new Blob(parts),
   };
 }
 

@@ -1,7 +1,7 @@
 // Folders at a time: every title of a folder protected into another, one after
 // the other, with a journal in the output folder so that a closed tab goes on.
 
-import { bytes, download, h, inputOf, plural, refused, say, wait } from '../dom.js';
+import { bytes, download, downloadUrl, h, inputOf, plural, refused, say, wait } from '../dom.js';
 import { fieldOf, valuesOf } from '../fields.js';
 import { isTitle, pickFolder, place, readText, walk, writeText } from '../folders.js';
 import { keyFor, titlesOf } from '../titles.js';
@@ -277,7 +277,7 @@ export const batch = {
         };
         const result = await actions.call('protect', { key, options, choice, secret: false }, { signal, update });
         if (result.file) {
-          const href = URL.createObjectURL(result.file);
+          const href = downloadUrl(result.file, fileName);
           title.link = h('a', { class: 'button', href, download: fileName }, 'Download');
           title.link.click();
         }

@@ -1,6 +1,6 @@
 // A file that was made here: of what, and its download.
 
-import { bytes, h, plural } from '../dom.js';
+import { bytes, downloadUrl, h, plural } from '../dom.js';
 
 export const made = {
   /**
@@ -18,7 +18,7 @@ export const made = {
       if (url) URL.revokeObjectURL(url);
       url = '';
       if (!from || !file) return body.replaceChildren();
-      url = URL.createObjectURL(file);
+      url = downloadUrl(file, name);
       const link = h('a', { class: 'button', href: url, download: name }, `Download ${name}`);
       body.replaceChildren(
         h('p', {}, from.saved ? `Made of ${from.of}, and saved as ${from.saved}.` : `Made of ${from.of}: ${bytes(file.size)}, not saved yet.`),

@@ -114,11 +114,14 @@ const WAYS = [
 function buildSet(_, state, actions) {
   const rows = h('tbody');
   const under = h('input', { type: 'number', min: '1', step: '1', class: 'short', 'aria-label': 'Best video under so many kbit/s' });
+  let asked = 0;
   const choose = async () => {
     const files = fragmented(state);
     const limit = under.value ? Number(under.value) * 1000 : undefined;
+    const turn = ++asked;
     try {
       const { all, best } = await actions.call('candidates', { keys: files.map(({ key }) => key), under: limit });
+      if (turn !== asked) return; // more was typed meanwhile
       const chosen = new Set(best.flatMap(([file, tracks]) => tracks.map((track) => `${file}/${track}`)));
       rows.replaceChildren(...all.map((c) => {
         const { key, name } = files[c.file];
@@ -130,7 +133,7 @@ function buildSet(_, state, actions) {
       rows.replaceChildren(h('tr', {}, h('td', { colspan: '5' }, refused(refusal))));
     }
   };
-  under.addEventListener('change', choose);
+  under.addEventListener('input', choose);
   choose();
   return [
     h('label', { class: 'inline' }, 'Best video under ', under, ' kbit/s'),

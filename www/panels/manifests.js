@@ -1,6 +1,6 @@
 // Manifests for the open files, and the files as they need them.
 
-import { bytes, copyButton, h, plural, refused, say } from '../dom.js';
+import { bytes, copyButton, downloadUrl, h, plural, refused, say } from '../dom.js';
 import { pickFolder } from '../folders.js';
 import { stem } from '../names.js';
 import { fragmented, select } from './parts.js';
@@ -40,7 +40,7 @@ export function manifests(actions) {
     try {
       const { texts, media: files, notes } = await actions.call('publish', { inputs, format, title: stem(inputs[0].name) });
       const row = (/** @type {string} */ name, /** @type {number} */ size, /** @type {Blob} */ blob) => {
-        const url = URL.createObjectURL(blob);
+        const url = downloadUrl(blob, name);
         urls.push(url);
         return h('li', {}, h('a', { href: url, download: name }, name), h('span', { class: 'muted' }, ` ${bytes(size)}`));
       };

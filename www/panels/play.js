@@ -95,6 +95,7 @@ async function feed(video, playable) {
   await new Promise((resolve) => source.addEventListener('sourceopen', resolve, { once: true }));
   URL.revokeObjectURL(url);
   const buffer = source.addSourceBuffer(mime(playable));
+  buffer.timestampOffset = -playable.start; // WebKit waits for media at zero
   for (const part of playable.parts) {
     const data = await part.arrayBuffer();
     if (video.error) return;
@@ -128,7 +129,7 @@ async function trial(video, playable, keys) {
     const sound = playable.mime !== 'video/mp4';
     const running = (async () => {
       await fed;
-      await video.play().catch(() => {});
+      video.play().catch(() => {}); // may never settle where nothing comes
       const from = performance.now();
       while (performance.now() - from < PATIENCE) {
         const frames = video.getVideoPlaybackQuality?.().totalVideoFrames ?? 0;
@@ -200,9 +201,9 @@ export const play = {
         const keys = keysOf(given, playable.kids);
         const wrong = new Map([...keys].map(([kid, key]) => [kid, key.map((byte) => byte ^ 0x5a)]));
         const [right, other] = [screen('With the key'), screen('With a wrong key')];
-        out.replaceChildren(h('div', { class: 'screens' }, right.root, other.root));
         let first;
         const eme = await Promise.resolve(navigator.requestMediaKeySystemAccess?.(SYSTEM, wanted(playable))).then(Boolean, () => false);
+        out.replaceChildren(h('div', { class: 'screens' }, right.root, eme && other.root));
         if (eme) {
           first = await trial(right.video, playable, keys);
           const second = await trial(other.video, playable, wrong);
@@ -214,7 +215,6 @@ export const play = {
           first = await trial(right.video, clear);
           if (mine !== asked) return;
           tell(right, { ...first, words: `${first.words} This browser has no ClearKey, so it was decrypted by this page.` }, first.plays);
-          other.root.remove();
         }
         say(`With the key: ${first.words}`);
       } catch (/** @type {any} */ refusal) {

@@ -1,6 +1,7 @@
 //! `cargo xtask`: builds, serves, tests and packs ISMVault.
 
 mod bench;
+mod engines;
 mod fuzz;
 mod mutants;
 mod package;

@@ -1,6 +1,6 @@
 //! Every check and every test, by one command.
 
-use crate::{cargo, package, root, run, serve, tools};
+use crate::{cargo, engines, package, root, run, serve, tools};
 use anyhow::{Context as _, Result};
 use std::process::Command;
 
@@ -29,8 +29,7 @@ pub(crate) fn test() -> Result<()> {
         true => drop(core.args(["--", "--include-ignored"])),
         false => println!("../shared is not there: the tests that need it are ignored."),
     }
-    let mut page = cargo(&["test", "--package", "ismvault-browser", "--", "--include-ignored"]);
-    for tests in [&mut core, &mut page] {
+    let prepared = |tests: &mut Command| {
         tests.env("ISMVAULT_SITE", &site);
         if let Some(readers) = &readers {
             tests.env("ISMVAULT_READERS", readers);
@@ -38,12 +37,13 @@ pub(crate) fn test() -> Result<()> {
         if let Some(npm) = &npm {
             tests.env("ISMVAULT_PLAYERS", npm);
         }
-    }
+    };
     if npm.is_some() {
         scripts()?;
     }
+    prepared(&mut core);
     run(&mut core)?;
-    run(&mut page)
+    engines::test(prepared)
 }
 
 /// The page's scripts: their types, a linter, and what of them needs no browser.

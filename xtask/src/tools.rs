@@ -1,18 +1,24 @@
 //! The programs tests need beside Rust, and how to get them.
 
-use crate::{root, run};
+use crate::{cargo, root, run};
 use anyhow::{Result, bail};
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
 /// Programs, and the Debian packages they are in.
-const PROGRAMS: [(&str, &str); 5] = [
+pub(crate) type Programs = [(&'static str, &'static str)];
+
+/// What the tests cannot do without.
+const PROGRAMS: &Programs = &[
     ("chromium", "chromium"),
     ("chromedriver", "chromium-driver"),
     ("ffmpeg", "ffmpeg"),
     ("node", "nodejs"),
     ("npm", "npm"),
 ];
+
+/// The version of geckodriver the tests are driven by.
+const GECKODRIVER: &str = "=0.37.1";
 
 fn works(command: &mut Command) -> bool {
     let quiet = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
@@ -25,15 +31,21 @@ fn installs(command: &mut Command) -> bool {
     quiet.status().is_ok_and(|status| status.success())
 }
 
+/// Whether there is such a program: by its name, or at its place.
 fn exists(program: &str) -> bool {
     std::env::var_os("PATH").is_some_and(|path| {
         std::env::split_paths(&path).any(|folder| folder.join(program).is_file())
     })
 }
 
-/// Installs what is missing where the user may; says what to install where not.
+/// Installs what the tests need.
 pub(crate) fn ensure_programs() -> Result<()> {
-    let missing: Vec<_> = PROGRAMS.iter().filter(|(program, _)| !exists(program)).collect();
+    ensure(PROGRAMS)
+}
+
+/// Installs what is missing where the user may; says what to install where not.
+pub(crate) fn ensure(programs: &Programs) -> Result<()> {
+    let missing: Vec<_> = programs.iter().filter(|(program, _)| !exists(program)).collect();
     if missing.is_empty() {
         return Ok(());
     }
@@ -76,6 +88,21 @@ pub(crate) fn strict_readers() -> Option<PathBuf> {
         println!("They cannot be had (python3 with venv, PyPI): their tests will be skipped.");
     }
     found
+}
+
+/// The folder with geckodriver, which no package of Debian has.
+pub(crate) fn geckodriver() -> Option<PathBuf> {
+    let folder = root().join("target/geckodriver");
+    if !folder.join("bin/geckodriver").is_file() {
+        println!("Building geckodriver {GECKODRIVER} …");
+        let mut install = cargo(&["install", "--quiet", "--locked", "geckodriver"]);
+        install.args(["--version", GECKODRIVER, "--root"]).arg(&folder);
+        if !installs(install.arg("--target-dir").arg(folder.join("build"))) {
+            return None;
+        }
+        let _ = std::fs::remove_dir_all(folder.join("build"));
+    }
+    Some(folder.join("bin"))
 }
 
 /// The folder with what npm gives the tests: the compiler that checks the types

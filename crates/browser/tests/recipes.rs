@@ -1,4 +1,4 @@
-//! Make, Play and Batch in real headless Chromium, by a person's gestures; and
+//! Make, Play and Batch in real browsers, by a person's gestures; and
 //! the manifests in the players that people have.
 //!
 //! Runs where `cargo xtask test` serves the page (`ISMVAULT_SITE`).
@@ -10,7 +10,7 @@ use ismvault::make::decrypt::{Decryption, parse_key};
 use ismvault_testkit::{
     KEY, KID, cli, decrypted, fixture, fixture_path, inspect, options, protect, samples, text,
 };
-use page::{Page, in_browser};
+use page::{Engine, Page, in_browser};
 use serde_json::json;
 use std::fs;
 use std::io::{Read as _, Write as _};
@@ -27,9 +27,8 @@ fn protected(page: &Page, fixture_name: &str, name: &str, profile: &str) -> Path
 }
 
 async fn choose_all(page: &Page, files: &[PathBuf]) {
-    let list: Vec<&str> = files.iter().map(|path| path.to_str().unwrap()).collect();
     page.script("document.getElementById('picker').hidden = false").await;
-    page.write("#picker", &list.join("\n")).await;
+    page.give_files("#picker", files).await;
 }
 
 /// The download link of a file that was made, followed.
@@ -58,7 +57,7 @@ fn a_set_is_muxed_protected_and_played_before_the_download() {
         page.click("#tab-make").await;
         page.wait_for_text("#way-set", "256 × 144").await;
         // The best video under a limit, and audio by hand.
-        page.write("#way-set input[type=number]", "100\t").await;
+        page.write("#way-set input[type=number]", "100").await;
         page.find("#way-set tr:nth-child(2) input:checked").await;
         page.click("#way-set tr:nth-child(1) input").await;
         let eng = "[...document.querySelectorAll('#way-set tr')].find((r) => r.textContent.includes('eng')).querySelector('input')";
@@ -77,7 +76,12 @@ fn a_set_is_muxed_protected_and_played_before_the_download() {
         page.write("#play-keys", KEY).await;
         page.click("#play form button.primary").await;
         page.wait_for_text("#play .screens figure:nth-child(1)", "It plays: 256 × 144.").await;
-        page.wait_for_text("#play .screens figure:nth-child(2)", "As it should be").await;
+        let other = "#play .screens figure:nth-child(2)";
+        match page.engine() {
+            Engine::Chromium => page.wait_for_text(other, "As it should be").await,
+            Engine::Firefox => page.wait_for_text(other, "plays on with a wrong key").await,
+            Engine::WebKit => page.wait_for_text("#play .screens", "has no ClearKey").await,
+        }
         page.click("#tab-overview").await;
         let out = fs::read(page.download().await).unwrap();
         let back = decrypted(&out, KEY);
@@ -303,6 +307,33 @@ fn a_folder_is_protected_into_another_and_goes_on() {
 
 #[test]
 #[ignore = "needs the page served: cargo xtask test"]
+fn a_batch_is_downloaded_where_no_folder_can_be_picked() {
+    in_browser(|page| async move {
+        page.script("delete window.showDirectoryPicker").await;
+        page.click("#to-batch").await;
+        page.script(
+            "const picker = document.querySelector('#batch input[type=file]');
+             picker.webkitdirectory = false;
+             picker.hidden = false;",
+        )
+        .await;
+        let names = ["slices.ismv", "set_high.ismv", "audio_only.isma"];
+        page.give_files("#batch input[type=file]", &names.map(fixture_path)).await;
+        page.wait_for_text("#batch table", "audio_only").await;
+        page.click("#batch input[value=list]").await;
+        page.write("#batch-list", &format!("*,{KID},{KEY}")).await;
+        page.click("#batch button.primary").await;
+        page.wait_for_text("#batch [role=status]", "3 titles: 3 done, 0 failed, 0 to do.").await;
+        for name in names {
+            let to = name.replace("ismv", "mp4").replace("isma", "mp4");
+            let file = fs::read(page.downloaded(&to).await).unwrap();
+            assert_eq!(samples(&decrypted(&file, KEY), 1), samples(&fixture(name), 1), "{name}");
+        }
+    });
+}
+
+#[test]
+#[ignore = "needs the page served: cargo xtask test"]
 fn no_key_of_a_batch_takes_the_place_of_another() {
     in_browser(|page| async move {
         // One name in two folders, episodes, qualities, a comma, a quote, a column's name.
@@ -510,7 +541,7 @@ fn dash_js_hls_js_and_shaka_player_play_what_we_publish() {
                 let mut state = json!(null);
                 for _ in 0..150 {
                     state = page
-                        .script("return [v.currentTime, v.getVideoPlaybackQuality().totalVideoFrames, errs ?? [], v.webkitAudioDecodedByteCount, v.error?.message ?? null]")
+                        .script("return [v.currentTime, v.getVideoPlaybackQuality().totalVideoFrames, window.errs ?? [], v.webkitAudioDecodedByteCount, v.error?.message ?? null]")
                         .await;
                     let played =
                         state[0].as_f64().unwrap() > 1.5 && state[1].as_u64().unwrap() > 20;
@@ -522,8 +553,11 @@ fn dash_js_hls_js_and_shaka_player_play_what_we_publish() {
                 let errors = state[2].as_array().unwrap().len();
                 if key == KEY {
                     assert!(errors == 0 && state[1].as_u64().unwrap() > 20, "{script}: {state}");
-                    assert!(state[3].as_u64().unwrap() > 0, "{script} decodes sound: {state}");
-                } else {
+                    // Chromium alone counts it.
+                    let sound = page.engine() != Engine::Chromium || state[3].as_u64() > Some(0);
+                    assert!(sound, "{script} decodes sound: {state}");
+                } else if page.engine() != Engine::Firefox {
+                    // Firefox shows what a wrong key makes of the samples.
                     assert!(
                         errors > 0 || !state[4].is_null(),
                         "{script} plays with a wrong key: {state}"
@@ -532,7 +566,7 @@ fn dash_js_hls_js_and_shaka_player_play_what_we_publish() {
             }
         }
         // Errors with the wrong key are what was wanted.
-        page.client.issue_cmd(page::ConsoleLog).await.unwrap();
+        page.forgive_errors().await;
     });
 }
 

@@ -833,7 +833,12 @@ head: Array<[number, number]>,
  */
 fragments: Array<[number, number]>, 
 /**
- * Where those end, in seconds.
+ * When the first picture, or sound where there is none, is presented, in
+ * seconds: an element that waits for media at zero waits for ever.
+ */
+start: number, 
+/**
+ * Where those fragments end, in seconds.
  */
 seconds: number, };
 

@@ -25,7 +25,10 @@ pub struct Playable {
     pub head: Vec<(u64, u64)>,
     /// Offset and length of every fragment of the first seconds.
     pub fragments: Vec<(u64, u64)>,
-    /// Where those end, in seconds.
+    /// When the first picture, or sound where there is none, is presented, in
+    /// seconds: an element that waits for media at zero waits for ever.
+    pub start: f64,
+    /// Where those fragments end, in seconds.
     pub seconds: f64,
 }
 
@@ -77,6 +80,11 @@ impl Playable {
                 }
             }
         }
+        let first = spoken.iter().find(|t| t.kind == TrackKind::Video).or(spoken.first());
+        let start = first.and_then(|track| {
+            let run = runs().find(|run| run.track_id == track.id)?;
+            Some(track.presented(run)? as f64 / f64::from(track.timescale.max(1)))
+        });
         Self {
             mime: if video.is_empty() { "audio/mp4" } else { "video/mp4" },
             video,
@@ -86,6 +94,7 @@ impl Playable {
             kids,
             head: head.map(|top| (top.span.at, top.span.len)).collect(),
             fragments,
+            start: start.unwrap_or(0.0),
             seconds: ends.iter().map(|(_, end)| *end).fold(0.0, f64::max),
         }
     }

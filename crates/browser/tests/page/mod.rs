@@ -1,57 +1,33 @@
 //! The page in a browser of a test's own, and a person's hands.
 #![allow(dead_code, unreachable_pub, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod engine;
+
+use engine::Driver;
+pub use engine::Engine;
 use fantoccini::actions::{InputSource as _, KeyAction, KeyActions};
 use fantoccini::elements::Element;
 use fantoccini::error::CmdError;
 use fantoccini::key::Key;
 use fantoccini::wd::{TimeoutConfiguration, WebDriverCompatibleCommand};
-use fantoccini::{Client, ClientBuilder, Locator};
-use hyper_util::client::legacy::connect::HttpConnector;
+use fantoccini::{Client, Locator};
 use ismvault_testkit::{KEY, KID};
 use serde_json::{Value, json};
+use std::cell::Cell;
 use std::fs;
 use std::future::Future;
-use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::rc::Rc;
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
-
-/// A chromedriver of this test's own.
-struct Driver(Child);
-
-impl Driver {
-    fn start() -> (Self, String) {
-        let mut child = Command::new("chromedriver")
-            .arg("--port=0")
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .expect("chromedriver is there");
-        let lines = BufReader::new(child.stdout.take().unwrap()).lines();
-        let port = lines
-            .map_while(Result::ok)
-            .find_map(|line| {
-                let line = line.strip_suffix('.')?;
-                line.rsplit_once("started successfully on port ").map(|(_, port)| port.to_owned())
-            })
-            .expect("chromedriver starts");
-        (Self(child), format!("http://127.0.0.1:{port}"))
-    }
-}
-
-impl Drop for Driver {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
 
 /// A page in a browser of its own, and the folder it downloads to.
 pub struct Page {
     pub client: Client,
     pub folder: TempDir,
+    driver: Rc<Driver>,
+    /// Errors in the console that a test wanted.
+    forgiven: Rc<Cell<usize>>,
 }
 
 /// Opens the page and hands it to a test; afterwards the console must be clean.
@@ -59,64 +35,40 @@ pub fn in_browser<F: Future<Output = ()> + 'static>(test: impl FnOnce(Page) -> F
     let site = std::env::var("ISMVAULT_SITE").expect("cargo xtask test serves the page");
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(async {
-        let (_driver, url) = Driver::start();
         let folder = tempfile::tempdir().unwrap();
-        let profile = tempfile::tempdir().unwrap();
-        let options = json!({
-            "goog:chromeOptions": {
-                "args": [
-                    "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
-                    "--disable-background-networking", "--disable-component-update", "--disable-sync",
-                    "--autoplay-policy=no-user-gesture-required", "--window-size=1280,900",
-                    format!("--user-data-dir={}", profile.path().display()),
-                ],
-                "prefs": {
-                    "download.default_directory": folder.path(),
-                    "profile.content_settings.exceptions.clipboard": { "*": { "setting": 1 } },
-                },
-            },
-            "goog:loggingPrefs": { "browser": "ALL" },
-        });
-        let client = ClientBuilder::new(HttpConnector::new())
-            .capabilities(options.as_object().unwrap().clone())
-            .connect(&url)
-            .await
-            .expect("Chromium starts");
+        let driver = Rc::new(Driver::start(Engine::wanted(), folder.path()));
+        let client = driver.browser(folder.path()).await;
         let script = Some(Duration::from_secs(60));
         client.update_timeouts(TimeoutConfiguration::new(script, None, None)).await.unwrap();
+        if driver.engine != Engine::Chromium {
+            let (width, height) = driver.engine.window();
+            client.set_window_size(width, height).await.unwrap();
+        }
         client.goto(&site).await.unwrap();
-        client.wait().for_element(Locator::Css("html[data-ready]")).await.expect("the page is ready");
+        client
+            .wait()
+            .for_element(Locator::Css("html[data-ready]"))
+            .await
+            .expect("the page is ready");
         // A test that fails must not leave its browser behind.
         let running = tokio::task::LocalSet::new();
-        let page = Page { client: client.clone(), folder };
+        let forgiven = Rc::new(Cell::new(0));
+        let page = Page {
+            client: client.clone(),
+            folder,
+            driver: Rc::clone(&driver),
+            forgiven: Rc::clone(&forgiven),
+        };
         let ended = running.run_until(async { tokio::task::spawn_local(test(page)).await }).await;
         if let Err(failed) = ended {
             client.close().await.unwrap();
             std::panic::resume_unwind(failed.into_panic());
         }
-        let logs = client.issue_cmd(ConsoleLog).await.unwrap();
-        let errors: Vec<&Value> =
-            logs.as_array().unwrap().iter().filter(|entry| entry["level"] == "SEVERE").collect();
-        assert!(errors.is_empty(), "the console has errors: {errors:?}");
+        let errors = driver.errors(&client).await;
         client.close().await.unwrap();
+        let errors = errors.get(forgiven.get()..).unwrap_or_default();
+        assert!(errors.is_empty(), "the console has errors: {errors:?}");
     });
-}
-
-#[derive(Debug)]
-pub struct ConsoleLog;
-
-impl WebDriverCompatibleCommand for ConsoleLog {
-    fn endpoint(
-        &self,
-        base: &url::Url,
-        session: Option<&str>,
-    ) -> Result<url::Url, url::ParseError> {
-        base.join(&format!("session/{}/se/log", session.unwrap_or_default()))
-    }
-
-    fn method_and_body(&self, _: &url::Url) -> (http::Method, Option<String>) {
-        (http::Method::POST, Some(json!({ "type": "browser" }).to_string()))
-    }
 }
 
 /// A command of the browser's own protocol.
@@ -138,6 +90,18 @@ impl WebDriverCompatibleCommand for Chromium {
 }
 
 impl Page {
+    pub fn engine(&self) -> Engine {
+        self.driver.engine
+    }
+
+    /// What the console has by now was wanted.
+    pub async fn forgive_errors(&self) {
+        let told = self.driver.errors(&self.client).await.len();
+        if self.engine() != Engine::Chromium {
+            self.forgiven.set(told);
+        }
+    }
+
     pub async fn find(&self, css: &str) -> Element {
         let wait = self.client.wait().at_most(Duration::from_secs(20));
         wait.for_element(Locator::Css(css)).await.unwrap_or_else(|e| panic!("{css}: {e}"))
@@ -146,18 +110,46 @@ impl Page {
     /// Clicks what is there by then: a panel may be drawn anew between
     /// finding its button and pressing it, and a person would press again.
     pub async fn click(&self, css: &str) {
-        self.insist(css, |element| async move { element.click().await }).await;
+        let script =
+            format!("document.querySelector({css:?})?.scrollIntoView({{ block: 'nearest' }})");
+        self.insist(css, |element| {
+            let (client, script) = (self.client.clone(), script.clone());
+            async move {
+                client.execute(&script, Vec::new()).await?;
+                element.click().await
+            }
+        })
+        .await;
+    }
+
+    /// Gives files to an input for them.
+    pub async fn give_files(&self, css: &str, files: &[PathBuf]) {
+        let list: Vec<&str> = files.iter().map(|path| path.to_str().unwrap()).collect();
+        let list = list.join("\n");
+        self.insist(css, |element| {
+            let list = list.clone();
+            async move { element.send_keys(&list).await }
+        })
+        .await;
     }
 
     /// Types into a field.
     pub async fn write(&self, css: &str, words: impl AsRef<str>) {
-        let words = words.as_ref();
+        // To a keyboard the end of a line is a key.
+        let words = words.as_ref().replace('\n', "\u{e006}");
+        let words = words.as_str();
         self.insist(css, |element| async move { element.send_keys(words).await }).await;
     }
 
     /// Chooses from a list.
     pub async fn select(&self, css: &str, value: &str) {
-        self.insist(css, |element| async move { element.select_by_value(value).await }).await;
+        self.find(css).await;
+        self.script(&format!(
+            "const list = document.querySelector({css:?});
+             list.value = {value:?};
+             for (const type of ['input', 'change']) list.dispatchEvent(new Event(type, {{ bubbles: true }}));"
+        ))
+        .await;
     }
 
     pub async fn text(&self, css: &str) -> String {
@@ -207,13 +199,13 @@ impl Page {
 
     pub async fn choose(&self, file: &Path) {
         self.script("document.getElementById('picker').hidden = false").await;
-        self.write("#picker", file.to_str().unwrap()).await;
+        self.give_files("#picker", &[file.to_owned()]).await;
     }
 
     /// Drops a file on the page: a real one, through an input that is not the page's.
     pub async fn drop_file(&self, file: &Path) {
         self.script("const i = document.createElement('input'); i.type = 'file'; i.id = 'hand'; document.body.append(i)").await;
-        self.write("#hand", file.to_str().unwrap()).await;
+        self.give_files("#hand", &[file.to_owned()]).await;
         self.script(
             "const hand = document.getElementById('hand'), dataTransfer = new DataTransfer();
              dataTransfer.items.add(hand.files[0]);
@@ -250,14 +242,22 @@ impl Page {
     /// Waits for a file to be there, whole.
     pub async fn downloaded(&self, name: &str) -> PathBuf {
         let path = self.folder.path().join(name);
+        let mut last = None;
         for _ in 0..200 {
-            let partial = fs::read_dir(self.folder.path())
-                .unwrap()
-                .any(|entry| entry.unwrap().path().extension().is_some_and(|e| e == "crdownload"));
-            if path.exists() && !partial {
+            let whole = match self.engine().partial() {
+                Some(partial) => !fs::read_dir(self.folder.path())
+                    .unwrap()
+                    .any(|entry| entry.unwrap().path().extension().is_some_and(|e| e == partial)),
+                // Its size stands.
+                None => {
+                    let size = fs::metadata(&path).ok().map(|meta| meta.len());
+                    std::mem::replace(&mut last, size) == size && size != Some(0)
+                }
+            };
+            if whole && path.exists() {
                 return path;
             }
-            tokio::time::sleep(Duration::from_millis(50)).await;
+            tokio::time::sleep(Duration::from_millis(if last.is_some() { 300 } else { 50 })).await;
         }
         panic!("{} never comes", path.display());
     }
@@ -291,14 +291,24 @@ impl Page {
 
     /// Tabs until something with these words has the focus.
     pub async fn tab_to(&self, words: &str) {
+        let has = format!("(e.innerText || e.ariaLabel || e.name || '').includes({words:?})");
+        self.tab_until(&has).await;
+    }
+
+    /// Tabs until this element has the focus.
+    pub async fn tab_to_element(&self, css: &str) {
+        self.tab_until(&format!("e.matches({css:?})")).await;
+    }
+
+    async fn tab_until(&self, condition: &str) {
         for _ in 0..60 {
             self.press(Key::Tab).await;
-            let focus = self.script("const e = document.activeElement; return e.innerText || e.ariaLabel || e.name || ''").await;
-            if focus.as_str().unwrap().contains(words) {
+            let there = format!("const e = document.activeElement; return {condition}");
+            if self.script(&there).await == Value::Bool(true) {
                 return;
             }
         }
-        panic!("the keyboard never gets to \"{words}\"");
+        panic!("the keyboard never gets to where {condition}");
     }
 }
 
