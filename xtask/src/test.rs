@@ -25,9 +25,13 @@ pub(crate) fn test() -> Result<()> {
     let (_server, site) = serve::in_background()?;
     // Tests that need something beside the project are ignored by themselves.
     let mut core = cargo(&["test", "--workspace", "--exclude", "ismvault-browser"]);
-    match root().join("../shared").exists() {
-        true => drop(core.args(["--", "--include-ignored"])),
-        false => println!("../shared is not there: the tests that need it are ignored."),
+    if root().join("../shared").exists() {
+        core.args(["--", "--include-ignored"]);
+        if !tools::mounts() {
+            core.args(["--skip", MOUNTED]);
+        }
+    } else {
+        println!("../shared is not there: the tests that need it are ignored.");
     }
     let prepared = |tests: &mut Command| {
         tests.env("ISMVAULT_SITE", &site);
@@ -43,7 +47,21 @@ pub(crate) fn test() -> Result<()> {
     }
     prepared(&mut core);
     run(&mut core)?;
+    faults()?;
     engines::test(prepared)
+}
+
+/// Tests that mount a disk of their own.
+const MOUNTED: &str = "mounted::";
+
+/// What befalls a run from outside; with a disk of its own where one can be mounted.
+pub(crate) fn faults() -> Result<()> {
+    let mut tests = cargo(&["test", "--package", "ismvault-cli", "--test", "faults", "--"]);
+    match tools::mounts() {
+        true => drop(tests.arg("--include-ignored")),
+        false => println!("No disk can be mounted here: full and read-only ones are not tried."),
+    }
+    run(&mut tests)
 }
 
 /// The page's scripts: their types, a linter, and what of them needs no browser.

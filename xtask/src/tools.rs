@@ -25,6 +25,12 @@ fn works(command: &mut Command) -> bool {
     quiet.status().is_ok_and(|status| status.success())
 }
 
+/// Whether a disk can be mounted that this process alone sees.
+pub(crate) fn mounts() -> bool {
+    let mount = ["--mount", "--map-root-user", "mount", "-t", "tmpfs", "none", "/mnt"];
+    works(Command::new("unshare").args(mount))
+}
+
 /// The same of what installs something: why it cannot is told.
 fn installs(command: &mut Command) -> bool {
     let quiet = command.stdin(Stdio::null()).stdout(Stdio::null());

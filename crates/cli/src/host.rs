@@ -237,7 +237,7 @@ impl Input {
         output: &Path,
         mut wrote: impl FnMut(&[u8]),
     ) -> Result<Written, Stop> {
-        let failed = |e: io::Error| stop(format!("{} cannot be written: {e}.", output.display()));
+        let failed = |e: io::Error| unwritten(output, &e);
         // Through a link to what it points at.
         let output = output.canonicalize().unwrap_or_else(|_| output.to_owned());
         let mut file = PartFile::new(&output, Readers::Usual).map_err(failed)?;
@@ -277,7 +277,7 @@ impl Written {
     /// Gives the output its name.
     pub(crate) fn keep_silently(self, force: bool) -> Result<PathBuf, Stop> {
         let Self { file, output, .. } = self;
-        let failed = |e: io::Error| stop(format!("{} cannot be written: {e}.", output.display()));
+        let failed = |e: io::Error| unwritten(&output, &e);
         file.keep(&output, force).map_err(failed)?;
         Ok(output)
     }
@@ -290,7 +290,7 @@ impl Small {
     /// Beside the place it will have.
     pub(crate) fn new(path: &Path, text: &[u8]) -> Result<Self, Stop> {
         let path = path.canonicalize().unwrap_or_else(|_| path.to_owned());
-        let failed = |e: io::Error| stop(format!("{} cannot be written: {e}.", path.display()));
+        let failed = |e: io::Error| unwritten(&path, &e);
         let mut file = PartFile::new(&path, Readers::Usual).map_err(failed)?;
         file.write_all(text).map_err(failed)?;
         Ok(Self(file, path))
@@ -299,9 +299,36 @@ impl Small {
     /// Gives it its name.
     pub(crate) fn keep(self, force: bool) -> Result<(), Stop> {
         let Self(file, path) = self;
-        let failed = |e: io::Error| stop(format!("{} cannot be written: {e}.", path.display()));
+        let failed = |e: io::Error| unwritten(&path, &e);
         file.keep(&path, force).map_err(failed)
     }
+}
+
+/// Why something could not be written, and what to do. Only the kind of error is
+/// told: what stands beside it may be the name of a part file.
+pub(crate) fn unwritten(path: &Path, error: &io::Error) -> Stop {
+    let name = printable(&path.display().to_string());
+    stop(match error.kind() {
+        io::ErrorKind::AlreadyExists => {
+            format!("{name} was written by something else meanwhile. Add --force to overwrite it.")
+        }
+        io::ErrorKind::NotFound => {
+            format!("{name} cannot be written: there is no such folder. Make it first.")
+        }
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
+            format!("{name} cannot be written: the disk is full. Nothing was kept of it.")
+        }
+        io::ErrorKind::ReadOnlyFilesystem => {
+            format!("{name} cannot be written: the disk is read-only. Choose another folder.")
+        }
+        io::ErrorKind::PermissionDenied => {
+            format!("{name} cannot be written: you may not write there. Choose another folder.")
+        }
+        kind => match error.raw_os_error() {
+            Some(_) => format!("{name} cannot be written: {error}."),
+            None => format!("{name} cannot be written: {kind}."),
+        },
+    })
 }
 
 /// Writes a small file that is whole at once, such as a manifest.

@@ -2,7 +2,7 @@
 //! so. A key is in it, and on the disk, before its file has a name; none is ever
 //! taken out, for it may be the only one there is.
 
-use crate::host::{Stop, stop, to_json};
+use crate::host::{Stop, stop, to_json, unwritten};
 use crate::parts::{PartFile, Readers, folder_of, sync_folder};
 use crate::secret;
 use ismvault::jobs::key_list::{self, Entry};
@@ -48,8 +48,7 @@ impl KeysOut {
 
     /// Adds a key, whoever else adds some at the same time.
     pub(crate) fn add(&self, entry: Entry) -> Result<(), Stop> {
-        let failed =
-            |e: io::Error| stop(format!("{} cannot be written: {e}.", self.path.display()));
+        let failed = |e: io::Error| unwritten(&self.path, &e);
         let _lock = lock(&self.path).map_err(failed)?;
         let mut entries = self.read()?;
         entries.push(entry);
