@@ -17,6 +17,7 @@ const USAGE: &str = "\
 cargo xtask serve [--no-open]   build everything and open the tool at http://127.0.0.1:8080
 cargo xtask test                build and run every check and test, the browser's too
 cargo xtask build               build pkg/, the WebAssembly package
+cargo xtask twice               build the module in another folder too, and compare the bytes
 cargo xtask dist                write dist/, a folder that any static host can serve
 cargo xtask bench [PART...]     measure it against native packagers and others, in Chromium and
                                 natively: cipher, protect, start, growth, open; all if none is named
@@ -33,6 +34,7 @@ fn main() -> ExitCode {
         ["serve", "--no-open"] => serve::serve(false),
         ["test"] => test::test(),
         ["build"] => package::build(),
+        ["twice"] => package::twice(),
         ["dist"] => package::dist(),
         ["bench", ref only @ ..] => bench::bench(only),
         ["fixtures"] => test::fixtures(),

@@ -19,7 +19,7 @@ const PLAIN: &str = "plain_bg.wasm";
 pub(crate) fn build() -> Result<()> {
     ensure_target()?;
     let pkg = root().join("pkg");
-    let made = compile("-C target-feature=+simd128", "target/simd")?;
+    let made = compile(VECTORS, "target/simd")?;
     if !is_newer(&pkg.join(MADE[2]), &made) {
         bind(&made, &pkg)?;
     }
@@ -36,25 +36,58 @@ pub(crate) fn build() -> Result<()> {
     Ok(())
 }
 
+const VECTORS: &str = "-C target-feature=+simd128";
+
 /// Compiles the library into a folder of its own, so that the other's is not
 /// undone.
 fn compile(flags: &str, folder: &str) -> Result<PathBuf> {
-    let build = ["build", "--quiet", "--package", "ismvault-wasm", "--target-dir", folder];
-    let args = [&build[..], &["--profile", "wasm", "--target", TARGET]].concat();
-    run(cargo(&args).env("RUSTFLAGS", format!("{flags} {}", remapped()?)))?;
-    Ok(root().join(folder).join(TARGET).join("wasm/ismvault_wasm.wasm"))
+    compile_from(&root(), flags, folder)
+}
+
+fn compile_from(source: &Path, flags: &str, folder: &str) -> Result<PathBuf> {
+    let build = ["build", "--quiet", "--locked", "--package", "ismvault-wasm"];
+    let mut build = cargo(&[&build[..], &["--profile", "wasm", "--target", TARGET]].concat());
+    build.arg("--manifest-path").arg(source.join("Cargo.toml"));
+    build.arg("--target-dir").arg(source.join(folder));
+    run(build.env("RUSTFLAGS", format!("{flags} {}", remapped(source)?)))?;
+    Ok(source.join(folder).join(TARGET).join("wasm/ismvault_wasm.wasm"))
+}
+
+/// Builds the module again, from a folder of another name and depth, and compares.
+pub(crate) fn twice() -> Result<()> {
+    let first = compile(VECTORS, "target/simd")?;
+    let elsewhere = std::env::temp_dir().join(format!("ismvault-{}", std::process::id()));
+    let source = elsewhere.join("of/another/name");
+    let same = copied(&source).and_then(|()| {
+        let second = compile_from(&source, VECTORS, "target")?;
+        Ok(fs::read(first)? == fs::read(second)?)
+    });
+    let _ = fs::remove_dir_all(elsewhere);
+    match same? {
+        true => Ok(()),
+        false => bail!("the module has other bytes when it is built in another folder"),
+    }
+}
+
+/// What a build reads, into another folder.
+fn copied(to: &Path) -> Result<()> {
+    fs::create_dir_all(to)?;
+    let read = ["Cargo.toml", "Cargo.lock", "rust-toolchain.toml", ".cargo", "README.md"];
+    let mut copy = Command::new("cp");
+    copy.arg("-R").args(read).args(["benches", "crates", "src", "xtask"]);
+    run(copy.arg(to))
 }
 
 /// Flags that keep the folders of this machine out of what is built: the bytes
 /// are the same from anywhere.
-fn remapped() -> Result<String> {
+fn remapped(source: &Path) -> Result<String> {
     let home = |name: &str, folder: &str| {
         let home = std::env::var_os("HOME").unwrap_or_default();
         std::env::var_os(name).map_or_else(|| Path::new(&home).join(folder), PathBuf::from)
     };
     let sysroot = sysroot()?;
     let places =
-        [(root(), "/ismvault"), (home("CARGO_HOME", ".cargo"), "/cargo"), (sysroot, "/rust")];
+        [(source.to_owned(), "/ismvault"), (home("CARGO_HOME", ".cargo"), "/cargo"), (sysroot, "/rust")];
     let mut flags = Vec::new();
     for (from, to) in places {
         let from = from.display().to_string();

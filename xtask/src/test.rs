@@ -22,6 +22,7 @@ pub(crate) fn test() -> Result<()> {
     run(cargo(&vectors).env("RUSTFLAGS", "-C target-feature=+simd128"))?;
     run(cargo(&["doc", "--quiet", "--no-deps", "--workspace"]).env("RUSTDOCFLAGS", "-D warnings"))?;
     package::build()?;
+    package::twice()?;
     let (_server, site) = serve::in_background()?;
     // Tests that need something beside the project are ignored by themselves.
     let mut core = cargo(&["test", "--workspace", "--exclude", "ismvault-browser"]);
