@@ -22,6 +22,44 @@ impl FourCc {
     }
 }
 
+/// A protection scheme (ISO/IEC 23001-7 §10; PIFF 1.1 §5.1).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Scheme {
+    /// AES-CTR.
+    Cenc,
+    /// AES-CTR with a pattern of blocks.
+    Cens,
+    /// AES-CBC.
+    Cbc1,
+    /// AES-CBC with a pattern of blocks and, as a rule, one IV for all samples.
+    Cbcs,
+    /// PIFF's: AES-CTR, or AES-CBC by its AlgorithmID.
+    Piff,
+}
+
+impl Scheme {
+    /// Every scheme.
+    pub const ALL: [Self; 5] = [Self::Cenc, Self::Cens, Self::Cbc1, Self::Cbcs, Self::Piff];
+
+    /// As `schm` names it.
+    pub const fn code(self) -> FourCc {
+        FourCc(match self {
+            Self::Cenc => *b"cenc",
+            Self::Cens => *b"cens",
+            Self::Cbc1 => *b"cbc1",
+            Self::Cbcs => *b"cbcs",
+            Self::Piff => *b"piff",
+        })
+    }
+}
+
+impl FourCc {
+    /// The protection scheme with this code, if it is one's.
+    pub fn scheme(self) -> Option<Scheme> {
+        Scheme::ALL.into_iter().find(|scheme| scheme.code() == self)
+    }
+}
+
 impl fmt::Display for FourCc {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for byte in self.0 {

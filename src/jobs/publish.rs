@@ -3,12 +3,13 @@
 use super::names;
 use crate::Span;
 use crate::error::Result;
+use crate::format::ids::Scheme;
 use crate::make::manifests::{
     self, Addressing, Rendition, Texts, WrittenManifest, dash, hls, left_out, segments, smooth,
 };
 use crate::make::mux::{Fold, MuxOptions, earliest, is_to_be_folded, longest_skip};
 use crate::make::protect::Profile;
-use crate::model::{Movie, Track, TrackKind};
+use crate::model::{Movie, Protection, Track, TrackKind};
 use serde::{Deserialize, Serialize};
 
 /// Which manifests.
@@ -179,6 +180,5 @@ impl Published {
 }
 
 fn is_piff(track: &Track) -> bool {
-    let scheme = track.protection().and_then(|protection| protection.scheme);
-    scheme.is_some_and(|scheme| &scheme.0 == b"piff")
+    track.protection().and_then(Protection::known_scheme) == Some(Scheme::Piff)
 }

@@ -15,10 +15,10 @@ pub use timeline::{Point, Timeline, timelines};
 use crate::checks::Severity;
 use crate::error::{Code, Error, Result};
 use crate::format::boxes::protection::PIFF_PSSH;
-use crate::format::cipher::hex;
+use crate::format::cipher::{CipherMode, hex};
 use crate::format::drm;
 use crate::format::drm::playready::WrmHeader;
-use crate::format::ids::{FourCc, Kid, SystemId};
+use crate::format::ids::{FourCc, Kid, Scheme, SystemId};
 use crate::look::decode::Decoded;
 use crate::model::{Finding, Movie, Protection, ProtectionHeader, Track, TrackKind, bitrate};
 use crate::words;
@@ -403,14 +403,12 @@ fn segment_words(movie: &Movie) -> String {
 }
 
 fn scheme_words(protection: &ProtectionSummary, piff_boxes: bool) -> String {
-    match (protection.scheme, protection.scheme_version.as_str()) {
-        (Some(scheme), _) if piff_boxes && &scheme.0 != b"piff" => {
-            format!("scheme {scheme} with PIFF boxes beside it")
-        }
-        (Some(FourCc(code)), "0x00010001") if &code == b"piff" => "PIFF 1.1".to_owned(),
-        (Some(FourCc(code)), _) if &code == b"piff" => "PIFF 1.0".to_owned(),
-        (Some(scheme), _) => format!("scheme {scheme}"),
-        (None, _) => "unknown scheme".to_owned(),
+    let Some(code) = protection.scheme else { return "unknown scheme".to_owned() };
+    match (code.scheme(), protection.scheme_version.as_str()) {
+        (Some(Scheme::Piff), "0x00010001") => "PIFF 1.1".to_owned(),
+        (Some(Scheme::Piff), _) => "PIFF 1.0".to_owned(),
+        _ if piff_boxes => format!("scheme {code} with PIFF boxes beside it"),
+        _ => format!("scheme {code}"),
     }
 }
 
@@ -453,13 +451,12 @@ fn track(track: &Track) -> TrackSummary {
 }
 
 fn protection(protection: &Protection) -> ProtectionSummary {
-    let scheme = protection.scheme.map(|s| s.0);
     ProtectionSummary {
         scheme: protection.scheme,
         scheme_version: format!("0x{:08x}", protection.scheme_version),
-        algorithm: match (scheme.as_ref(), protection.algorithm_id) {
-            (_, 0) => "not encrypted",
-            (Some(b"cbcs" | b"cbc1"), _) | (Some(b"piff"), 2) => "AES-CBC",
+        algorithm: match (protection.algorithm_id, protection.mode()) {
+            (0, _) => "not encrypted",
+            (_, Some(CipherMode::Cbc)) => "AES-CBC",
             _ => "AES-CTR",
         },
         algorithm_id: protection.algorithm_id,

@@ -2,6 +2,7 @@
 
 use crate::error::{Code, Error, Result, Untrusted};
 use crate::format::cipher::CipherMode;
+use crate::format::ids::Scheme;
 
 /// Which boxes say that a file is protected, and how (facts §2.4).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -13,7 +14,7 @@ pub struct Profile {
     /// What it writes, in the field's terms.
     pub boxes: &'static str,
     /// Of `schm`.
-    pub scheme: [u8; 4],
+    pub scheme: Scheme,
     /// Of `schm`.
     pub scheme_version: u32,
     /// `tenc`, `senc`, `saiz`, `saio`, `pssh` and `tfdt` are written.
@@ -32,7 +33,7 @@ pub const PROFILES: &[Profile] = &[
         name: "dual",
         purpose: "PIFF and Common Encryption in one file: PlayReady clients, browsers, ffmpeg and Bento4 read it",
         boxes: "scheme cenc; tenc and senc in both their ISO and PIFF forms, saiz, saio, tfdt; pssh for PlayReady and W3C Common",
-        scheme: *b"cenc",
+        scheme: Scheme::Cenc,
         scheme_version: 0x0001_0000,
         iso: true,
         piff: true,
@@ -43,7 +44,7 @@ pub const PROFILES: &[Profile] = &[
         name: "piff",
         purpose: "PIFF 1.1 alone, for Smooth Streaming clients and servers",
         boxes: "scheme piff 1.1; the uuid forms of tenc, senc and pssh",
-        scheme: *b"piff",
+        scheme: Scheme::Piff,
         scheme_version: 0x0001_0001,
         iso: false,
         piff: true,
@@ -54,7 +55,7 @@ pub const PROFILES: &[Profile] = &[
         name: "cenc",
         purpose: "ISO Common Encryption alone, for DASH packagers and browsers",
         boxes: "scheme cenc; tenc, senc, saiz, saio, tfdt; pssh for PlayReady and W3C Common",
-        scheme: *b"cenc",
+        scheme: Scheme::Cenc,
         scheme_version: 0x0001_0000,
         iso: true,
         piff: false,
@@ -65,7 +66,7 @@ pub const PROFILES: &[Profile] = &[
         name: "cbcs",
         purpose: "Common Encryption with AES-CBC and a pattern, for FairPlay, Widevine, and PlayReady 4 and later",
         boxes: "scheme cbcs; tenc with a constant IV, senc for video, saiz, saio, tfdt; pssh for PlayReady and W3C Common",
-        scheme: *b"cbcs",
+        scheme: Scheme::Cbcs,
         scheme_version: 0x0001_0000,
         iso: true,
         piff: false,

@@ -41,7 +41,7 @@ pub(crate) fn sinf(profile: &Profile, format: FourCc, tenc: &Tenc) -> Node {
     }
     let boxes = vec![
         Frma { format }.to_node(),
-        Schm::new(&profile.scheme, profile.scheme_version).to_node(),
+        Schm::new(&profile.scheme.code().0, profile.scheme_version).to_node(),
         Node::parent(b"schi", schi),
     ];
     Node::parent(b"sinf", boxes)

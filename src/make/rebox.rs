@@ -30,7 +30,7 @@ pub(crate) fn check(tracks: &[&Track], profile: &Profile) -> Result<()> {
     for track in protected {
         for protection in track.entries.iter().filter_map(SampleEntry::protection) {
             let same = protection.is_counter_mode() && profile.mode == CipherMode::Ctr;
-            let own = protection.scheme.map(|scheme| scheme.0) == Some(profile.scheme);
+            let own = protection.known_scheme() == Some(profile.scheme);
             if !(same || own) {
                 let scheme = protection.scheme.map_or("unknown".to_owned(), |s| s.to_string());
                 return Err(Error::unsupported(

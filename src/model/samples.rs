@@ -10,7 +10,7 @@ use crate::format::boxes::tables::{Sbgp, Seig, Sgpd};
 use crate::format::boxes::tree::Node;
 use crate::format::bytes::Reader;
 use crate::format::cipher::{CipherMode, Method, SampleCipher};
-use crate::format::ids::{BoxType, FourCc, Kid};
+use crate::format::ids::{BoxType, Kid, Scheme};
 
 /// How one sample is protected.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -64,11 +64,16 @@ impl SampleEntry {
 }
 
 impl Protection {
+    /// Its scheme, where it is one that is known.
+    pub fn known_scheme(&self) -> Option<Scheme> {
+        self.scheme?.scheme()
+    }
+
     /// Whether its samples are encrypted in counter mode, whatever else.
     pub fn uses_counters(&self) -> bool {
-        match self.scheme.map(|scheme| scheme.0).as_ref() {
-            Some(b"cenc" | b"cens") => true,
-            Some(b"piff") => self.algorithm_id != 2,
+        match self.known_scheme() {
+            Some(Scheme::Cenc | Scheme::Cens) => true,
+            Some(Scheme::Piff) => self.algorithm_id != 2,
             _ => false,
         }
     }
@@ -80,27 +85,27 @@ impl Protection {
     }
 
     fn method_of(&self, algorithm_id: u32, pattern: u8) -> Option<Method> {
-        match (&self.scheme?.0, algorithm_id) {
-            (b"piff", 0 | 1) | (b"cenc", _) => Some(Method::CTR),
-            (b"piff", 2) | (b"cbc1", _) => Some(Method::CBC),
-            (b"cens", _) => Some(Method { pattern, whole_blocks: true, ..Method::CTR }),
-            (b"cbcs", _) => Some(Method { pattern, restart: true, ..Method::CBC }),
-            _ => None,
+        match (self.known_scheme()?, algorithm_id) {
+            (Scheme::Piff, 0 | 1) | (Scheme::Cenc, _) => Some(Method::CTR),
+            (Scheme::Piff, 2) | (Scheme::Cbc1, _) => Some(Method::CBC),
+            (Scheme::Cens, _) => Some(Method { pattern, whole_blocks: true, ..Method::CTR }),
+            (Scheme::Cbcs, _) => Some(Method { pattern, restart: true, ..Method::CBC }),
+            (Scheme::Piff, _) => None,
         }
     }
 
     /// What samples are encrypted with, where a scheme is named.
     pub fn mode(&self) -> Option<CipherMode> {
-        Some(match &self.scheme?.0 {
-            b"cbcs" | b"cbc1" => CipherMode::Cbc,
-            b"piff" if self.algorithm_id == 2 => CipherMode::Cbc,
+        Some(match self.scheme?.scheme() {
+            Some(Scheme::Cbcs | Scheme::Cbc1) => CipherMode::Cbc,
+            Some(Scheme::Piff) if self.algorithm_id == 2 => CipherMode::Cbc,
             _ => CipherMode::Ctr,
         })
     }
 
     /// Whether it is `piff` or `cenc` with AES-CTR and an IV a sample.
     pub fn is_counter_mode(&self) -> bool {
-        matches!(self.scheme, Some(FourCc(s)) if &s == b"piff" || &s == b"cenc")
+        matches!(self.known_scheme(), Some(Scheme::Piff | Scheme::Cenc))
             && self.algorithm_id == 1
             && matches!(self.iv_size, 8 | 16)
     }
@@ -114,8 +119,7 @@ pub fn is_protection_aux(node: &Node) -> bool {
         Saio::KIND => Saio::parse(node).map(|saio| saio.aux_info_type),
         _ => return false,
     };
-    const SCHEMES: [&[u8; 4]; 5] = [b"cenc", b"cbcs", b"cbc1", b"cens", b"piff"];
-    aux.is_ok_and(|aux| aux.is_none_or(|(code, _)| SCHEMES.contains(&&code.0)))
+    aux.is_ok_and(|aux| aux.is_none_or(|(code, _)| code.scheme().is_some()))
 }
 
 /// The protection of every sample of a `traf`, in order; `None` for clear ones.

@@ -86,8 +86,11 @@ fn remapped(source: &Path) -> Result<String> {
         std::env::var_os(name).map_or_else(|| Path::new(&home).join(folder), PathBuf::from)
     };
     let sysroot = sysroot()?;
-    let places =
-        [(source.to_owned(), "/ismvault"), (home("CARGO_HOME", ".cargo"), "/cargo"), (sysroot, "/rust")];
+    let places = [
+        (source.to_owned(), "/ismvault"),
+        (home("CARGO_HOME", ".cargo"), "/cargo"),
+        (sysroot, "/rust"),
+    ];
     let mut flags = Vec::new();
     for (from, to) in places {
         let from = from.display().to_string();

@@ -103,7 +103,7 @@ fn boxes_are_written_anew_without_the_key() {
                 assert_eq!(errors(&out), [] as [String; 0], "{what}");
                 check_indexes(&out);
                 let scheme = inspect(&out).tracks[0].protection().unwrap().scheme.unwrap();
-                assert_eq!(scheme.0, Profile::parse(to).unwrap().scheme, "{what}");
+                assert_eq!(scheme.scheme(), Some(Profile::parse(to).unwrap().scheme), "{what}");
                 let keys = [parse_key(KEY).unwrap()];
                 let back = Decryption::new(&inspect(&out), &keys).unwrap();
                 let back = output_of(back, &out).unwrap();

@@ -15,7 +15,7 @@ use super::moov::{broken, find};
 use crate::Span;
 use crate::checks::CheckId;
 use crate::format::boxes::movie::{Mehd, Mvhd};
-use crate::format::ids::{BoxType, FourCc};
+use crate::format::ids::{BoxType, FourCc, Scheme};
 use crate::model::{Finding, Movie, TrackKind};
 
 type Check = fn(&Movie, &mut Vec<Finding>);
@@ -180,7 +180,7 @@ fn brands(movie: &Movie, out: &mut Vec<Finding>) {
     let brands = movie.brands();
     let has = |code: &[u8; 4]| brands.contains(&FourCc(*code));
     let piff = movie.tracks.iter().flat_map(|t| &t.entries).flat_map(|e| &e.protection);
-    let piff = piff.into_iter().any(|p| p.has_piff_tenc || p.scheme == Some(FourCc(*b"piff")));
+    let piff = piff.into_iter().any(|p| p.has_piff_tenc || p.known_scheme() == Some(Scheme::Piff));
     if piff && !has(b"piff") {
         let message =
             "The file has PIFF's protection boxes, but ftyp does not name the brand piff.";

@@ -1,6 +1,6 @@
 //! What a page needs to know to play a file through Media Source Extensions.
 
-use crate::format::ids::{BoxType, Kid};
+use crate::format::ids::{BoxType, Kid, Scheme};
 use crate::model::{Movie, TrackKind};
 use serde::Serialize;
 
@@ -55,7 +55,8 @@ impl Playable {
                 kids.push(kid);
             }
         }
-        let piff = spoken.iter().filter_map(|t| t.protection()?.scheme).any(|s| &s.0 == b"piff");
+        let schemes = spoken.iter().filter_map(|track| track.protection()?.known_scheme());
+        let piff = schemes.into_iter().any(|scheme| scheme == Scheme::Piff);
         let runs = || movie.fragments.iter().flat_map(|fragment| &fragment.runs);
         let head = movie
             .top

@@ -3,6 +3,7 @@
 use super::{Quality, QualityGroup, Rendition, WrittenManifest, address, groups, init};
 use crate::error::{Code, Error, Result};
 use crate::format::drm::PLAYREADY;
+use crate::format::ids::Scheme;
 use crate::model::TrackKind;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -17,8 +18,10 @@ pub fn hls(title: &str, renditions: &[Rendition<'_>]) -> Result<Vec<WrittenManif
     let groups = groups(renditions)?;
     let key = |session: bool, level: &Quality<'_>| {
         let object = level.movie.systems.iter().find(|system| system.system_id == PLAYREADY)?;
-        let scheme = level.track.protection()?.scheme?.0;
-        let method = if &scheme == b"cbcs" { "SAMPLE-AES" } else { "SAMPLE-AES-CTR" };
+        let method = match level.track.protection()?.known_scheme()? {
+            Scheme::Cbcs => "SAMPLE-AES",
+            _ => "SAMPLE-AES-CTR",
+        };
         let tag = if session { "SESSION-KEY" } else { "KEY" };
         Some(format!(
             "#EXT-X-{tag}:METHOD={method},URI=\"data:text/plain;charset=UTF-16;base64,{}\",\

@@ -9,7 +9,7 @@ use crate::format::boxes::tree::{Content, Node};
 use crate::format::cipher::CipherMode;
 use crate::format::drm::playready::{HeaderVersion, NewHeader, NewKey};
 use crate::format::drm::{COMMON, PLAYREADY, WIDEVINE, common_pssh, widevine};
-use crate::format::ids::{BoxType, FourCc, Kid};
+use crate::format::ids::{BoxType, Kid};
 use crate::make::profile::Profile;
 use crate::make::protection_boxes::{headers, insert_headers, sinf};
 use crate::model::TrackKind;
@@ -38,7 +38,7 @@ pub(super) fn playready_header(options: &Options, keys: &[&TrackKey]) -> NewHead
 pub(super) fn systems(options: &Options, playready: Pssh, kids: Vec<Kid>) -> Vec<Pssh> {
     let mut systems = vec![playready];
     if options.widevine {
-        systems.push(widevine::pssh(&kids, FourCc(options.profile.scheme)));
+        systems.push(widevine::pssh(&kids, options.profile.scheme.code()));
     }
     if options.profile.iso {
         systems.push(common_pssh(kids));

@@ -85,7 +85,7 @@ impl Proven<Plan> {
             samples_compared: proof.samples,
             samples_encrypted: proof.encrypted,
             ivs_unique: !constant,
-            scheme: String::from_utf8_lossy(&plan.profile().scheme).into_owned(),
+            scheme: plan.profile().scheme.code().to_string(),
             profile: plan.profile().name,
             keys: preview.keys.clone(),
             options: preview.sentences.clone(),

@@ -6,16 +6,15 @@ use crate::format::boxes::Mp4Box as _;
 use crate::format::boxes::protection::{PIFF_TENC, Tenc};
 use crate::format::boxes::tree::Node;
 use crate::format::codec::Rule;
-use crate::format::ids::{BoxType, FourCc};
+use crate::format::ids::{BoxType, FourCc, Scheme};
 use crate::model::{Finding, Movie, SampleEntry, Track};
 
 /// Each sample entry's `sinf`s: what `tenc` says in both envelopes, and the order.
 pub(super) fn schemes(movie: &Movie, out: &mut Vec<Finding>) {
-    const KNOWN: [&[u8; 4]; 5] = [b"piff", b"cenc", b"cbcs", b"cbc1", b"cens"];
     for track in &movie.tracks {
         for protection in track.entries.iter().flat_map(|entry| &entry.protection) {
             let Some(scheme) = protection.scheme else { continue };
-            if !KNOWN.contains(&&scheme.0) {
+            if scheme.scheme().is_none() {
                 let message = format!("The protection scheme {scheme} is not known.");
                 out.push(Finding::new(CheckId::SchemeUnknown, message).of_track(track.id));
             }
@@ -23,13 +22,13 @@ pub(super) fn schemes(movie: &Movie, out: &mut Vec<Finding>) {
         for entry in &track.entries {
             let schemes: Vec<FourCc> = entry.protection.iter().filter_map(|p| p.scheme).collect();
             if let [first, .., last] = schemes[..]
-                && last.0 == *b"piff"
+                && last.scheme() == Some(Scheme::Piff)
                 && first != last
             {
                 let message = "Of two sinf, the one with the scheme piff comes last.";
                 out.push(Finding::new(CheckId::PiffAfterCenc, message).of_track(track.id));
             }
-            if schemes.first().is_some_and(|s| s.0 == *b"piff") && schemes.len() == 1 {
+            if schemes == [Scheme::Piff.code()] {
                 out.push(
                     Finding::new(
                         CheckId::SchemePiff,
@@ -40,9 +39,7 @@ pub(super) fn schemes(movie: &Movie, out: &mut Vec<Finding>) {
                 );
             }
             for protection in &entry.protection {
-                if protection.scheme.is_some_and(|s| s.0 == *b"piff")
-                    && protection.algorithm_id == 2
-                {
+                if protection.known_scheme() == Some(Scheme::Piff) && protection.algorithm_id == 2 {
                     let message = "The samples are protected with AES-CBC (AlgorithmID 2).";
                     out.push(Finding::new(CheckId::AlgorithmCbc, message).of_track(track.id));
                 }

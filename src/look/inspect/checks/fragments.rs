@@ -12,7 +12,7 @@ use crate::format::boxes::protection::{
 };
 use crate::format::boxes::tree::Node;
 use crate::format::codec::Rule;
-use crate::format::ids::{BoxType, FourCc, Uuid};
+use crate::format::ids::{BoxType, Scheme, Uuid};
 use crate::model::{
     AtHand, Finding, IvRun, Protected, Protection, SampleEntry, Track, TrackFragment, TrackKind,
     is_protection_aux, protected_samples,
@@ -152,8 +152,8 @@ impl Traf<'_> {
         self.entry.is_some_and(|entry| matches!(entry.codec.rule, Some(Rule::Nal(_))))
     }
 
-    fn scheme_is(&self, code: &[u8; 4]) -> bool {
-        self.protection.and_then(|p| p.scheme) == Some(FourCc(*code))
+    fn scheme(&self) -> Option<Scheme> {
+        self.protection?.known_scheme()
     }
 
     /// Samples with their protection, by number.
@@ -415,7 +415,10 @@ fn alignment(traf: &Traf<'_>, out: &mut Vec<Finding>) {
     if !traf.is_nal() || !counter {
         return;
     }
-    let id = if traf.scheme_is(b"cenc") { CheckId::UnalignedCenc } else { CheckId::UnalignedPiff };
+    let id = match traf.scheme() {
+        Some(Scheme::Cenc) => CheckId::UnalignedCenc,
+        _ => CheckId::UnalignedPiff,
+    };
     let odd = traf.samples().find_map(|(i, _, protected)| {
         let odd = protected.subsamples.iter().find(|s| s.protected % 16 != 0)?;
         Some((i + 1, odd.protected))

@@ -5,7 +5,7 @@ use crate::collections::{Map, Set};
 use crate::format::boxes::protection::PIFF_PSSH;
 use crate::format::cipher::CipherMode;
 use crate::format::drm::{COMMON, PLAYREADY, WIDEVINE, widevine};
-use crate::format::ids::{Kid, SystemId};
+use crate::format::ids::{Kid, Scheme, SystemId};
 use crate::look::decode;
 use crate::model::{Finding, Movie, ProtectionHeader, Track};
 
@@ -233,7 +233,7 @@ pub(super) fn missing(movie: &Movie, out: &mut Vec<Finding>) {
         ));
     }
     let cenc = movie.tracks.iter().filter_map(|track| track.protection()?.scheme);
-    let cenc = cenc.into_iter().any(|scheme| scheme.0 != *b"piff");
+    let cenc = cenc.into_iter().any(|code| code.scheme() != Some(Scheme::Piff));
     if cenc && !movie.systems.iter().any(|s| s.system_id == COMMON) {
         out.push(Finding::new(
             CheckId::NoCommonPssh,
