@@ -23,6 +23,7 @@ cargo xtask bench [PART...]     measure it against native packagers and others, 
                                 natively: cipher, protect, start, growth, open; all if none is named
 cargo xtask fixtures            make tests/fixtures and www/sample.ismv again, with ffmpeg
 cargo xtask mutants [FILE...]   change the core in small ways, and tell what no test notices
+cargo xtask deny                check licences and sources of what is built in (deny.toml)
 cargo xtask faults              full disks, killed runs, inputs that shrink, two writers
 cargo xtask fuzz [LAW [SECONDS]] search for inputs that break a law of crates/testkit/src/laws.rs";
 
@@ -38,6 +39,7 @@ fn main() -> ExitCode {
         ["dist"] => package::dist(),
         ["bench", ref only @ ..] => bench::bench(only),
         ["fixtures"] => test::fixtures(),
+        ["deny"] => test::deny(),
         ["faults"] => test::faults(),
         ["fuzz", ref words @ ..] => fuzz::fuzz(words),
         ["mutants", ref only @ ..] => mutants::mutants(only),

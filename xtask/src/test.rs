@@ -11,16 +11,17 @@ pub(crate) fn test() -> Result<()> {
     let readers = tools::strict_readers();
     let npm = tools::npm();
     run(&mut cargo(&["fmt", "--all", "--check"])).context("run cargo fmt --all")?;
-    let deny = ["--", "-D", "warnings"];
+    let strict = ["--", "-D", "warnings"];
     let clippy = ["clippy", "--quiet", "--workspace", "--all-targets"];
-    run(&mut cargo(&[&clippy[..], &deny].concat()))?;
+    run(&mut cargo(&[&clippy[..], &strict].concat()))?;
     let wasm = ["clippy", "--quiet", "--package", "ismvault-wasm"];
-    let wasm = [&wasm[..], &["--target", "wasm32-unknown-unknown"], &deny].concat();
+    let wasm = [&wasm[..], &["--target", "wasm32-unknown-unknown"], &strict].concat();
     run(&mut cargo(&wasm))?;
     let vectors = ["clippy", "--quiet", "-p", "ismvault-cipher", "--target-dir", "target/simd"];
-    let vectors = [&vectors[..], &["--target", "wasm32-unknown-unknown"], &deny].concat();
+    let vectors = [&vectors[..], &["--target", "wasm32-unknown-unknown"], &strict].concat();
     run(cargo(&vectors).env("RUSTFLAGS", "-C target-feature=+simd128"))?;
     run(cargo(&["doc", "--quiet", "--no-deps", "--workspace"]).env("RUSTDOCFLAGS", "-D warnings"))?;
+    deny()?;
     package::build()?;
     package::twice()?;
     let (_server, site) = serve::in_background()?;
@@ -50,6 +51,16 @@ pub(crate) fn test() -> Result<()> {
     run(&mut core)?;
     faults()?;
     engines::test(prepared)
+}
+
+/// Licences and sources of every dependency.
+pub(crate) fn deny() -> Result<()> {
+    let Some(folder) = tools::deny() else {
+        println!("Licences and sources of dependencies are not checked.");
+        return Ok(());
+    };
+    let mut deny = Command::new(folder.join("cargo-deny"));
+    run(deny.args(["--log-level", "error", "check", "licenses", "bans", "sources"]))
 }
 
 /// Tests that mount a disk of their own.

@@ -17,8 +17,9 @@ const PROGRAMS: &Programs = &[
     ("npm", "npm"),
 ];
 
-/// The version of geckodriver the tests are driven by.
-const GECKODRIVER: &str = "=0.37.1";
+/// Programs that no package of Debian has, and the versions that are used.
+const GECKODRIVER: (&str, &str) = ("geckodriver", "=0.37.1");
+const DENY: (&str, &str) = ("cargo-deny", "=0.20.2");
 
 fn works(command: &mut Command) -> bool {
     let quiet = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
@@ -96,14 +97,25 @@ pub(crate) fn strict_readers() -> Option<PathBuf> {
     found
 }
 
-/// The folder with geckodriver, which no package of Debian has.
+/// The folder with geckodriver.
 pub(crate) fn geckodriver() -> Option<PathBuf> {
-    let folder = root().join("target/geckodriver");
-    if !folder.join("bin/geckodriver").is_file() {
-        println!("Building geckodriver {GECKODRIVER} …");
-        let mut install = cargo(&["install", "--quiet", "--locked", "geckodriver"]);
-        install.args(["--version", GECKODRIVER, "--root"]).arg(&folder);
+    built(GECKODRIVER)
+}
+
+/// The folder with cargo-deny.
+pub(crate) fn deny() -> Option<PathBuf> {
+    built(DENY)
+}
+
+/// The folder with a program of crates.io, built once.
+fn built((name, version): (&str, &str)) -> Option<PathBuf> {
+    let folder = root().join("target").join(name);
+    if !folder.join("bin").join(name).is_file() {
+        println!("Building {name} {version} …");
+        let mut install = cargo(&["install", "--quiet", "--locked", name, "--version", version]);
+        install.arg("--root").arg(&folder);
         if !installs(install.arg("--target-dir").arg(folder.join("build"))) {
+            println!("It cannot be built here (crates.io).");
             return None;
         }
         let _ = std::fs::remove_dir_all(folder.join("build"));
