@@ -10,6 +10,14 @@ pub(crate) fn listed<T: AsRef<str>>(words: &[T]) -> String {
     }
 }
 
+/// `a key`, `2 keys`.
+pub(crate) fn counted(n: usize, word: &str) -> String {
+    match n {
+        1 => format!("a {word}"),
+        n => format!("{n} {word}s"),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

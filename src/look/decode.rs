@@ -1,6 +1,7 @@
 //! What a protection header says, in whatever wrapping it comes: as a box of a
 //! file, or pasted as base64, hex, a GUID, XML, or a part of a manifest.
 
+pub(crate) mod cpix;
 mod recognise;
 pub(crate) mod scan;
 

@@ -1,5 +1,6 @@
 //! What pasted text or bytes are: wrappings taken off until a header is found.
 
+use super::cpix;
 use super::scan::{self, Role};
 use super::{Decoded, KidForms, data, is_printable, object, pssh_within, widevine_data, wrmheader};
 use crate::checks::CheckId;
@@ -244,6 +245,9 @@ fn xml(text: &str, depth: usize) -> Result<Decoded> {
         return Ok(Decoded::new("text", "XML with a WRMHEADER in it").with(inner));
     }
     let root = Element::parse(text)?;
+    if root.name == "CPIX" {
+        return Ok(cpix::document(&root, text, scanned(text, depth)));
+    }
     let mut decoded = Decoded::new("manifest", format!("<{}>", root.name));
     if root.name.is_empty() {
         decoded.title = "Part of a manifest".into();
@@ -480,13 +484,9 @@ fn scanned(text: &str, depth: usize) -> Option<Decoded> {
         }
         return Some(decoded);
     }
-    let plural = |n: usize, word: &str| match n {
-        0 => None,
-        1 => Some(format!("a {word}")),
-        n => Some(format!("{n} {word}s")),
-    };
-    let what = [plural(inner.len(), "header"), plural(kids.len(), "KID"), plural(keys, "key")];
-    let what: Vec<String> = what.into_iter().flatten().collect();
+    let what = [(inner.len(), "header"), (kids.len(), "KID"), (keys, "key")];
+    let what = what.into_iter().filter(|(n, _)| *n > 0);
+    let what: Vec<String> = what.map(|(n, word)| words::counted(n, word)).collect();
     let title = format!("Text with {}", words::listed(&what));
     let mut decoded = Decoded::new(if inner.is_empty() { "keyids" } else { "text" }, title);
     if keys > 0 {

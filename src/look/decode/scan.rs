@@ -160,6 +160,7 @@ pub(crate) fn tokens(text: &str) -> Vec<Token> {
         let end = at + bytes[at..].iter().take_while(|b| is_word(**b)).count();
         let (from, parsed) = word_bytes(text, at, end);
         match parsed {
+            Some(_) if is_name(&text[from..end]) => name.word(&text[at..end]),
             Some(bytes) => {
                 if from > at {
                     name.word(&text[at..from]);
@@ -262,6 +263,15 @@ fn word_bytes(text: &str, at: usize, end: usize) -> (usize, Parsed) {
         }
     }
     (at, None)
+}
+
+/// Whether letters that could be base64 are a name: `commonEncryptionScheme="`, where
+/// the sign is no padding, for of that there would be more, or less.
+fn is_name(word: &str) -> bool {
+    let body = word.trim_end_matches('=');
+    let signs = word.len() - body.len();
+    let letters = body.bytes().all(|b| b.is_ascii_alphabetic());
+    letters && signs == 1 && !(body.len() + 1).is_multiple_of(4)
 }
 
 /// A byte of two digits.
@@ -420,6 +430,7 @@ mod tests {
             "QualityLevels/Fragments of the presentation",
             "https://licence.example/playready/rightsmanager.asmx",
             "internationalisation and localisation",
+            "<ContentKey commonEncryptionScheme=\"cenc\"/>",
         ] {
             assert!(tokens(text).is_empty(), "{text}");
         }

@@ -3,8 +3,9 @@
 use crate::error::{Code, Error, Result};
 use crate::format::cipher::SEED_BYTES;
 use crate::format::ids::{Kid, Uuid};
-use crate::look::decode::recognise;
+use crate::format::xml::Element;
 use crate::look::decode::scan::{self, Role, Token};
+use crate::look::decode::{cpix, recognise};
 use zeroize::Zeroizing;
 
 /// Something that was given.
@@ -149,8 +150,11 @@ fn refusal(text: &str, tokens: &[Token]) -> String {
     let digits = text.chars().all(|c| c.is_ascii_hexdigit());
     let found = crate::format::cipher::decode_bytes(text).map(|bytes| bytes.len());
     let header = tokens.iter().find_map(recognised);
+    let encrypted = Element::parse(text).is_ok_and(|root| cpix::is_encrypted(&root));
     if text.is_empty() {
         "Nothing was given to try.".to_owned()
+    } else if encrypted {
+        cpix::ENCRYPTED.to_owned()
     } else if let Some(what) = header {
         format!(
             "This is no key, but a header: {what}. Read it under Header, and paste the content key here."

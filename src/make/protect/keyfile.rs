@@ -5,6 +5,7 @@ use crate::error::{Code, Error, Result};
 use crate::format::cipher::ContentKey;
 use crate::format::ids::Kid;
 use crate::format::xml::Element;
+use crate::look::decode;
 
 /// Reads the keys of a file, whichever of the three it is:
 ///
@@ -20,7 +21,11 @@ use crate::format::xml::Element;
 pub fn parse(text: &str) -> Result<Vec<TrackKey>> {
     let text = text.trim_start_matches('\u{feff}').trim();
     let keys = if text.starts_with('<') {
-        cpix(&Element::parse(text)?)?
+        let root = Element::parse(text)?;
+        if decode::cpix::is_encrypted(&root) {
+            return Err(Error::misuse(Code::KeyFile, decode::cpix::ENCRYPTED));
+        }
+        cpix(&root)?
     } else if text.starts_with(['{', '[']) {
         json(text)?
     } else {
@@ -228,6 +233,9 @@ mod tests {
             format!("kid,key\n{a},{}", &ka[..30]),
             format!("{a},{ka},somewhere"),
             "<CPIX/>".to_owned(),
+            format!(
+                "<CPIX><ContentKey kid=\"{a}\"><EncryptedValue>{ka}</EncryptedValue></ContentKey></CPIX>"
+            ),
         ] {
             let error = parse(&text).map(|keys| keys.len()).unwrap_err();
             assert!(!error.message.contains(&ka[..30]), "{error}");
