@@ -5,7 +5,7 @@ import { $, downloadUrl, say } from './dom.js';
 import { close, forget, letsGo, openMade, recognise } from './open.js';
 import { Refusal } from './rpc.js';
 import { choose as chooseSink } from './sinks.js';
-import { newEntry, newKey, running, set, shown, state } from './state.js';
+import { newEntry, newKey, set, shown, state } from './state.js';
 import { go } from './views.js';
 
 /** @typedef {import('./state.js').OpenFile} OpenFile */
@@ -31,6 +31,8 @@ const current = () => /** @type {number} */ (state.current);
 
 /** @type {number | null} where the boxes are to go once they are shown */
 let jumpTo = null;
+/** Settles when the jobs begun so far have ended. */
+let turn = Promise.resolve();
 /** A destination is being chosen. */
 let starting = false;
 /** A batch is under way. */
@@ -91,7 +93,8 @@ export const actions = {
    * @param {Watch} watch
    */
   async make(job, watch) {
-    const of = shown()?.name ?? '';
+    const inputs = job.type === 'mux' ? job.data.inputs.filter(({ name, tracks }) => name && tracks?.length !== 0) : [];
+    const of = inputs.map(({ name }) => name).join(', ') || (shown()?.name ?? '');
     const result = await made(job, watch);
     if (!result) return false;
     const { blob, notes, compared, saved, output } = { saved: undefined, output: undefined, compared: undefined, ...result };
@@ -128,7 +131,7 @@ export const actions = {
     // One at a time: a second click must not show one run's key beside the
     // other's file.
     const entry = shown();
-    if (starting || !entry || entry.run || running()) return;
+    if (starting || !entry || entry.run) return;
     starting = true;
     const stem = entry.name.replace(/\.[^.]+$/, '');
     const name = `${stem}${/\.mp4$/i.test(entry.name) ? '-playready' : ''}.mp4`;
@@ -146,13 +149,21 @@ export const actions = {
     const { signal } = live;
     entry.live = live;
     /** @type {import('./state.js').Writing} */
-    let run = { phase: 'writing', name, started: performance.now(), done: 0, total: entry.file.size };
-    const begun = run.started;
+    let run = { phase: 'writing', name, started: performance.now(), done: 0, total: entry.file.size, step: 'turn' };
     entry.run = run;
     set({});
+    // One after the other: each takes all the cores.
+    const before = turn;
+    /** @type {() => void} */
+    let next = () => {};
+    turn = new Promise((resolve) => { next = resolve; });
+    await Promise.race([before, new Promise((resolve) => signal.addEventListener('abort', resolve, { once: true }))]);
+    const begun = performance.now();
+    run = { ...run, started: begun, step: undefined };
     const mine = () => entry.live === live;
     const awake = navigator.wakeLock?.request('screen').catch(() => null);
     try {
+      signal.throwIfAborted();
       const update = (/** @type {{ done?: number, total?: number, phase?: string }} */ { phase: step, ...change }) => {
         if (signal.aborted || !mine()) return;
         const started = step === 'write' && run.step !== 'write' ? performance.now() : run.started;
@@ -171,14 +182,25 @@ export const actions = {
     } catch (/** @type {any} */ refusal) {
       if (!mine()) return;
       if (refusal.code === 'cancelled') say(refusal.message);
-      entry.run = refusal.code === 'cancelled' ? null : { phase: 'failed', refusal };
+      const stopped = signal.aborted || refusal.code === 'cancelled';
+      entry.run = stopped ? null : { phase: 'failed', refusal };
     } finally {
+      before.then(next);
       awake?.then((lock) => lock?.release());
     }
     set({});
   },
 
   cancel: () => shown()?.live?.abort(),
+
+  /**
+   * Shows a file.
+   *
+   * @param {number} key
+   */
+  show(key) {
+    set({ current: key });
+  },
 
   /**
    * Marks a key or a file as kept by the user.

@@ -7,6 +7,8 @@ import { know } from './names.js';
 import { openFiles, openSample, recognise, shut } from './open.js';
 import { listen, running, set, shown, state, unkept } from './state.js';
 import { go, inAddress, paint, startTabs } from './views.js';
+import { job } from './panels/job.js';
+import { story } from './panels/story.js';
 import { tracks } from './panels/tracks.js';
 import { protection } from './panels/protection.js';
 import { findings } from './panels/findings.js';
@@ -31,12 +33,21 @@ import { batch } from './panels/batch.js';
  */
 
 /** @type {Record<string, Panel>} */
-const PANELS = { made, tracks, protection, findings, protect, boxes, samples, key, header, make, play, compare, paste, batch };
+const PANELS = { job, made, story, tracks, protection, findings, protect, boxes, samples, key, header, make, play, compare, paste, batch };
 
 const updates = Object.entries(PANELS).map(([id, panel]) => panel.mount(/** @type {HTMLElement} */ ($(id).querySelector('.body')), actions));
+let before = state.view;
 listen((now) => {
   const view = paint(now);
   for (const update of updates) update({ ...now, view });
+  if (view === before) return;
+  before = view;
+  // The focus does not stay on what went out of sight.
+  requestAnimationFrame(() => {
+    const focused = document.activeElement;
+    if (focused && focused !== document.body && focused.checkVisibility()) return;
+    $(`tab-${view}`).focus({ preventScroll: true });
+  });
 });
 startTabs();
 addEventListener('hashchange', () => set({ view: inAddress() }));
@@ -145,7 +156,10 @@ $('how').addEventListener('click', () => $('check', HTMLDialogElement).showModal
 $('shortcuts').addEventListener('click', () => $('keys', HTMLDialogElement).showModal());
 $('stop').addEventListener('click', actions.stop);
 $('shut').addEventListener('click', shut);
-$('to-task').addEventListener('click', () => $('protect').scrollIntoView({ block: 'start' }));
+$('to-task').addEventListener('click', () => {
+  $('protect').scrollIntoView({ block: 'start' });
+  /** @type {HTMLElement | null} */ ($('protect').querySelector('select, input, button'))?.focus({ preventScroll: true });
+});
 $('start-paste').addEventListener('submit', (event) => {
   event.preventDefault();
   const text = $('start-text', HTMLInputElement).value;

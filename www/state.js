@@ -87,7 +87,8 @@ export const shown = () => state.files.find((entry) => entry.key === state.curre
  *
  * @returns {(OpenFile & { run: Writing }) | undefined}
  */
-export const running = () => /** @type {any} */ (state.files.find((entry) => entry.run?.phase === 'writing'));
+export const running = () => /** @type {any} */ (
+  state.files.find(({ run }) => run?.phase === 'writing' && run.step !== 'turn') ?? state.files.find(({ run }) => run?.phase === 'writing'));
 
 /**
  * What would be lost with a file, in words.

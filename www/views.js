@@ -1,6 +1,6 @@
 // What of the page is shown: the view in the address, tabs, the list of files.
 
-import { $, h } from './dom.js';
+import { $, bytes, h } from './dom.js';
 import { checkSet, close } from './open.js';
 import { running, set, state } from './state.js';
 
@@ -55,7 +55,7 @@ export function startTabs() {
 function verdict({ refusal, reading, inspection, kind, words, name, fragments }) {
   if (refusal) return [refusal.message, true];
   if (reading != null) return ['Reading …', false];
-  if (kind !== 'manifest') return [inspection?.verdict ?? '', Boolean(inspection?.findings.some((f) => f.severity === 'error'))];
+  if (kind !== 'manifest') return [inspection?.answer ?? '', Boolean(inspection?.findings.some((f) => f.severity === 'error'))];
   if (fragments) return [`${words ?? 'Manifest'}, with ${fragments.length} fragments. Make one file of them under Make.`, false];
   const own = state.set?.filter((f) => f.file === name) ?? [];
   const media = state.files.some((entry) => entry.kind === 'media');
@@ -85,13 +85,16 @@ export function paint({ view: wanted, files, current }) {
   $('answer').hidden = alone;
   const busy = running();
   const percent = busy ? `${Math.floor(100 * busy.run.done / busy.run.total)} % – ` : '';
-  const where = view === 'overview' ? '' : `${$(`tab-${view}`).textContent}, `;
-  document.title = entry ? `${percent}${where}${entry.name} – ISMVault` : 'ISMVault';
+  const where = view === 'overview' ? '' : `${$(`tab-${view}`).textContent}${entry ? ', ' : ' – '}`;
+  const whose = busy && busy !== entry ? `${busy.name} – ` : '';
+  document.title = `${percent}${whose}${where}${entry && !alone ? `${entry.name} – ` : ''}ISMVault`;
   if (entry) {
     $('name').textContent = entry.name;
     const [words, bad] = verdict(entry);
     if ($('verdict').textContent !== words) $('verdict').textContent = words;
     $('verdict').classList.toggle('bad', bad);
+    const facts = entry.reading == null && !entry.refusal ? entry.inspection?.facts ?? '' : '';
+    $('made-of').textContent = facts && `${facts[0].toUpperCase()}${facts.slice(1)}, ${bytes(entry.file.size)}`;
     $('reading').hidden = entry.reading == null;
     if (entry.reading != null) $('reading', HTMLProgressElement).value = entry.reading;
     $('stop').hidden = entry.reading == null;

@@ -2,26 +2,27 @@
 //! value the page gets, and `ismvault inspect --json` prints. `docs/inspection.md`
 //! describes it.
 
+mod answer;
 mod csv;
 mod html;
 mod playable;
+mod story;
 mod timeline;
 
 use csv::csv;
 use html::html;
 pub use playable::Playable;
+pub use story::{Holds, Link, Part};
 pub use timeline::{Point, Timeline, timelines};
 
-use crate::checks::Severity;
 use crate::error::{Code, Error, Result};
 use crate::format::boxes::protection::PIFF_PSSH;
 use crate::format::cipher::{CipherMode, hex};
 use crate::format::drm;
 use crate::format::drm::playready::WrmHeader;
-use crate::format::ids::{FourCc, Kid, Scheme, SystemId};
+use crate::format::ids::{FourCc, Kid, SystemId};
 use crate::look::decode::Decoded;
 use crate::model::{Finding, Movie, Protection, ProtectionHeader, Track, TrackKind, bitrate};
-use crate::words;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde::Serialize;
@@ -67,8 +68,14 @@ impl Form {
 pub struct Inspection {
     /// Version of this form.
     pub schema: u32,
-    /// The answer, in words.
+    /// All of it in a line.
     pub verdict: String,
+    /// The state of the file and what follows of it, the worst first.
+    pub answer: String,
+    /// What the file is made of.
+    pub facts: String,
+    /// Each link that playing needs: key, header, tracks, samples.
+    pub story: Vec<Link>,
     /// Whether the file can be protected as it is; if not, why.
     pub protectable: Protectable,
     /// Bytes of the file.
@@ -248,6 +255,9 @@ impl Inspection {
         let mut inspection = Self {
             schema: 2,
             verdict: String::new(),
+            answer: String::new(),
+            facts: String::new(),
+            story: Vec::new(),
             protectable: Protectable {
                 yes: refusal.is_none(),
                 code: refusal.as_ref().map(|error| error.code),
@@ -265,150 +275,9 @@ impl Inspection {
             systems: movie.systems.iter().map(system).collect(),
             findings,
         };
-        inspection.verdict = inspection.words(movie);
+        inspection.say(movie);
+        inspection.story = story::story(&inspection, movie);
         inspection
-    }
-
-    /// The answer in words.
-    fn words(&self, movie: &Movie) -> String {
-        if let Some(damage) = &movie.damage {
-            if movie.tracks.is_empty() && movie.fragments.is_empty() {
-                return damage.message.clone();
-            }
-            return format!("Damaged: {}", damage.message);
-        }
-        if movie.moov.is_none() && (!movie.fragments.is_empty() || !movie.indexes.is_empty()) {
-            return segment_words(movie);
-        }
-        let smooth = movie.is_smooth();
-        let form = match (self.fragmented, smooth) {
-            (true, true) => "Smooth Streaming file",
-            (true, false) => "fragmented MP4",
-            (false, _) => "progressive MP4",
-        };
-        let facts = format!("{}{}", self.track_words(), self.extent());
-        let protected = self.tracks.iter().find(|track| track.protection.is_some());
-        let mut words = match protected.and_then(|track| track.protection.as_ref()) {
-            None if !movie.ciphertext.is_empty() => {
-                format!("Called clear, but its samples are encrypted: a {form}, {facts}. ")
-            }
-            None => format!("Clear {form}, {facts}. "),
-            Some(protection) => format!(
-                "Protected: {}, {}, {}. {} A {form}, {facts}. ",
-                self.system_words(),
-                scheme_words(protection, self.has_piff_boxes(movie)),
-                protection.algorithm,
-                self.kid_words(movie),
-            ),
-        };
-        if self.fragmented && movie.fragments.is_empty() {
-            words = format!("A header without media. {words}");
-        }
-        let of = |severity| self.findings.iter().filter(|f| f.severity() == severity).count();
-        let mut counts: Vec<String> = [(Severity::Error, "error"), (Severity::Warning, "warning")]
-            .into_iter()
-            .map(|(severity, word)| (of(severity), word))
-            .filter(|(count, _)| *count > 0)
-            .map(|(count, word)| format!("{count} {word}{}", if count == 1 { "" } else { "s" }))
-            .collect();
-        let failing = self.findings.iter().filter(|f| f.severity() == Severity::Error);
-        let mut who: Vec<&str> = failing.map(|f| f.check.fails.words()).collect();
-        who.dedup();
-        if let Some(errors) = counts.first_mut().filter(|_| !who.is_empty()) {
-            *errors += &format!(" ({})", words::listed(&who));
-        }
-        if !counts.is_empty() {
-            words += &format!("{}. ", counts.join(", "));
-        }
-        if self.protectable.yes {
-            words += "Ready to protect.";
-        }
-        words.trim_end().to_owned()
-    }
-
-    fn track_words(&self) -> String {
-        let kinds = [TrackKind::Video, TrackKind::Audio, TrackKind::Text, TrackKind::Other];
-        let counts: Vec<(usize, &str)> = kinds
-            .into_iter()
-            .map(|kind| (self.tracks.iter().filter(|t| t.kind == kind).count(), kind.word()))
-            .filter(|(count, _)| *count > 0)
-            .collect();
-        let list: Vec<String> = counts.iter().map(|(n, word)| format!("{n} {word}")).collect();
-        if list.is_empty() {
-            return "no tracks".to_owned();
-        }
-        let plural = if counts.last().is_some_and(|(n, _)| *n > 1) { "s" } else { "" };
-        format!("{} track{plural}", words::listed(&list))
-    }
-
-    fn extent(&self) -> String {
-        let time = self.duration_seconds.map(|s| format!(", {}", timecode(s)));
-        let rate = self.bitrate.map(|rate| format!(", {}", kbits(rate)));
-        time.unwrap_or_default() + &rate.unwrap_or_default()
-    }
-
-    /// Whether PIFF's `tenc` stands in a sample entry, as beside ISO's in `dual`.
-    fn has_piff_boxes(&self, movie: &Movie) -> bool {
-        movie.tracks.iter().filter_map(Track::protection).any(|p| p.has_piff_tenc)
-    }
-
-    fn system_words(&self) -> String {
-        let mut names: Vec<&str> = self.systems.iter().map(|s| s.name).collect();
-        names.dedup();
-        match names[..] {
-            [] => "no DRM header".to_owned(),
-            _ => words::listed(&names),
-        }
-    }
-
-    fn kid_words(&self, movie: &Movie) -> String {
-        let protected: Vec<&TrackSummary> =
-            self.tracks.iter().filter(|t| t.protection.is_some()).collect();
-        // Those that samples use, where keys rotate, else those announced.
-        let mut kids: Vec<Kid> = movie.ivs.iter().map(|run| run.kid).collect();
-        if kids.is_empty() {
-            kids = protected.iter().filter_map(|t| t.protection.as_ref()?.kid).collect();
-        }
-        crate::collections::sort(&mut kids);
-        kids.dedup();
-        let clear = match self.tracks.len() - protected.len() {
-            0 => String::new(),
-            1 => ", 1 track clear".to_owned(),
-            n => format!(", {n} tracks clear"),
-        };
-        match (kids.len(), protected.len()) {
-            (0, _) => format!("No KID{clear}."),
-            (1, 1) => format!("One KID{clear}."),
-            (1, 2) if self.tracks.len() == 2 => "One KID on both tracks.".to_owned(),
-            (1, n) => format!("One KID on {n} tracks{clear}."),
-            (n, _) => format!("{n} KIDs{clear}."),
-        }
-    }
-}
-
-/// What a file without `moov` is.
-fn segment_words(movie: &Movie) -> String {
-    let fragments = movie.fragments.len();
-    let runs = || movie.fragments.iter().flat_map(|fragment| &fragment.runs);
-    match fragments {
-        0 => "A segment index by itself, without header and media.".to_owned(),
-        n => format!(
-            "{} media segment, {n} fragment{} with {} samples, without its header: put its \
-             initialization segment in front.",
-            if runs().any(|run| run.has_ivs) { "A protected" } else { "A" },
-            if n == 1 { "" } else { "s" },
-            runs().map(|run| u64::from(run.samples)).sum::<u64>()
-        ),
-    }
-}
-
-fn scheme_words(protection: &ProtectionSummary, piff_boxes: bool) -> String {
-    let Some(code) = protection.scheme else { return "unknown scheme".to_owned() };
-    match (code.scheme(), protection.scheme_version.as_str()) {
-        (Some(Scheme::Piff), "0x00010001") => "PIFF 1.1".to_owned(),
-        (Some(Scheme::Piff), _) => "PIFF 1.0".to_owned(),
-        _ if piff_boxes => format!("scheme {code} with PIFF boxes beside it"),
-        _ => format!("scheme {code}"),
     }
 }
 

@@ -48,10 +48,10 @@ const WAYS = [
     run: (form, state) => {
       const chosen = [.../** @type {NodeListOf<HTMLInputElement>} */ (form.querySelectorAll('input:checked'))].map((input) => input.value.split('/').map(Number));
       const inputs = fragmented(state)
-        .map(({ key, name }) => ({ key, name, tracks: chosen.filter(([file]) => file === key).map(([, track]) => track) }))
-        .filter(({ tracks }) => tracks.length);
+        .map(({ key, name }) => ({ key, name, tracks: chosen.filter(([file]) => file === key).map(([, track]) => track) }));
+      const first = inputs.find(({ tracks }) => tracks.length);
       const manifests = state.files.filter((f) => f.kind === 'manifest' && !f.refusal).map(({ name, file }) => ({ name, file }));
-      return { type: 'mux', data: { inputs, manifests }, name: `${stem(inputs[0]?.name ?? state.name)}-muxed.ismv` };
+      return { type: 'mux', data: { inputs, manifests }, name: `${stem(first?.name ?? state.name)}-muxed.ismv` };
     },
   },
   {
@@ -125,7 +125,7 @@ function buildSet(_, state, actions) {
       const chosen = new Set(best.flatMap(([file, tracks]) => tracks.map((track) => `${file}/${track}`)));
       rows.replaceChildren(...all.map((c) => {
         const { key, name } = files[c.file];
-        const input = h('input', { type: c.kind === 'video' ? 'radio' : 'checkbox', name: c.kind, value: `${key}/${c.track}`, checked: chosen.has(`${c.file}/${c.track}`) });
+        const input = h('input', { type: c.kind === 'video' ? 'radio' : 'checkbox', name: c.kind, value: `${key}/${c.track}`, checked: chosen.has(`${c.file}/${c.track}`), 'aria-label': [c.kind, `${rate(c.bitrate)} kbit/s`, c.dimensions?.join(' × ') ?? c.language, name].join(', ') });
         const size = c.dimensions ? `${c.dimensions[0]} × ${c.dimensions[1]}` : c.language === 'und' ? '' : c.language;
         return h('tr', {}, h('td', {}, h('label', { class: 'choice' }, input, h('span', {}, c.kind))), h('td', { class: 'num' }, `${rate(c.bitrate)} kbit/s`), h('td', {}, size), h('td', {}, h('code', {}, c.codec)), h('td', { class: 'wrap' }, name, h('small', {}, `track ${c.track}`)));
       }));

@@ -145,7 +145,7 @@ function writing() {
       bar.value = part;
       const speed = run.done / 1e6 / seconds;
       words.textContent = run.step !== 'write'
-        ? run.step === 'measure' ? `Measuring fragments, ${Math.floor(part * 100)} %` : 'Preparing …'
+        ? run.step === 'turn' ? 'Waits for its turn: another file is being protected.' : run.step === 'measure' ? `Measuring fragments, ${Math.floor(part * 100)} %` : 'Preparing …'
         : `${Math.floor(part * 100)} % · ${speed.toFixed(speed < 10 ? 1 : 0)} MB/s · ${wait(seconds / part * (1 - part))}`;
     },
   };
@@ -333,7 +333,7 @@ export const protect = {
           progress = writing();
           const cancel = h('button', { type: 'button', class: 'wide' }, 'Cancel');
           cancel.addEventListener('click', () => {
-            cancel.disabled = true;
+            cancel.setAttribute('aria-disabled', 'true'); // disabled, it would lose the focus
             cancel.textContent = 'Stopping …';
             actions.cancel();
           });
@@ -375,6 +375,9 @@ export const protect = {
  * @returns {import('../dom.js').Child[]}
  */
 function commands(text) {
-  const found = text?.match(/^(.*?: )((?:ismvault|ffmpeg) [^.]*(?:\.[^ .]+)*[^.]*)\.?$/);
+  // What this page does itself, it offers below.
+  const [sentence, own] = text?.split(/: ismvault /) ?? [];
+  if (own) return [`${sentence}.`];
+  const found = text?.match(/^(.*?: )(ffmpeg [^.]*(?:\.[^ .]+)*[^.]*)\.?$/);
   return found ? [found[1], h('span', { class: 'id' }, h('code', {}, found[2]), copyButton(found[2], 'command'))] : [text];
 }

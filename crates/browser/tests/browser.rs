@@ -676,3 +676,58 @@ fn what_was_typed_is_there_when_one_comes_back() {
         page.wait_for_text("#boxes .detail h4", "File Type").await;
     });
 }
+
+#[test]
+#[ignore = "needs the page served: cargo xtask test"]
+fn the_story_says_which_link_is_broken() {
+    in_browser(|page| async move {
+        let path = protected(&page, "a.mp4", "dual");
+        page.choose(&path).await;
+        page.wait_for_text("#story", "One KID; try its key.").await;
+        page.wait_for_text("#story li.yes", "PlayReady").await;
+        page.wait_for_text("#made-of", "1 video and 1 audio track").await;
+        // A tenc with another KID than the header's.
+        let mut file = fs::read(&path).unwrap();
+        let tenc = file.windows(4).position(|w| w == b"tenc").unwrap();
+        file[tenc + 20] ^= 0xff;
+        let path = page.folder.path().join("b.mp4");
+        fs::write(&path, file).unwrap();
+        page.choose(&path).await;
+        page.wait_for_text("#verdict", "PlayReady clients or licence servers trip over it.").await;
+        page.wait_for_text("#story li:nth-child(2).no", "KID is not in the PlayReady header").await;
+        page.wait_for_text("#story li:nth-child(4).yes", "in place").await;
+        page.click("#story li:nth-child(2) button").await;
+        page.wait_for_text("#boxes .detail h4", "Protection System Specific Header").await;
+        // What went out of sight does not keep the focus, nor lose it.
+        let focus = page.script("return document.activeElement.checkVisibility() && document.activeElement !== document.body").await;
+        assert_eq!(focus, Value::Bool(true));
+    });
+}
+
+#[test]
+#[ignore = "needs the page served: cargo xtask test"]
+fn a_second_job_waits_and_is_seen_from_every_view() {
+    in_browser(|page| async move {
+        page.without_picker().await;
+        for (name, size) in [("first.ismv", 600_000_000), ("second.ismv", 10_000_000)] {
+            let path = page.folder.path().join(name);
+            ismvault_testkit::write_large(&path, size);
+            page.choose(&path).await;
+            page.wait_for_text("#name", name).await;
+            page.wait_for_text("#verdict", "Ready to protect.").await;
+            page.protect().await;
+        }
+        page.wait_for_text("#protect", "Waits for its turn").await;
+        page.wait_for_text("#job", "1 more waiting").await;
+        page.click("#tab-boxes").await;
+        page.wait_for_text("#job", "first.ismv").await;
+        // The one that waits is taken back; the other goes on to its end.
+        page.click("#tab-overview").await;
+        page.click("#protect .wide").await;
+        page.find("#protect form").await;
+        page.click("#job button.link").await;
+        page.wait_for_text("#name", "first.ismv").await;
+        page.wait_for_text("#protect", "Protected.").await;
+        page.find("#job[hidden]").await;
+    });
+}

@@ -394,6 +394,39 @@ fn no_key_of_a_batch_takes_the_place_of_another() {
     });
 }
 
+#[test]
+#[ignore = "needs the page served: cargo xtask test"]
+fn a_part_of_a_set_with_its_manifest_becomes_one_file() {
+    in_browser(|page| async move {
+        let names = ["set_low.ismv", "set_high.ismv", "set_eng.isma", "set_deu.isma"];
+        let mut files = names.map(fixture_path).to_vec();
+        let out = page.folder.path().join("manifests");
+        let paths: Vec<&str> = files.iter().map(|path| path.to_str().unwrap()).collect();
+        let said = cli(&[
+            &["manifest"],
+            &paths[..],
+            &["--out", out.to_str().unwrap()],
+            &["--format", "ism"],
+        ]
+        .concat());
+        assert!(said.status.success(), "{}", text(&said.stderr));
+        let server = fs::read_dir(&out).unwrap().map(|entry| entry.unwrap().path());
+        files.extend(server.filter(|path| path.extension().is_some_and(|e| e == "ism")));
+        assert_eq!(files.len(), 5, "{files:?}");
+        choose_all(&page, &files).await;
+        page.wait_for_text("#files", "set_deu.isma").await;
+        page.wait_for_text("#verdict", "Ready to protect.").await;
+        page.click("#tab-make").await;
+        page.wait_for_text("#way-set", "256 × 144").await;
+        let names = page.script("return [...document.querySelectorAll('#way-set tr input')].map((e) => e.ariaLabel)").await;
+        assert!(names[0].as_str().unwrap().contains("kbit/s, 256 × 144, set_"), "{names}");
+        page.click("#way-set form button").await;
+        let file = made(&page, "set_high-muxed.ismv").await;
+        assert_eq!(samples(&file, 1), samples(&fixture("set_high.ismv"), 1));
+        page.wait_for_text("#made", "set_high.ismv, set_").await;
+    });
+}
+
 /// A static server with ranges, as players want it.
 fn serve(folder: PathBuf) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();

@@ -61,7 +61,8 @@ impl JsMux {
         Self::default()
     }
 
-    /// Adds a file, and which of its tracks; all where none are named.
+    /// Adds a file, and which of its tracks: all without a list, and with an empty
+    /// one none, so that only the manifest must agree with it.
     pub fn add(&mut self, name: String, inspector: &JsInspector, tracks: Option<Vec<u32>>) {
         self.files.push((name, inspector.0.movie().clone(), tracks));
     }
@@ -103,7 +104,10 @@ impl JsMux {
         }
         let (mut at, mut inputs) = (0, Vec::new());
         for (name, movie, tracks) in &self.files {
-            inputs.push(MuxInput { name, movie, at, tracks: tracks.as_deref() });
+            // One of which nothing is taken is there for the manifest to agree with.
+            if tracks.as_ref().is_none_or(|tracks| !tracks.is_empty()) {
+                inputs.push(MuxInput { name, movie, at, tracks: tracks.as_deref() });
+            }
             at += movie.size;
         }
         self.mux = Some(Mux::new(&inputs, options).map_err(throw)?);

@@ -683,6 +683,11 @@ decryptor_setup: string | null,
 xml: string, };
 
 /**
+ * Whether a link holds.
+ */
+export type Holds = "yes" | "nearly" | "no" | "unknown" | "unneeded";
+
+/**
  * Everything known of a file. Times in seconds; in ticks as decimal text,
  * because JavaScript's numbers end at 2^53. Rates in bits a second.
  */
@@ -692,9 +697,21 @@ export type Inspection = {
  */
 schema: number, 
 /**
- * The answer, in words.
+ * All of it in a line.
  */
 verdict: string, 
+/**
+ * The state of the file and what follows of it, the worst first.
+ */
+answer: string, 
+/**
+ * What the file is made of.
+ */
+facts: string, 
+/**
+ * Each link that playing needs: key, header, tracks, samples.
+ */
+story: Array<Link>, 
 /**
  * Whether the file can be protected as it is; if not, why.
  */
@@ -779,6 +796,27 @@ base64: string,
 guid_base64: string, };
 
 /**
+ * One link.
+ */
+export type Link = { 
+/**
+ * Which one.
+ */
+part: Part, 
+/**
+ * Whether it holds.
+ */
+holds: Holds, 
+/**
+ * Why, in a sentence.
+ */
+reason: string, 
+/**
+ * Where its worst finding is.
+ */
+at?: number, };
+
+/**
  * A [`Part`], for a host that only makes files.
  */
 export type NewFile = { 
@@ -794,6 +832,11 @@ name: string,
  * Whether the input serves as it is.
  */
 whole: boolean, };
+
+/**
+ * What playing needs, in this order.
+ */
+export type Part = "key" | "header" | "tracks" | "samples";
 
 /**
  * What is given to a media source, and in which parts.

@@ -75,6 +75,8 @@ impl Engine {
                     "prefs": {
                         "download.default_directory": downloads,
                         "profile.content_settings.exceptions.clipboard": { "*": { "setting": 1 } },
+                        // Several downloads at once, which people are asked about.
+                        "profile.default_content_setting_values.automatic_downloads": 1,
                     },
                 },
                 "goog:loggingPrefs": { "browser": "ALL" },
