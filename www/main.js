@@ -4,6 +4,7 @@ import { actions, isBatching } from './actions.js';
 import { core, hello } from './core.js';
 import { $, download, say } from './dom.js';
 import { know } from './names.js';
+import { scriptUrl, workersAreServed } from './rpc.js';
 import { openFiles, openSample, recognise, shut } from './open.js';
 import { listen, running, set, shown, state, unkept } from './state.js';
 import { go, inAddress, paint, startTabs } from './views.js';
@@ -186,6 +187,21 @@ for (const id of ['picker', 'folder']) {
 }
 
 state.view = inAddress();
+
+// Without a network too, once everything is kept; and for files of the system's.
+async function keepOffline() {
+  const { serviceWorker } = navigator;
+  if (!serviceWorker) return;
+  const claimed = new Promise((resolve) => serviceWorker.addEventListener('controllerchange', resolve, { once: true }));
+  await serviceWorker.register(scriptUrl('offline.js'));
+  await serviceWorker.ready;
+  if (!serviceWorker.controller) await claimed;
+  if (await workersAreServed()) $('offline').textContent = 'Ready to be used offline.';
+}
+keepOffline().catch(() => {}); // private windows have no service workers, and some hosts
+/** @type {any} */ (globalThis).launchQueue?.setConsumer(async (/** @type {{ files: FileSystemFileHandle[] }} */ { files }) => {
+  if (files.length) await openFiles(await Promise.all(files.map((file) => file.getFile())));
+});
 
 hello.then(
   ({ version, tables }) => {

@@ -25,6 +25,17 @@ export class Refusal extends Error {
 let policy;
 
 /**
+ * An address of a script of ours, as the page's policy wants it.
+ *
+ * @param {string} url
+ */
+export function scriptUrl(url) {
+  // Not every browser has it, and its types are not those of a URL.
+  policy ??= /** @type {any} */ (globalThis).trustedTypes?.createPolicy('ismvault', { createScriptURL: (/** @type {string} */ u) => u });
+  return policy ? policy.createScriptURL(url) : url;
+}
+
+/**
  * Starts a worker behind a blob of one import. A worker loaded from its own
  * address would come with that response's policy, on a plain static host none;
  * a blob's worker takes the page's.
@@ -34,9 +45,26 @@ let policy;
 export function startWorker(name) {
   const script = `import ${JSON.stringify(new URL(name, import.meta.url).href)};`;
   const url = URL.createObjectURL(new Blob([script], { type: 'text/javascript' }));
-  // Not every browser has it, and its types are not those of a URL.
-  policy ??= /** @type {any} */ (globalThis).trustedTypes?.createPolicy('ismvault', { createScriptURL: (/** @type {string} */ u) => u });
-  return new Worker(policy ? policy.createScriptURL(url) : url, { type: 'module' });
+  return new Worker(scriptUrl(url), { type: 'module' });
+}
+
+/**
+ * Whether what workers load comes by the service worker, without which there is
+ * nothing offline. Firefox does not send the requests of a blob's worker there.
+ *
+ * @returns {Promise<boolean>}
+ */
+export function workersAreServed() {
+  const script = `fetch(${JSON.stringify(new URL('kept', import.meta.url).href)}).then((r) => r.text()).then((t) => postMessage(t === 'yes'), () => postMessage(false))`;
+  const url = URL.createObjectURL(new Blob([script], { type: 'text/javascript' }));
+  const worker = new Worker(/** @type {any} */ (scriptUrl(url)), { type: 'module' });
+  return new Promise((resolve) => {
+    worker.onmessage = ({ data }) => {
+      worker.terminate();
+      resolve(data);
+    };
+    worker.onerror = () => resolve(false);
+  });
 }
 
 /** @typedef {import('./worker.js').Jobs} Jobs */

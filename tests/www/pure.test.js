@@ -1,6 +1,7 @@
 // What of the page needs no browser: batches, reading, numbers and names in words.
 
 import assert from 'node:assert/strict';
+import { readFileSync, readdirSync } from 'node:fs';
 import { test } from 'node:test';
 import { bytes, count, plural, rate, time, wait } from '../../www/dom.js';
 import { Cancelled, plain } from '../../www/errors.js';
@@ -116,4 +117,14 @@ test('a title has the key of its path before that of its name, and * is for the 
   assert.equal(keyFor(all.slice(0, 2), title).key, 'name');
   assert.equal(keyFor(all.slice(0, 1), title).key, 'others');
   assert.equal(keyFor([entry('a/film.mp4', 'no')], title), null);
+});
+
+test('everything the page is made of is kept for when there is no network', () => {
+  const www = new URL('../../www/', import.meta.url);
+  const listed = [...readFileSync(new URL('offline.js', www), 'utf8').matchAll(/^ {2}'([^']+)',$/gm)].map(([, name]) => name);
+  const there = readdirSync(www, { recursive: true })
+    .map((name) => name.replaceAll('\\', '/'))
+    .filter((name) => name.includes('.') && !['index.html', 'offline.js'].includes(name) && !name.startsWith('pkg'));
+  const made = ['./', 'pkg/ismvault.js', 'pkg/ismvault_bg.wasm', 'pkg/plain_bg.wasm'];
+  assert.deepEqual(listed.sort(), [...there, ...made].sort());
 });

@@ -24,6 +24,7 @@ const ENGINES: [Engine; 3] = [
             ("a_full_disk_is_told", QUOTA),
             ("a_folder_is_protected_into_another", FOLDERS),
             ("no_key_of_a_batch_takes_the_place", FOLDERS),
+            ("without_a_network_it_works", WORKERS),
         ],
     },
     Engine {
@@ -58,6 +59,7 @@ const ENGINES: [Engine; 3] = [
 const QUOTA: &str = "only Chromium's driver can make the storage small";
 const FOLDERS: &str = "there is no picker for folders";
 const STORAGE: &str = "pages have no storage for files (navigator.storage.getDirectory)";
+const WORKERS: &str = "what a blob's worker loads does not come by the service worker";
 const RANGES: &str = "its source buffers do not tell what they hold";
 const CLEAR_KEY: &str = "there is no ClearKey";
 

@@ -8,8 +8,8 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::process::{Command, Stdio};
 use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
-use tower_http::services::ServeDir;
-use tower_http::set_header::SetResponseHeaderLayer;
+use tower_http::services::{ServeDir, ServeFile};
+use tower_http::set_header::{SetResponseHeader, SetResponseHeaderLayer};
 
 const PORT: u16 = 8080;
 
@@ -48,7 +48,12 @@ async fn listen(port: u16) -> Result<(TcpListener, SocketAddr)> {
 
 fn site() -> Router {
     let fresh = HeaderValue::from_static("no-cache");
+    // The policy in the page does not bind its service worker; this one does.
+    let bound = HeaderValue::from_static("default-src 'none'; connect-src 'self'");
+    let offline = ServeFile::new(root().join("www/offline.js"));
+    let offline = SetResponseHeader::overriding(offline, header::CONTENT_SECURITY_POLICY, bound);
     Router::new()
+        .nest_service("/offline.js", offline)
         .nest_service("/pkg", ServeDir::new(root().join("pkg")))
         .nest_service("/benches", ServeDir::new(root().join("crates/browser/benches")))
         .nest_service("/npm", ServeDir::new(root().join("target/bench/node_modules")))

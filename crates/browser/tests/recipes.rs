@@ -442,7 +442,13 @@ fn serve(folder: PathBuf) -> String {
                 }
                 let head = text(&head);
                 let path = head.split_whitespace().nth(1).unwrap_or("/").trim_start_matches('/');
-                let path = path.split('?').next().unwrap();
+                let path = match path.split('?').next().unwrap() {
+                    "" => "index.html",
+                    path => path,
+                };
+                if folder.join("stopped").exists() {
+                    return; // as where there is no network
+                }
                 let Ok(file) = fs::read(folder.join(path)) else {
                     let _ =
                         stream.write_all(b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n");
@@ -451,6 +457,10 @@ fn serve(folder: PathBuf) -> String {
                 let kind = match path.rsplit('.').next() {
                     Some("html") => "text/html",
                     Some("js") => "text/javascript",
+                    Some("css") => "text/css",
+                    Some("svg") => "image/svg+xml",
+                    Some("wasm") => "application/wasm",
+                    Some("webmanifest") => "application/manifest+json",
                     Some("mpd") => "application/dash+xml",
                     Some("m3u8") => "application/vnd.apple.mpegurl",
                     _ => "video/mp4",
@@ -482,6 +492,39 @@ fn serve(folder: PathBuf) -> String {
         }
     });
     format!("http://{address}")
+}
+
+fn copy(from: &Path, to: &Path) {
+    fs::create_dir_all(to).unwrap();
+    for entry in fs::read_dir(from).unwrap().map(Result::unwrap) {
+        let to = to.join(entry.file_name());
+        match entry.path().is_dir() {
+            true => copy(&entry.path(), &to),
+            false => drop(fs::copy(entry.path(), to).unwrap()),
+        }
+    }
+}
+
+#[test]
+#[ignore = "needs the page served: cargo xtask test"]
+fn without_a_network_it_works_as_before() {
+    in_browser(|page| async move {
+        let folder = page.folder.path().join("site");
+        copy(&ismvault_testkit::root().join("www"), &folder);
+        copy(&ismvault_testkit::root().join("pkg"), &folder.join("pkg"));
+        let site = serve(folder.clone());
+        page.client.goto(&format!("{site}/")).await.unwrap();
+        page.wait_for_text("#offline", "Ready to be used offline.").await;
+        fs::write(folder.join("stopped"), "").unwrap();
+        page.client.goto(&format!("{site}/?again")).await.unwrap();
+        page.find("html[data-ready]").await;
+        page.without_picker().await;
+        page.click("#sample").await;
+        page.wait_for_text("#verdict", "Ready to protect.").await;
+        page.protect().await;
+        page.wait_for_text("#protect", "Protected.").await;
+        page.forgive_errors().await; // that there is no network
+    });
 }
 
 /// Pages that play with ClearKey; `KID`, `KEY` are base64url, `HEXKID`, `HEXKEY` hex.

@@ -1,0 +1,92 @@
+// The service worker: the page without a network. Where there is one, everything
+// comes from it, and is kept for when there is none; so there is no old version to
+// get rid of. It never sees a file or a key: those are in no request.
+
+const CACHE = 'ismvault';
+/** All that the page is made of; a test compares it with the folder. */
+const FILES = [
+  './',
+  'actions.js',
+  'app.webmanifest',
+  'core.js',
+  'dom.js',
+  'errors.js',
+  'fields.js',
+  'folders.js',
+  'icon.svg',
+  'jobs/looking.js',
+  'jobs/making.js',
+  'jobs/opened.js',
+  'jobs/protecting.js',
+  'main.js',
+  'module.js',
+  'names.js',
+  'open.js',
+  'panels/batch.js',
+  'panels/boxes.js',
+  'panels/compare.js',
+  'panels/decoded.js',
+  'panels/findings.js',
+  'panels/header.js',
+  'panels/hex.js',
+  'panels/job.js',
+  'panels/key.js',
+  'panels/made.js',
+  'panels/make.js',
+  'panels/manifests.js',
+  'panels/parts.js',
+  'panels/paste.js',
+  'panels/play.js',
+  'panels/protect.js',
+  'panels/protection.js',
+  'panels/samples.js',
+  'panels/story.js',
+  'panels/tracks.js',
+  'pkg/ismvault.js',
+  'pkg/ismvault_bg.wasm',
+  'pkg/plain_bg.wasm',
+  'pool.js',
+  'reading.js',
+  'rpc.js',
+  'sample.ismv',
+  'sinks.js',
+  'state.js',
+  'style.css',
+  'titles.js',
+  'units.js',
+  'views.js',
+  'virtual.js',
+  'worker.js',
+  'writing.js',
+];
+
+const worker = /** @type {any} */ (globalThis); // no types of service workers beside those of pages
+
+worker.addEventListener('install', (/** @type {any} */ event) => event.waitUntil(keep()));
+worker.addEventListener('activate', (/** @type {any} */ event) => event.waitUntil(worker.clients.claim()));
+worker.addEventListener('fetch', (/** @type {any} */ event) => {
+  const { request } = event;
+  // Asked by a worker of the page: whether what it loads comes by here.
+  if (request.url === new URL('kept', location.href).href) return event.respondWith(new Response('yes'));
+  if (request.method === 'GET' && new URL(request.url).origin === location.origin) event.respondWith(answer(request));
+});
+
+async function keep() {
+  const cache = await caches.open(CACHE);
+  await cache.addAll(FILES);
+  await worker.skipWaiting();
+}
+
+/** @param {Request} request */
+async function answer(request) {
+  const cache = await caches.open(CACHE);
+  try {
+    const response = await fetch(request);
+    if (response.status === 200 && !request.headers.has('range') && await cache.match(request)) await cache.put(request, response.clone());
+    return response;
+  } catch (error) {
+    const kept = await cache.match(request, { ignoreSearch: true });
+    if (kept) return kept;
+    throw error;
+  }
+}
