@@ -158,7 +158,7 @@ export function refused(refusal) {
  * @param {string} what
  */
 export function block(text, what) {
-  return h('div', { class: 'pre' }, copyButton(text, what), h('pre', {}, text));
+  return h('div', { class: 'pre' }, copyButton(text, what), h('pre', { tabindex: '0', role: 'region', 'aria-label': what }, text));
 }
 
 /**

@@ -137,7 +137,7 @@ export const samples = {
           while (from < starts[i].length && starts[i][from] < p.start - 0.05) from += 1;
           if (Math.abs((starts[i][from] ?? Infinity) - p.start) <= 0.05) together += 1;
         }
-        return `Fragments of tracks ${first.track} and ${line.track} begin within 50 ms of each other ${together} of ${first.fragments.length} times.`;
+        return `Fragments of tracks ${first.track} and ${line.track} begin within 50 ms of each other ${count(together)} of ${count(first.fragments.length)} times.`;
       }).join(' ');
     }
 

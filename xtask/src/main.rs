@@ -21,6 +21,7 @@ cargo xtask twice               build the module in another folder too, and comp
 cargo xtask dist                write dist/, a folder that any static host can serve
 cargo xtask bench [PART...]     measure it against native packagers and others, in Chromium and
                                 natively: cipher, protect, start, growth, open; all if none is named
+cargo xtask pictures            take the pictures of docs/ again, in Chromium
 cargo xtask fixtures            make tests/fixtures and www/sample.ismv again, with ffmpeg
 cargo xtask mutants [FILE...]   change the core in small ways, and tell what no test notices
 cargo xtask deny                check licences and sources of what is built in (deny.toml)
@@ -40,6 +41,7 @@ fn main() -> ExitCode {
         ["bench", ref only @ ..] => bench::bench(only),
         ["fixtures"] => test::fixtures(),
         ["deny"] => test::deny(),
+        ["pictures"] => test::pictures(),
         ["faults"] => test::faults(),
         ["fuzz", ref words @ ..] => fuzz::fuzz(words),
         ["mutants", ref only @ ..] => mutants::mutants(only),

@@ -53,6 +53,15 @@ pub(crate) fn test() -> Result<()> {
     engines::test(prepared)
 }
 
+/// Takes the pictures of `docs/`.
+pub(crate) fn pictures() -> Result<()> {
+    tools::ensure_programs()?;
+    package::build()?;
+    let (_server, site) = serve::in_background()?;
+    let mut take = cargo(&["bench", "--package", "ismvault-browser", "--bench", "pictures"]);
+    run(take.env("ISMVAULT_SITE", site))
+}
+
 /// Licences and sources of every dependency.
 pub(crate) fn deny() -> Result<()> {
     let Some(folder) = tools::deny() else {

@@ -35,6 +35,9 @@ impl Inspection {
                 let title = if said { "" } else { worst.check.title };
                 joined(&[begun, title, worst.check.fails.sentence(), &more])
             }
+            None if movie.damage.is_some() && !movie.fragments.is_empty() => {
+                joined(&[&state, "Repair it to keep what is whole."])
+            }
             None => joined(&[&state, &troubles, ready]),
         };
         self.verdict = match (movie.damage.is_some(), facts.is_empty()) {
