@@ -10,11 +10,21 @@ pub(crate) fn listed<T: AsRef<str>>(words: &[T]) -> String {
     }
 }
 
+/// `1 key`, `2 keys`.
+pub(crate) fn plural(n: usize, word: &str) -> String {
+    format!("{n} {word}{}", if n == 1 { "" } else { "s" })
+}
+
+/// What a verb ends in behind so many: one stays, two stay.
+pub(crate) fn verb(n: usize) -> &'static str {
+    if n == 1 { "s" } else { "" }
+}
+
 /// `a key`, `2 keys`.
 pub(crate) fn counted(n: usize, word: &str) -> String {
     match n {
         1 => format!("a {word}"),
-        n => format!("{n} {word}s"),
+        n => plural(n, word),
     }
 }
 
@@ -28,5 +38,7 @@ mod tests {
         assert_eq!(listed(&["a"]), "a");
         assert_eq!(listed(&["a", "b"]), "a and b");
         assert_eq!(listed(&["a", "b", "c"]), "a, b and c");
+        assert_eq!([0, 1, 2].map(|n| plural(n, "key")), ["0 keys", "1 key", "2 keys"]);
+        assert_eq!([1, 2].map(|n| counted(n, "key")), ["a key", "2 keys"]);
     }
 }

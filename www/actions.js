@@ -5,7 +5,7 @@ import { $, downloadUrl, say } from './dom.js';
 import { close, forget, letsGo, openMade, recognise } from './open.js';
 import { Refusal } from './rpc.js';
 import { choose as chooseSink } from './sinks.js';
-import { newEntry, newKey, set, shown, state } from './state.js';
+import { newEntry, newKey, running, set, shown, state } from './state.js';
 import { go } from './views.js';
 
 /** @typedef {import('./state.js').OpenFile} OpenFile */
@@ -149,7 +149,7 @@ export const actions = {
     const { signal } = live;
     entry.live = live;
     /** @type {import('./state.js').Writing} */
-    let run = { phase: 'writing', name, started: performance.now(), done: 0, total: entry.file.size, step: 'turn' };
+    let run = { phase: 'writing', name, started: performance.now(), done: 0, total: entry.file.size, step: running() ? 'turn' : undefined };
     entry.run = run;
     set({});
     // One after the other: each takes all the cores.
@@ -161,6 +161,10 @@ export const actions = {
     const begun = performance.now();
     run = { ...run, started: begun, step: undefined };
     const mine = () => entry.live === live;
+    if (mine() && !signal.aborted) {
+      entry.run = run;
+      set({});
+    }
     const awake = navigator.wakeLock?.request('screen').catch(() => null);
     try {
       signal.throwIfAborted();
@@ -181,8 +185,8 @@ export const actions = {
       say('Done. The protected file is ready.');
     } catch (/** @type {any} */ refusal) {
       if (!mine()) return;
-      if (refusal.code === 'cancelled') say(refusal.message);
       const stopped = signal.aborted || refusal.code === 'cancelled';
+      if (stopped) say(refusal.code === 'cancelled' ? refusal.message : 'Cancelled. Nothing was written.');
       entry.run = stopped ? null : { phase: 'failed', refusal };
     } finally {
       before.then(next);

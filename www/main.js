@@ -200,7 +200,11 @@ async function keepOffline() {
 }
 keepOffline().catch(() => {}); // private windows have no service workers, and some hosts
 /** @type {any} */ (globalThis).launchQueue?.setConsumer(async (/** @type {{ files: FileSystemFileHandle[] }} */ { files }) => {
-  if (files.length) await openFiles(await Promise.all(files.map((file) => file.getFile())));
+  try {
+    if (files.length) await openFiles(await Promise.all(files.map((file) => file.getFile())));
+  } catch (/** @type {any} */ error) {
+    say(`The file cannot be opened: ${error.message}`);
+  }
 });
 
 hello.then(

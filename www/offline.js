@@ -1,6 +1,6 @@
 // The service worker: the page without a network. Where there is one, everything
-// comes from it, and is kept for when there is none; so there is no old version to
-// get rid of. It never sees a file or a key: those are in no request.
+// comes from it, and is kept for when there is none: who is online has the newest.
+// It never sees a file or a key: those are in no request.
 
 const CACHE = 'ismvault';
 /** All that the page is made of; a test compares it with the folder. */
@@ -77,15 +77,21 @@ async function keep() {
   await worker.skipWaiting();
 }
 
+const type = (/** @type {Response} */ response) => response.headers.get('content-type');
+
 /** @param {Request} request */
 async function answer(request) {
   const cache = await caches.open(CACHE);
   try {
     const response = await fetch(request);
-    if (response.status === 200 && !request.headers.has('range') && await cache.match(request)) await cache.put(request, response.clone());
+    const known = await cache.match(request);
+    // What a network's sign-in page says instead is not kept.
+    const own = known && !response.redirected && type(response) === type(known);
+    if (own && response.status === 200 && !request.headers.has('range')) await cache.put(request, response.clone());
     return response;
   } catch (error) {
-    const kept = await cache.match(request, { ignoreSearch: true });
+    const page = request.mode === 'navigate' && /\/(index\.html)?$/.test(new URL(request.url).pathname);
+    const kept = await cache.match(page ? './' : request, { ignoreSearch: true });
     if (kept) return kept;
     throw error;
   }

@@ -45,7 +45,7 @@ export function letsGo(entry) {
  * @param {OpenFile} entry
  */
 export function close(entry) {
-  if (entry.run?.phase === 'writing' && !confirm(`${entry.name} is being protected. Stop it?`)) return false;
+  if (entry.run?.phase === 'writing' && !confirm(`${entry.name} is being protected, or waits for its turn. Stop it?`)) return false;
   if (!letsGo(entry)) return false;
   entry.live?.abort();
   entry.live = null;

@@ -59,11 +59,13 @@ export function workersAreServed() {
   const url = URL.createObjectURL(new Blob([script], { type: 'text/javascript' }));
   const worker = new Worker(/** @type {any} */ (scriptUrl(url)), { type: 'module' });
   return new Promise((resolve) => {
-    worker.onmessage = ({ data }) => {
+    const end = (/** @type {boolean} */ served) => {
       worker.terminate();
-      resolve(data);
+      URL.revokeObjectURL(url);
+      resolve(served);
     };
-    worker.onerror = () => resolve(false);
+    worker.onmessage = ({ data }) => end(data);
+    worker.onerror = () => end(false);
   });
 }
 

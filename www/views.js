@@ -118,7 +118,7 @@ export function paint({ view: wanted, files, current }) {
 }
 
 /** @type {Record<string, string>} */
-const MARKS = { '…': ', being protected', '■': ', has errors', '✓': ', protected' };
+const MARKS = { '…': ', being protected', '⋯': ', waits for its turn', '■': ', has errors', '✓': ', protected' };
 
 /**
  * The open files, where there are several.
@@ -129,13 +129,13 @@ const MARKS = { '…': ', being protected', '■': ', has errors', '✓': ', pro
 function list(files, current) {
   const nav = $('files');
   nav.hidden = files.length < 2;
-  const now = JSON.stringify([files.map((f) => [f.key, verdict(f)[1], f.reading != null, f.run?.phase]), current]);
+  const now = JSON.stringify([files.map((f) => [f.key, verdict(f)[1], f.reading != null, f.run?.phase, f.run?.phase === 'writing' && f.run.step === 'turn']), current]);
   if (nav.dataset.now === now) return;
   nav.dataset.now = now;
   const held = nav.contains(document.activeElement);
   nav.replaceChildren(h('ul', {}, files.map((entry) => {
     const [, bad] = verdict(entry);
-    const mark = entry.run?.phase === 'writing' ? '…' : bad ? '■' : entry.run?.phase === 'done' ? '✓' : '';
+    const mark = entry.run?.phase === 'writing' ? (entry.run.step === 'turn' ? '⋯' : '…') : bad ? '■' : entry.run?.phase === 'done' ? '✓' : '';
     const open = h('button', { type: 'button', 'aria-current': entry.key === current ? 'true' : null, title: entry.name }, h('span', {}, entry.name), mark && h('span', { class: bad ? 'mark bad' : 'mark', 'aria-hidden': 'true' }, mark), mark && h('span', { class: 'visually-hidden' }, MARKS[mark]));
     open.addEventListener('click', () => set({ current: entry.key }));
     const shut = h('button', { type: 'button', class: 'shut', 'aria-label': `Close ${entry.name}` }, '×');

@@ -469,6 +469,12 @@ impl Writer {
         Self::default()
     }
 
+    /// Room for so many bytes more, so that writing them moves nothing: what would be
+    /// left behind may be a key.
+    pub fn reserve(&mut self, bytes: usize) {
+        self.0.reserve(bytes);
+    }
+
     /// What was written.
     pub fn into_bytes(self) -> Vec<u8> {
         self.0

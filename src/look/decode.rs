@@ -17,6 +17,7 @@ use crate::format::drm::playready::{self, WrmHeader};
 use crate::format::drm::{self, COMMON, PLAYREADY, WIDEVINE, widevine};
 use crate::format::ids::{BoxType, Kid, SystemId, Uuid};
 use crate::model::Finding;
+use crate::words;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use recognise::{bytes, is_box, is_object, is_utf16_xml};
@@ -260,8 +261,8 @@ fn widevine_data(data: &[u8], message: widevine::Message, outer: &mut Decoded) -
 pub fn object(data: &[u8]) -> Decoded {
     let mut problems = Vec::new();
     let records = playready::read_object(data, &mut problems);
-    let plural = if records.len() == 1 { "" } else { "s" };
-    let title = format!("PlayReady Object, {} bytes, {} record{plural}", data.len(), records.len());
+    let count = words::plural(records.len(), "record");
+    let title = format!("PlayReady Object, {} bytes, {count}", data.len());
     let mut decoded = Decoded::new("playready_object", title).bytes(data);
     decoded.system_id = Some(PLAYREADY);
     decoded.problems(problems);

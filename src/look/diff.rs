@@ -9,6 +9,7 @@ use crate::format::cipher::hex;
 use crate::format::ids::BoxType;
 use crate::look::report::{Inspection, SystemSummary, TrackSummary};
 use crate::model::Movie;
+use crate::words;
 use serde::Serialize;
 
 /// Something that is one thing in one file and another in the other.
@@ -114,14 +115,13 @@ pub fn compare(a: &Movie, b: &Movie) -> Comparison {
         }
     }
     let same_meaning = meaning.count == 0;
-    let plural = |n: usize| if n == 1 { "" } else { "s" };
     let verdict = match (meaning.count, boxes.count) {
         (0, 0) => "The files say the same, box by box. Media was not compared.".to_owned(),
         (0, n) => format!(
-            "The files mean the same; {n} box difference{}. Media was not compared.",
-            plural(n)
+            "The files mean the same; {}. Media was not compared.",
+            words::plural(n, "box difference")
         ),
-        (n, _) => format!("The files differ in meaning in {n} place{}.", plural(n)),
+        (n, _) => format!("The files differ in meaning in {}.", words::plural(n, "place")),
     };
     Comparison { verdict, same_meaning, meaning: meaning.into_list(), boxes: boxes.into_list() }
 }

@@ -186,6 +186,7 @@ impl Decryptor {
         w.u64(self.moov.at);
         w.u32(moov.len() as u32);
         w.bytes(&moov);
+        w.reserve(keys.len() * 64);
         for (target, key) in keys {
             let (kind, name) = match target {
                 KeyFor::All => (0, 0),

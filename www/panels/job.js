@@ -1,7 +1,8 @@
-// What is being written, over all views: how far, how fast, how long still.
+// What is being protected, over all views: how far, how fast, how long still.
 
-import { h, wait } from '../dom.js';
+import { $, h } from '../dom.js';
 import { running } from '../state.js';
+import { progressWords } from './protect.js';
 
 export const job = {
   /**
@@ -22,24 +23,26 @@ export const job = {
       actions.show(busy.key);
       actions.go('overview');
     });
-    cancel.addEventListener('click', () => busy?.live?.abort());
+    /** @type {AbortController | null | undefined} */
+    let stopped;
+    cancel.addEventListener('click', () => {
+      stopped = busy?.live;
+      stopped?.abort();
+      cancel.textContent = 'Stopping …';
+    });
     return (/** @type {import('../state.js').Shown} */ { files, current, view }) => {
       busy = running();
       // Where the file's own panel tells it, it is not told twice.
-      section.hidden = !busy || (busy.key === current && view === 'overview');
-      if (!busy || section.hidden) return;
+      const hidden = !busy || (busy.key === current && view === 'overview');
+      if (hidden && section.contains(document.activeElement)) $(view === 'overview' ? 'name' : `tab-${view}`).focus({ preventScroll: true });
+      section.hidden = hidden;
+      if (!busy || hidden) return;
+      if (busy.live !== stopped) cancel.textContent = 'Cancel';
       const { run } = busy;
-      const part = run.total ? run.done / run.total : 0;
-      const seconds = (performance.now() - run.started) / 1000;
       const queued = files.filter((file) => file.run?.phase === 'writing').length - 1;
       name.textContent = busy.name;
-      bar.value = part;
-      words.textContent = [
-        `${Math.floor(part * 100)} %`,
-        run.step === 'write' && part ? `${(run.done / 1e6 / seconds).toFixed(0)} MB/s` : null,
-        run.step === 'write' && part ? wait(seconds / part * (1 - part)) : null,
-        queued ? `${queued} more waiting` : null,
-      ].filter(Boolean).join(' · ');
+      bar.value = run.total ? run.done / run.total : 0;
+      words.textContent = [progressWords(run), queued ? `${queued} more waiting` : ''].filter(Boolean).join(' · ');
     };
   },
 };

@@ -132,6 +132,23 @@ function secretCard([secret], name, actions) {
     save);
 }
 
+/**
+ * How far a job is, how fast, and how long it still takes.
+ *
+ * @param {import('../state.js').Writing} run
+ */
+export function progressWords(run) {
+  const seconds = (performance.now() - run.started) / 1000;
+  const part = run.total ? run.done / run.total : 0;
+  const speed = run.done / 1e6 / seconds;
+  switch (run.step) {
+    case 'turn': return 'Waits for its turn: another file is being protected.';
+    case 'measure': return `Measuring fragments, ${Math.floor(part * 100)} %`;
+    case 'write': return `${Math.floor(part * 100)} % · ${speed.toFixed(speed < 10 ? 1 : 0)} MB/s · ${wait(seconds / part * (1 - part))}`;
+    default: return 'Preparing …';
+  }
+}
+
 function writing() {
   const bar = h('progress', { max: 1, value: 0, 'aria-label': 'Protecting' });
   const words = h('p', { class: 'num' });
@@ -140,13 +157,8 @@ function writing() {
     root,
     /** @param {import('../state.js').Writing} run */
     update(run) {
-      const seconds = (performance.now() - run.started) / 1000;
-      const part = run.total ? run.done / run.total : 0;
-      bar.value = part;
-      const speed = run.done / 1e6 / seconds;
-      words.textContent = run.step !== 'write'
-        ? run.step === 'turn' ? 'Waits for its turn: another file is being protected.' : run.step === 'measure' ? `Measuring fragments, ${Math.floor(part * 100)} %` : 'Preparing …'
-        : `${Math.floor(part * 100)} % · ${speed.toFixed(speed < 10 ? 1 : 0)} MB/s · ${wait(seconds / part * (1 - part))}`;
+      bar.value = run.total ? run.done / run.total : 0;
+      words.textContent = progressWords(run);
     },
   };
 }

@@ -125,7 +125,9 @@ impl Display {
         let mut number = String::new();
         BufReader::new(server.stdout.take().context("Xvfb tells nothing")?)
             .read_line(&mut number)?;
-        Ok(Self { server, name: format!(":{}", number.trim()) })
+        let display = Self { server, name: format!(":{}", number.trim()) };
+        number.trim().parse::<u32>().context("Xvfb gives no display")?;
+        Ok(display)
     }
 }
 

@@ -313,10 +313,10 @@ pub(crate) fn unwritten(path: &Path, error: &io::Error) -> Stop {
             format!("{name} was written by something else meanwhile. Add --force to overwrite it.")
         }
         io::ErrorKind::NotFound => {
-            format!("{name} cannot be written: there is no such folder. Make it first.")
+            format!("{name} cannot be written: its folder is not there. Make it first.")
         }
         io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
-            format!("{name} cannot be written: the disk is full. Nothing was kept of it.")
+            format!("{name} cannot be written: the disk is full. What was there is as it was.")
         }
         io::ErrorKind::ReadOnlyFilesystem => {
             format!("{name} cannot be written: the disk is read-only. Choose another folder.")

@@ -10,6 +10,7 @@ use ismvault::make::decrypt::{Decryption, KeyFor, parse_keys};
 use ismvault::make::proof::{Proof, Proven};
 use ismvault::make::protect::{Options, Plan};
 use ismvault::make::recipe::Recipe;
+use js_sys::Uint8Array;
 use wasm_bindgen::prelude::*;
 use zeroize::Zeroizing;
 
@@ -67,7 +68,7 @@ impl JsProtection {
     }
 
     /// What a worker is made of. It has the keys in it: wipe it when it is sent.
-    pub fn setup(&self) -> JsResult<Vec<u8>> {
+    pub fn setup(&self) -> JsResult<Uint8Array> {
         Ok(worker::setup(
             worker::PROTECT,
             &self.proven()?.recipe().protector().setup(&self.options),
@@ -149,7 +150,7 @@ impl JsDecryption {
     }
 
     /// What a worker is made of. It has the keys in it: wipe it when it is sent.
-    pub fn setup(&self) -> JsResult<Vec<u8>> {
+    pub fn setup(&self) -> JsResult<Uint8Array> {
         let setup = self.proven()?.recipe().decryptor().setup(&self.keys);
         Ok(worker::setup(worker::DECRYPT, &setup))
     }

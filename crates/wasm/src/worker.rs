@@ -8,14 +8,18 @@ use ismvault::make::proof::Proof;
 use ismvault::make::protect::receipt::FileHash;
 use ismvault::make::protect::{Protector, UnitState};
 use ismvault_cipher::Cipher;
+use js_sys::Uint8Array;
 use wasm_bindgen::prelude::*;
+use zeroize::Zeroizing;
 
 /// What a setup begins with.
 pub(super) const PROTECT: u8 = 1;
 pub(super) const DECRYPT: u8 = 2;
 
-pub(super) fn setup(kind: u8, setup: &[u8]) -> Vec<u8> {
-    [&[kind][..], setup].concat()
+/// A setup for JavaScript. Nothing of it stays in this module's memory.
+pub(super) fn setup(kind: u8, setup: &[u8]) -> Uint8Array {
+    let bytes = Zeroizing::new([&[kind][..], setup].concat());
+    Uint8Array::from(bytes.as_slice())
 }
 
 enum Work {
@@ -39,7 +43,9 @@ pub struct JsWorker {
 impl JsWorker {
     /// From a `setup`.
     #[wasm_bindgen(constructor)]
-    pub fn new(setup: &[u8]) -> JsResult<Self> {
+    pub fn new(setup: &Uint8Array) -> JsResult<Self> {
+        // Copied by ourselves, for what the boundary copies is not wiped.
+        let setup = Zeroizing::new(setup.to_vec());
         let work = || -> Result<Work> {
             match setup.split_first() {
                 Some((&PROTECT, setup)) => {

@@ -17,6 +17,7 @@ use crate::checks::CheckId;
 use crate::format::boxes::movie::{Mehd, Mvhd};
 use crate::format::ids::{BoxType, FourCc, Scheme};
 use crate::model::{Finding, Movie, TrackKind};
+use crate::words;
 
 type Check = fn(&Movie, &mut Vec<Finding>);
 
@@ -121,7 +122,6 @@ fn no_moov(movie: &Movie, out: &mut Vec<Finding>) {
     if movie.moov.is_some() || movie.damage.is_some() {
         return;
     }
-    let plural = |n: usize| if n == 1 { "" } else { "s" };
     let indexes = movie.indexes.len();
     match movie.fragments.len() {
         0 if indexes > 0 => out.push(Finding::new(
@@ -135,9 +135,9 @@ fn no_moov(movie: &Movie, out: &mut Vec<Finding>) {
         n => out.push(Finding::new(
             CheckId::MediaSegment,
             format!(
-                "Media segments without their header: {n} fragment{}, and no moov. To play or to \
+                "Media segments without their header: {}, and no moov. To play or to \
                  protect them, put their initialization segment in front.",
-                plural(n)
+                words::plural(n, "fragment")
             ),
         )),
     }

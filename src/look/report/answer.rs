@@ -23,29 +23,27 @@ impl Inspection {
                 let errors = self.findings.iter().filter(|f| f.severity() == Severity::Error);
                 let more = match errors.count() - 1 {
                     0 => String::new(),
-                    1 => "1 more error.".to_owned(),
-                    n => format!("{n} more errors."),
+                    n => format!("{}.", words::plural(n, "more error")),
                 };
-                let begun = match state.split_once(':') {
-                    Some(("Protected", _)) => "Protected.",
-                    _ => &state,
+                let begun = match state.split_once("Protected: ") {
+                    Some((before, _)) => format!("{before}Protected."),
+                    None => state.clone(),
                 };
                 // That is said already.
-                let said = worst.check.id == CheckId::LooksEncrypted;
+                let said = worst.check.id == CheckId::LooksEncrypted
+                    && state.ends_with("its samples are encrypted.");
                 let title = if said { "" } else { worst.check.title };
-                joined(&[begun, title, worst.check.fails.sentence(), &more])
+                joined(&[&begun, title, worst.check.fails.sentence(), &more])
             }
-            None if movie.damage.is_some() && !movie.fragments.is_empty() => {
-                joined(&[&state, "Repair it to keep what is whole."])
-            }
+            None if can_be_repaired(movie) => joined(&[&state, "Repair it to keep what is whole."]),
             None => joined(&[&state, &troubles, ready]),
         };
         self.verdict = match (movie.damage.is_some(), facts.is_empty()) {
             (true, _) | (_, true) => state.clone(),
             _ => self.line(movie, &facts, &troubles, ready),
         };
-        let protection = state.strip_prefix("Protected: ").filter(|_| worst.is_some());
-        self.facts = joined(&[protection.unwrap_or_default(), &facts]);
+        let protection = state.split_once("Protected: ").filter(|_| worst.is_some());
+        self.facts = joined(&[protection.map_or("", |(_, how)| how), &facts]);
     }
 
     /// Whether it is clear, protected or damaged, and what it is made of.
@@ -107,7 +105,7 @@ impl Inspection {
             .into_iter()
             .map(|(severity, word)| (of(severity), word))
             .filter(|(count, _)| *count > 0)
-            .map(|(count, word)| format!("{count} {word}{}", if count == 1 { "" } else { "s" }))
+            .map(|(count, word)| words::plural(count, word))
             .collect();
         let failing = self.findings.iter().filter(|f| f.severity() == Severity::Error);
         let mut who: Vec<&str> = failing.map(|f| f.check.fails.words()).collect();
@@ -187,6 +185,13 @@ impl Inspection {
     }
 }
 
+/// Whether there are whole fragments behind a whole `moov`.
+fn can_be_repaired(movie: &Movie) -> bool {
+    let (Some(damage), Some(moov)) = (&movie.damage, &movie.moov) else { return false };
+    let outside = damage.at.is_none_or(|at| at < moov.at || at >= moov.at + moov.size());
+    outside && !movie.fragments.is_empty()
+}
+
 /// What a file without `moov` is.
 fn segment_words(movie: &Movie) -> String {
     let fragments = movie.fragments.len();
@@ -194,11 +199,11 @@ fn segment_words(movie: &Movie) -> String {
     match fragments {
         0 => "A segment index by itself, without header and media.".to_owned(),
         n => format!(
-            "{} media segment, {n} fragment{} with {} samples, without its header: put its \
+            "{} media segment, {} with {}, without its header: put its \
              initialization segment in front.",
             if runs().any(|run| run.has_ivs) { "A protected" } else { "A" },
-            if n == 1 { "" } else { "s" },
-            runs().map(|run| u64::from(run.samples)).sum::<u64>()
+            words::plural(n, "fragment"),
+            words::plural(runs().map(|run| run.samples as usize).sum(), "sample")
         ),
     }
 }

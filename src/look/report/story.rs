@@ -2,8 +2,9 @@
 //! needs, and whether it holds.
 
 use super::Inspection;
-use crate::checks::{Check, CheckId, Severity};
+use crate::checks::{CheckId, Severity};
 use crate::model::{Finding, Movie};
+use crate::words;
 use serde::Serialize;
 
 /// What playing needs, in this order.
@@ -54,25 +55,35 @@ pub struct Link {
     pub at: Option<u64>,
 }
 
-/// The link that a check is about, by the check's number.
-fn part_of(check: &Check) -> Part {
-    match check.number {
-        16 | 63 => Part::Key,
-        13..=15 | 17..=26 | 50 | 64 => Part::Header,
-        12 | 44..=49 | 51..=54 | 56 | 57 => Part::Tracks,
-        59 => match check.id {
-            CheckId::NoPlayreadyHeader => Part::Header,
+/// The link that a finding is about: by the number of its check, and where that
+/// says nothing, by the box it is in.
+fn part_of(finding: &Finding) -> Part {
+    let path = finding.path.as_deref().unwrap_or_default();
+    let by_path = if path.contains("pssh") || path.contains("uuid") && !path.contains("moof") {
+        Part::Header
+    } else if path.starts_with("moov") {
+        Part::Tracks
+    } else {
+        Part::Samples
+    };
+    match (finding.check.number, finding.check.id) {
+        (_, CheckId::KidZero) | (63, _) => Part::Key,
+        (_, CheckId::NoPlayreadyHeader | CheckId::SeveralKidsOneHeader) => Part::Header,
+        (_, CheckId::SencFlags | CheckId::SencOverride) => Part::Samples,
+        (50, _) if !path.is_empty() => by_path,
+        (13..=26 | 50 | 64, _) => Part::Header,
+        (12 | 44..=49 | 51..=54 | 56 | 57, _) => Part::Tracks,
+        (
+            59,
             CheckId::NoMoov
             | CheckId::SecondMoov
             | CheckId::NoTracks
             | CheckId::SamplesInMoovToo
-            | CheckId::UuidTooShort
             | CheckId::C2pa
             | CheckId::OpaqueSampleEntry
-            | CheckId::NoCodecConfiguration
-            | CheckId::BoxMissing => Part::Tracks,
-            _ => Part::Samples,
-        },
+            | CheckId::NoCodecConfiguration,
+        ) => Part::Tracks,
+        (59, _) => by_path,
         _ => Part::Samples,
     }
 }
@@ -82,7 +93,11 @@ pub(super) fn story(inspection: &Inspection, movie: &Movie) -> Vec<Link> {
     [Part::Key, Part::Header, Part::Tracks, Part::Samples]
         .into_iter()
         .map(|part| {
-            let own = |finding: &&Finding| part_of(&finding.check) == part;
+            let own = |finding: &&Finding| match finding.check.id {
+                // Before any track was read.
+                CheckId::FileCut if inspection.tracks.is_empty() => part == Part::Tracks,
+                _ => part_of(finding) == part,
+            };
             // Findings stand in the order of their gravity.
             let worst = inspection.findings.iter().find(own);
             let worst = worst.filter(|finding| finding.severity() != Severity::Info);
@@ -107,15 +122,22 @@ pub(super) fn story(inspection: &Inspection, movie: &Movie) -> Vec<Link> {
 
 /// What is to be said of a link with which nothing is wrong.
 fn sound(part: Part, inspection: &Inspection, movie: &Movie) -> (Holds, String) {
-    let protected = inspection.tracks.iter().any(|track| track.protection.is_some());
-    let ciphertext = !movie.ciphertext.is_empty();
+    let runs = || movie.fragments.iter().flat_map(|fragment| &fragment.runs);
+    let says_so = inspection.tracks.iter().any(|track| track.protection.is_some());
+    let ciphertext = !movie.ciphertext.is_empty() && !says_so;
+    let untold = match movie.damage.is_some() {
+        true => "That cannot be read any more.",
+        false => "That is told in the initialization segment.",
+    };
     match part {
-        Part::Key if ciphertext && !protected => {
+        Part::Key if ciphertext => {
             (Holds::No, "The samples are encrypted, and no KID says with which key.".to_owned())
         }
-        Part::Key | Part::Header if !protected => {
-            (Holds::Unneeded, "The file is clear.".to_owned())
+        Part::Header if ciphertext => (Holds::No, "None says where a key may be had.".to_owned()),
+        Part::Key | Part::Header | Part::Tracks if inspection.tracks.is_empty() => {
+            (Holds::Unknown, untold.to_owned())
         }
+        Part::Key | Part::Header if !says_so => (Holds::Unneeded, "The file is clear.".to_owned()),
         Part::Key => match inspection.kids(movie).len() {
             0 => (Holds::No, "No KID says which key it is.".to_owned()),
             1 => (Holds::Unknown, "One KID; try its key.".to_owned()),
@@ -128,17 +150,22 @@ fn sound(part: Part, inspection: &Inspection, movie: &Movie) -> (Holds, String) 
             }
             None => (Holds::Nearly, "None for PlayReady.".to_owned()),
         },
-        Part::Tracks if inspection.tracks.is_empty() => {
-            (Holds::Unknown, "They are told in the initialization segment.".to_owned())
-        }
         Part::Tracks => (Holds::Yes, format!("{}, sound.", capital(&inspection.track_words()))),
         Part::Samples => {
-            let samples: u64 = inspection.tracks.iter().map(|track| track.samples).sum();
-            match (samples, inspection.fragments) {
-                (0, 0) => (Holds::Unknown, "There are none here.".to_owned()),
-                (_, 0) => (Holds::Yes, format!("{samples} samples, in place.")),
-                (_, 1) => (Holds::Yes, format!("{samples} in 1 fragment, in place.")),
-                (_, n) => (Holds::Yes, format!("{samples} in {n} fragments, in place.")),
+            let samples: u64 = match inspection.tracks.is_empty() {
+                true => runs().map(|run| u64::from(run.samples)).sum(),
+                false => inspection.tracks.iter().map(|track| track.samples).sum(),
+            };
+            let samples = words::plural(usize::try_from(samples).unwrap_or(usize::MAX), "sample");
+            match inspection.fragments {
+                0 if samples.starts_with("0 ") => {
+                    (Holds::Unknown, "There are none here.".to_owned())
+                }
+                0 => (Holds::Yes, format!("{samples}, in place.")),
+                n => (
+                    Holds::Yes,
+                    format!("{samples} in {}, in place.", words::plural(n, "fragment")),
+                ),
             }
         }
     }
@@ -147,4 +174,27 @@ fn sound(part: Part, inspection: &Inspection, movie: &Movie) -> (Holds, String) 
 fn capital(words: &str) -> String {
     let mut letters = words.chars();
     letters.next().map(|first| first.to_uppercase().chain(letters).collect()).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::error::Code;
+
+    #[test]
+    fn a_finding_goes_to_its_link() {
+        let part = |id, path: &str| {
+            part_of(&Finding { path: Some(path.to_owned()), ..Finding::new(id, "") })
+        };
+        let header = "moov/pssh";
+        assert_eq!(part(CheckId::KidZero, header), Part::Key);
+        assert_eq!(part(CheckId::KidNotInHeader, header), Part::Header);
+        assert_eq!(part(CheckId::SeveralKidsOneHeader, header), Part::Header);
+        assert_eq!(part(CheckId::TencDiffers, "moov/trak/mdia/minf/stbl/stsd"), Part::Tracks);
+        assert_eq!(part(CheckId::SencFlags, "moof/traf/senc"), Part::Samples);
+        assert_eq!(part(CheckId::UuidSwapped, "moof/traf/uuid"), Part::Samples);
+        assert_eq!(part(CheckId::IvReused, "moof/traf/senc"), Part::Samples);
+        assert_eq!(part(CheckId::Structure(Code::BoxTooShort), "moov/trak/tkhd"), Part::Tracks);
+        assert_eq!(part(CheckId::Structure(Code::BoxTooShort), "moof/traf/trun"), Part::Samples);
+    }
 }

@@ -8,6 +8,7 @@ use crate::format::drm::{COMMON, PLAYREADY};
 use crate::make::rewrite::Rewrite;
 use crate::model::decode_times::COMMON_SCALE;
 use crate::model::{Fragment, Movie, Track, TrackKind};
+use crate::words;
 
 /// What a plan decided, to be told.
 pub(super) struct Decisions<'a> {
@@ -27,7 +28,6 @@ pub(super) struct Decisions<'a> {
 /// One sentence for each decision a user may want to see.
 pub(super) fn sentences(decided: &Decisions<'_>) -> Vec<String> {
     let Decisions { movie, options, header, tracks, keys, samples, rewrite, shift } = *decided;
-    let plural = |n: usize| if n == 1 { "" } else { "s" };
     let ids: Vec<u32> = tracks.iter().map(|track| track.id).collect();
     let touched = |f: &&Fragment| f.runs.iter().any(|run| ids.contains(&run.track_id));
     let fragments = movie.fragments.iter().filter(touched).count();
@@ -38,10 +38,10 @@ pub(super) fn sentences(decided: &Decisions<'_>) -> Vec<String> {
         }
     };
     let mut out = vec![format!(
-        "{}: {samples} sample{} in {fragments} fragment{}, {cipher}.",
+        "{}: {} in {}, {cipher}.",
         list(tracks),
-        plural(samples as usize),
-        plural(fragments)
+        words::plural(samples as usize, "sample"),
+        words::plural(fragments, "fragment")
     )];
     if keys.len() > 1 {
         out.push(format!("{} keys, each for tracks of its own.", keys.len()));
@@ -51,19 +51,14 @@ pub(super) fn sentences(decided: &Decisions<'_>) -> Vec<String> {
     }
     if options.clear_lead > 0 {
         out.push(format!(
-            "The first {} fragment{} of each track stay{} clear.",
-            options.clear_lead,
-            plural(options.clear_lead as usize),
-            if options.clear_lead == 1 { "s" } else { "" }
+            "The first {} of each track stay{} clear.",
+            words::plural(options.clear_lead as usize, "fragment"),
+            words::verb(options.clear_lead as usize)
         ));
     }
     let clear: Vec<&Track> = movie.tracks.iter().filter(|track| !ids.contains(&track.id)).collect();
     if !clear.is_empty() {
-        out.push(format!(
-            "{} stay{} clear.",
-            list(&clear),
-            if clear.len() == 1 { "s" } else { "" }
-        ));
+        out.push(format!("{} stay{} clear.", list(&clear), words::verb(clear.len())));
     }
     let spoken = |t: &&&Track| matches!(t.kind, TrackKind::Video | TrackKind::Audio);
     for track in clear.iter().filter(spoken).filter(|track| !super::has_rule(track)) {
@@ -103,7 +98,10 @@ pub(super) fn sentences(decided: &Decisions<'_>) -> Vec<String> {
     }
     let old = movie.systems.iter().filter(|s| [PLAYREADY, COMMON].contains(&s.system_id)).count();
     if old > 0 {
-        out.push(format!("{old} old protection header{} in moov will be replaced.", plural(old)));
+        out.push(format!(
+            "{} in moov will be replaced.",
+            words::plural(old, "old protection header")
+        ));
     }
     if let Some(reason) = rewrite.lost_index() {
         out.push(format!("The index (mfra) {reason} and is left out."));

@@ -183,6 +183,7 @@ impl Protector {
         w.u8(self.profile.name.len() as u8);
         w.bytes(self.profile.name.as_bytes());
         w.bytes(&options.random);
+        w.reserve(self.tracks.len() * 64);
         for track in &self.tracks {
             let Some(key) = options.keys.iter().find(|key| key.kid == track.kid) else { continue };
             w.u32(track.id);
