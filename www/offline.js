@@ -31,6 +31,7 @@ const FILES = [
   'panels/hex.js',
   'panels/job.js',
   'panels/key.js',
+  'panels/kids.js',
   'panels/made.js',
   'panels/make.js',
   'panels/manifests.js',

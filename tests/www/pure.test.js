@@ -7,6 +7,7 @@ import { bytes, count, plural, rate, time, wait } from '../../www/dom.js';
 import { Cancelled, plain } from '../../www/errors.js';
 import { valuesOf } from '../../www/fields.js';
 import { isManifest, isMedia, know, stem } from '../../www/names.js';
+import { FORMS, kidsOf } from '../../www/panels/kids.js';
 import { batches } from '../../www/pool.js';
 import { Ahead, CHUNK, readSpans } from '../../www/reading.js';
 import { keyFor, titlesOf } from '../../www/titles.js';
@@ -127,4 +128,16 @@ test('everything the page is made of is kept for when there is no network', () =
     .filter((name) => name.includes('.') && !['index.html', 'offline.js'].includes(name) && !name.startsWith('pkg'));
   const made = ['./', 'pkg/ismvault.js', 'pkg/ismvault_bg.wasm', 'pkg/plain_bg.wasm'];
   assert.deepEqual(listed.sort(), [...there, ...made].sort());
+});
+
+test('a KID in every form, once, with where it is named', () => {
+  const kid = '09e36702-8f33-436c-a5dd-60ffe6671e70';
+  assert.deepEqual(FORMS.map(([, , make]) => make(kid)), [
+    kid, '09e367028f33436ca5dd60ffe6671e70', '0267e309-338f-6c43-a5dd-60ffe6671e70',
+    'CeNnAo8zQ2yl3WD/5mcecA==', 'AmfjCTOPbEOl3WD/5mcecA==',
+  ]);
+  const track = (id, own) => ({ id, schemes: [{ kid: own }] });
+  const systems = [{ name: 'PlayReady', header: { kids: [kid] }, kids: [] }, { name: 'Widevine', header: null, kids: ['other'] }];
+  const found = kidsOf({ tracks: [track(1, kid), track(2, kid), track(3, null)], systems });
+  assert.deepEqual(found, [[kid, ['track 1', 'track 2', 'PlayReady']], ['other', ['Widevine']]]);
 });

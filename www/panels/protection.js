@@ -2,6 +2,7 @@
 
 import { block, copyButton, h, identifier, plural, rows, some } from '../dom.js';
 import { decodedView } from './decoded.js';
+import { kidCard } from './kids.js';
 
 /** @typedef {import('../pkg/ismvault.js').Inspection} Inspection */
 /** @typedef {import('../pkg/ismvault.js').ProtectionSummary & { tracks: number[] }} Scheme */
@@ -33,7 +34,6 @@ function schemeCard(scheme) {
     h('h4', {}, `Track${scheme.tracks.length > 1 ? 's' : ''} ${scheme.tracks.join(' and ')}`),
     rows(
       ['KID', scheme.kid && identifier(scheme.kid, 'KID')],
-      ['KID, GUID order', scheme.kid_guid && identifier(scheme.kid_guid, 'KID in GUID byte order')],
       ['Scheme', `${scheme.scheme ?? 'unknown'} ${scheme.scheme_version}`],
       ['Algorithm', `${scheme.algorithm} (AlgorithmID ${scheme.algorithm_id})`],
       ['IV size', scheme.constant_iv ? `constant, ${scheme.constant_iv}` : plural(scheme.iv_size, 'byte')],
@@ -84,8 +84,8 @@ export const protection = {
       if (inspection === shown) return;
       shown = inspection;
       if (!inspection) return body.replaceChildren();
-      const cards = [...some(schemes(inspection), schemeCard), ...some(inspection.systems, systemCard)];
-      body.replaceChildren(...(cards.length ? cards
+      const cards = [kidCard(inspection) ?? '', ...some(schemes(inspection), schemeCard), ...some(inspection.systems, systemCard)];
+      body.replaceChildren(...(cards.length > 1 ? cards
         : [h('p', { class: 'muted' }, inspection.tracks.length ? 'None: no track says that it is protected, and there is no protection header.' : 'None was found.')]));
     };
   },

@@ -1,0 +1,86 @@
+// Every KID of a file once, in the form one needs, and where it is named.
+
+import { copyButton, h, some } from '../dom.js';
+
+/** @typedef {import('../pkg/ismvault.js').Inspection} Inspection */
+
+const bytesOf = (/** @type {string} */ uuid) => Uint8Array.from(uuid.replaceAll('-', '').match(/../g) ?? [], (pair) => Number.parseInt(pair, 16));
+const base64 = (/** @type {Uint8Array} */ bytes) => btoa(String.fromCharCode(...bytes));
+
+/**
+ * The other byte order of a UUID, as GUIDs have it.
+ *
+ * @param {string} uuid
+ */
+export function swapped(uuid) {
+  const pairs = uuid.replaceAll('-', '').match(/../g) ?? [];
+  const order = [3, 2, 1, 0, 5, 4, 7, 6, 8, 9, 10, 11, 12, 13, 14, 15];
+  return order.map((at, i) => `${[4, 6, 8, 10].includes(i) ? '-' : ''}${pairs[at]}`).join('');
+}
+
+/** @type {[string, string, (kid: string) => string][]} its name for the page, for copying, and how it is made */
+export const FORMS = [
+  ['UUID', 'KID as a UUID', (kid) => kid],
+  ['32 hex', 'KID in hex', (kid) => kid.replaceAll('-', '')],
+  ['GUID order', 'KID in GUID byte order', swapped],
+  ['base64', 'KID in base64', (kid) => base64(bytesOf(kid))],
+  ['base64, as in the header', 'KID in base64 of the GUID byte order', (kid) => base64(bytesOf(swapped(kid)))],
+];
+
+/** Where the form that was chosen is remembered; it says nothing of a file. */
+const CHOSEN = 'kid-form';
+
+/**
+ * The KIDs of a file, each with where it is named.
+ *
+ * @param {Inspection} inspection
+ */
+export function kidsOf(inspection) {
+  /** @type {Map<string, string[]>} */
+  const places = new Map();
+  const name = (/** @type {string | null} */ kid, /** @type {string} */ place) => {
+    if (!kid) return;
+    const own = places.get(kid) ?? [];
+    if (!own.includes(place)) own.push(place);
+    places.set(kid, own);
+  };
+  for (const track of inspection.tracks) for (const { kid } of track.schemes) name(kid, `track ${track.id}`);
+  for (const system of inspection.systems) for (const kid of system.header?.kids ?? system.kids) name(kid, system.name);
+  return [...places];
+}
+
+/**
+ * Nothing where the file names none.
+ *
+ * @param {Inspection} inspection
+ */
+export function kidCard(inspection) {
+  const kids = kidsOf(inspection);
+  if (!kids.length) return null;
+  const body = h('tbody');
+  const choice = h('select', { 'aria-label': 'Form of the KIDs' }, FORMS.map(([form], at) => h('option', { value: String(at) }, form)));
+  const draw = () => {
+    const [, what, make] = FORMS[Number(choice.value)] ?? FORMS[0];
+    body.replaceChildren(...some(kids, ([kid, places]) => h('tr', {},
+      h('td', { 'data-label': 'KID' }, h('span', { class: 'id' }, h('code', {}, make(kid)), copyButton(make(kid), what))),
+      h('td', { 'data-label': 'Named by', class: 'wrap' }, places.join(', ')))));
+  };
+  try {
+    choice.value = localStorage.getItem(CHOSEN) ?? '0';
+  } catch {
+    // Some browsers keep nothing.
+  }
+  if (choice.selectedIndex < 0) choice.value = '0';
+  choice.addEventListener('change', () => {
+    try {
+      localStorage.setItem(CHOSEN, choice.value);
+    } catch {
+      // It is chosen anew next time.
+    }
+    draw();
+  });
+  draw();
+  return h('article', { class: 'kids' },
+    h('h4', {}, kids.length === 1 ? 'The KID ' : 'The KIDs ', h('label', { class: 'inline' }, h('span', { class: 'visually-hidden' }, 'Form'), choice)),
+    h('table', {}, h('thead', {}, h('tr', {}, h('th', { scope: 'col' }, 'KID'), h('th', { scope: 'col' }, 'Named by'))), body));
+}
