@@ -103,7 +103,7 @@ impl Page {
     }
 
     pub async fn find(&self, css: &str) -> Element {
-        let wait = self.client.wait().at_most(Duration::from_secs(20));
+        let wait = self.client.wait().at_most(Duration::from_secs(60));
         wait.for_element(Locator::Css(css)).await.unwrap_or_else(|e| panic!("{css}: {e}"))
     }
 
