@@ -95,6 +95,8 @@ export class Core {
   /** @type {Map<number, Blob>} the files that are open, for a worker that takes the place of another */
   #open = new Map();
   #next = 1;
+  /** @type {Promise<unknown> | null} settles when the files are open again in a new worker */
+  #opening = null;
   /** @type {Refusal | null} why nothing works any more, if so */
   #fatal = null;
 
@@ -135,8 +137,17 @@ export class Core {
       this.#jobs.set(id, { message, resolve, reject, update, again: false });
       signal?.addEventListener('abort', () => this.#worker.postMessage({ id, type: 'cancel' }), { once: true });
       if (type === 'close') this.#open.delete(message.key);
-      this.#worker.postMessage(message);
+      this.#ask(id, message);
     });
+  }
+
+  /**
+   * @param {number} id
+   * @param {Waiting['message']} message
+   */
+  #ask(id, message) {
+    if (!this.#opening) return this.#worker.postMessage(message);
+    this.#opening.then(() => this.#jobs.has(id) && this.#worker.postMessage(message));
   }
 
   /**
@@ -147,14 +158,23 @@ export class Core {
   #replace() {
     this.#worker.terminate();
     this.#worker = this.#start();
-    for (const [key, file] of this.#open) this.#worker.postMessage({ id: 0, type: 'inspect', key, file });
-    for (const [id, job] of this.#jobs) {
+    const jobs = [...this.#jobs];
+    const opened = [...this.#open].map(([key, file]) => new Promise((resolve) => {
+      const message = { id: this.#next++, type: 'inspect', key, file };
+      this.#jobs.set(message.id, { message, resolve, reject: resolve, update: undefined, again: true });
+      this.#worker.postMessage(message);
+    }));
+    const opening = Promise.all(opened).then(() => {
+      if (this.#opening === opening) this.#opening = null;
+    });
+    this.#opening = opening;
+    for (const [id, job] of jobs) {
       if (job.again) {
         this.#jobs.delete(id);
         job.reject(new Refusal({ code: 'internal', message: 'The core stopped twice while this was done. Try it again by itself.' }));
       } else {
         job.again = true;
-        this.#worker.postMessage(job.message);
+        this.#ask(id, job.message);
       }
     }
   }
