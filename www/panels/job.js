@@ -2,7 +2,7 @@
 
 import { $, h } from '../dom.js';
 import { running } from '../state.js';
-import { progressWords } from './protect.js';
+import { progressWords } from './parts.js';
 
 export const job = {
   /**

@@ -92,3 +92,20 @@ export async function task({ button, out, job, actions }) {
     button.disabled = false;
   }
 }
+
+/**
+ * How far a job is, how fast, and how long it still takes.
+ *
+ * @param {import('../state.js').Writing} run
+ */
+export function progressWords(run) {
+  const seconds = (performance.now() - run.started) / 1000;
+  const part = run.total ? run.done / run.total : 0;
+  const speed = run.done / 1e6 / seconds;
+  switch (run.step) {
+    case 'turn': return 'Waits for its turn: another file is being protected.';
+    case 'measure': return `Measuring fragments, ${Math.floor(part * 100)} %`;
+    case 'write': return `${Math.floor(part * 100)} % · ${speed.toFixed(speed < 10 ? 1 : 0)} MB/s · ${wait(seconds / part * (1 - part))}`;
+    default: return 'Preparing …';
+  }
+}

@@ -1,10 +1,10 @@
 // The task: options in the order a person decides them, what will be written,
 // one button; then progress; then the result.
 
-import { block, bytes, copyButton, count, download, h, identifier, inputOf, plural, refused, rows, wait } from '../dom.js';
+import { block, bytes, copyButton, count, download, h, identifier, inputOf, plural, refused, rows } from '../dom.js';
 import { fieldOf, valuesOf } from '../fields.js';
 import { asksWhere } from '../sinks.js';
-import { eyeOf } from './parts.js';
+import { eyeOf, progressWords } from './parts.js';
 
 /** @typedef {import('../actions.js').Actions} Actions */
 /** @typedef {import('../pkg/ismvault.js').FormField} FormField */
@@ -130,23 +130,6 @@ function secretCard([secret], name, actions) {
     h('p', {}, h('b', {}, 'The key is shown here and nowhere else.'), ' Give it, with the KID, to your licence server before you close this file.'),
     rows(['KID', identifier(secret.kid, 'KID')], ['Key', h('span', { class: 'id' }, value, eye, copy)]),
     save);
-}
-
-/**
- * How far a job is, how fast, and how long it still takes.
- *
- * @param {import('../state.js').Writing} run
- */
-export function progressWords(run) {
-  const seconds = (performance.now() - run.started) / 1000;
-  const part = run.total ? run.done / run.total : 0;
-  const speed = run.done / 1e6 / seconds;
-  switch (run.step) {
-    case 'turn': return 'Waits for its turn: another file is being protected.';
-    case 'measure': return `Measuring fragments, ${Math.floor(part * 100)} %`;
-    case 'write': return `${Math.floor(part * 100)} % · ${speed.toFixed(speed < 10 ? 1 : 0)} MB/s · ${wait(seconds / part * (1 - part))}`;
-    default: return 'Preparing …';
-  }
 }
 
 function writing() {

@@ -6,18 +6,48 @@ use crate::format::ids::{Kid, Scheme};
 use crate::model::{Movie, Track, TrackKind};
 use crate::words;
 
+/// What a file is, before anything else is said of it.
+enum State {
+    /// Damaged, or a part of a file: said in a sentence.
+    Said(String),
+    Clear,
+    /// Called clear, but its samples are ciphertext.
+    Ciphertext,
+    /// With what, and by which keys.
+    Protected(String),
+}
+
+/// The parts that say something, as one text.
+fn joined(parts: &[&str]) -> String {
+    let parts: Vec<&str> = parts.iter().copied().filter(|part| !part.is_empty()).collect();
+    parts.join(" ")
+}
+
 impl Inspection {
     /// Fills in what a file is, in words: for a line of text, and for a page.
     pub(super) fn say(&mut self, movie: &Movie) {
-        let (state, facts) = self.state(movie);
+        let state = self.state(movie);
+        let made_of = self.made_of(movie);
+        let bare = self.fragmented && movie.fragments.is_empty();
+        let bare = if bare { "A header without media." } else { "" };
         let troubles = self.troubles();
         let ready = if self.protectable.yes { "Ready to protect." } else { "" };
-        let joined = |parts: &[&str]| {
-            let parts: Vec<&str> = parts.iter().copied().filter(|part| !part.is_empty()).collect();
-            parts.join(" ")
+        let (short, long, line) = match &state {
+            State::Said(sentence) => (sentence.clone(), sentence.clone(), sentence.clone()),
+            State::Clear => ("Clear.".into(), "Clear.".into(), format!("Clear {made_of}.")),
+            State::Ciphertext => {
+                let called = "Called clear, but its samples are encrypted";
+                (format!("{called}."), format!("{called}."), format!("{called}: a {made_of}."))
+            }
+            State::Protected(how) => {
+                let long = format!("Protected: {how}");
+                ("Protected.".into(), long.clone(), format!("{long} A {made_of}."))
+            }
         };
+        let said = matches!(state, State::Said(_));
         let worst = self.findings.first().filter(|f| f.severity() == Severity::Error);
-        let worst = worst.filter(|_| movie.damage.is_none());
+        let worst = worst.filter(|_| !said);
+        self.verdict = if said { line } else { joined(&[bare, &line, &troubles, ready]) };
         self.answer = match worst {
             Some(worst) => {
                 let errors = self.findings.iter().filter(|f| f.severity() == Severity::Error);
@@ -25,55 +55,45 @@ impl Inspection {
                     0 => String::new(),
                     n => format!("{}.", words::plural(n, "more error")),
                 };
-                let begun = match state.split_once("Protected: ") {
-                    Some((before, _)) => format!("{before}Protected."),
-                    None => state.clone(),
-                };
                 // That is said already.
-                let said = worst.check.id == CheckId::LooksEncrypted
-                    && state.ends_with("its samples are encrypted.");
-                let title = if said { "" } else { worst.check.title };
-                joined(&[&begun, title, worst.check.fails.sentence(), &more])
+                let title = match (&state, worst.check.id) {
+                    (State::Ciphertext, CheckId::LooksEncrypted) => "",
+                    _ => worst.check.title,
+                };
+                joined(&[bare, &short, title, worst.check.fails.sentence(), &more])
             }
-            None if can_be_repaired(movie) => joined(&[&state, "Repair it to keep what is whole."]),
-            None => joined(&[&state, &troubles, ready]),
+            None if can_be_repaired(movie) => joined(&[&long, "Repair it to keep what is whole."]),
+            None if said => joined(&[&long, &troubles]),
+            None => joined(&[bare, &long, &troubles, ready]),
         };
-        self.verdict = match (movie.damage.is_some(), facts.is_empty()) {
-            (true, _) | (_, true) => state.clone(),
-            _ => self.line(movie, &facts, &troubles, ready),
+        self.facts = match &state {
+            State::Said(_) if self.tracks.is_empty() => String::new(),
+            State::Protected(how) if worst.is_some() => joined(&[how, &made_of]),
+            _ => made_of,
         };
-        let protection = state.split_once("Protected: ").filter(|_| worst.is_some());
-        self.facts = joined(&[protection.map_or("", |(_, how)| how), &facts]);
     }
 
-    /// Whether it is clear, protected or damaged, and what it is made of.
-    fn state(&self, movie: &Movie) -> (String, String) {
+    fn state(&self, movie: &Movie) -> State {
         if let Some(damage) = &movie.damage {
-            if movie.tracks.is_empty() && movie.fragments.is_empty() {
-                return (damage.message.clone(), String::new());
-            }
-            return (format!("Damaged: {}", damage.message), self.made_of(movie));
+            let nothing = movie.tracks.is_empty() && movie.fragments.is_empty();
+            let before = if nothing { "" } else { "Damaged: " };
+            return State::Said(format!("{before}{}", damage.message));
         }
         if movie.moov.is_none() && (!movie.fragments.is_empty() || !movie.indexes.is_empty()) {
-            return (segment_words(movie), String::new());
+            return State::Said(segment_words(movie));
         }
         let protected = self.tracks.iter().find(|track| track.protection.is_some());
-        let state = match protected.and_then(|track| track.protection.as_ref()) {
-            None if !movie.ciphertext.is_empty() => {
-                "Called clear, but its samples are encrypted.".to_owned()
-            }
-            None => "Clear.".to_owned(),
-            Some(protection) => format!(
-                "Protected: {}, {}, {}. {}",
+        match protected.and_then(|track| track.protection.as_ref()) {
+            None if !movie.ciphertext.is_empty() => State::Ciphertext,
+            None => State::Clear,
+            Some(protection) => State::Protected(format!(
+                "{}, {}, {}. {}",
                 self.system_words(),
                 scheme_words(protection, self.has_piff_boxes(movie)),
                 protection.algorithm,
                 self.kid_words(movie),
-            ),
-        };
-        let empty = self.fragmented && movie.fragments.is_empty();
-        let state = if empty { format!("A header without media. {state}") } else { state };
-        (state, self.made_of(movie))
+            )),
+        }
     }
 
     /// Such as `Smooth Streaming file, 1 video track, 00:00:12.000, 400 kbit/s`.
@@ -84,18 +104,6 @@ impl Inspection {
             (false, _) => "progressive MP4",
         };
         format!("{form}, {}{}", self.track_words(), self.extent())
-    }
-
-    /// All of it in one line.
-    fn line(&self, movie: &Movie, facts: &str, troubles: &str, ready: &str) -> String {
-        let (state, _) = self.state(movie);
-        let begun = match state.strip_suffix('.') {
-            Some(state) if state.ends_with("Clear") => format!("{state} {facts}."),
-            Some(state) if state.ends_with("are encrypted") => format!("{state}: a {facts}."),
-            _ => format!("{state} A {facts}."),
-        };
-        let parts = [begun.as_str(), troubles, ready];
-        parts.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(" ")
     }
 
     /// How many errors and warnings there are, and who trips over them.

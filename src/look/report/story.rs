@@ -59,7 +59,8 @@ pub struct Link {
 /// says nothing, by the box it is in.
 fn part_of(finding: &Finding) -> Part {
     let path = finding.path.as_deref().unwrap_or_default();
-    let by_path = if path.contains("pssh") || path.contains("uuid") && !path.contains("moof") {
+    // PIFF's pssh is a uuid of moov.
+    let by_path = if path.contains("pssh") || path == "moov/uuid" {
         Part::Header
     } else if path.starts_with("moov") {
         Part::Tracks
@@ -156,16 +157,13 @@ fn sound(part: Part, inspection: &Inspection, movie: &Movie) -> (Holds, String) 
                 true => runs().map(|run| u64::from(run.samples)).sum(),
                 false => inspection.tracks.iter().map(|track| track.samples).sum(),
             };
-            let samples = words::plural(usize::try_from(samples).unwrap_or(usize::MAX), "sample");
-            match inspection.fragments {
-                0 if samples.starts_with("0 ") => {
-                    (Holds::Unknown, "There are none here.".to_owned())
+            let words = words::plural(usize::try_from(samples).unwrap_or(usize::MAX), "sample");
+            match (samples, inspection.fragments) {
+                (0, 0) => (Holds::Unknown, "There are none here.".to_owned()),
+                (_, 0) => (Holds::Yes, format!("{words}, in place.")),
+                (_, n) => {
+                    (Holds::Yes, format!("{words} in {}, in place.", words::plural(n, "fragment")))
                 }
-                0 => (Holds::Yes, format!("{samples}, in place.")),
-                n => (
-                    Holds::Yes,
-                    format!("{samples} in {}, in place.", words::plural(n, "fragment")),
-                ),
             }
         }
     }
