@@ -82,7 +82,7 @@ export const actions = {
   go,
   recognise,
   newKey,
-  preview: (/** @type {Protect} */ options) => core.call('preview', { key: current(), options }),
+  preview: (/** @type {number} */ key, /** @type {Protect} */ options) => core.call('preview', { key, options }),
   doctor: (/** @type {string} */ text) => core.call('doctor', { key: current(), text }),
   busy: (/** @type {boolean} */ is) => { batching = is; },
 
@@ -122,15 +122,16 @@ export const actions = {
   },
 
   /**
-   * Protects the file shown.
+   * Protects a file.
    *
+   * @param {number} key
    * @param {Protect} options
    * @param {{ secret: boolean }} how whether the keys are made here, to be told
    */
-  async protect(options, { secret }) {
+  async protect(key, options, { secret }) {
     // One at a time: a second click must not show one run's key beside the
     // other's file.
-    const entry = shown();
+    const entry = state.files.find((file) => file.key === key);
     if (starting || !entry || entry.run) return;
     starting = true;
     const stem = entry.name.replace(/\.[^.]+$/, '');
@@ -175,7 +176,7 @@ export const actions = {
         entry.run = run;
         set({});
       };
-      const { file, written, output: id, ...result } = await core.call('protect', { key: entry.key, options, choice: { ...choice, from: entry.name }, secret }, { signal, update });
+      const { file, written, output: id, ...result } = await core.call('protect', { key, options, choice: { ...choice, from: entry.name }, secret }, { signal, update });
       if (!mine()) return;
       const output = /** @type {Blob} */ (file ?? written);
       entry.run = {

@@ -227,11 +227,12 @@ export const protect = {
     let judged = null;
 
     /**
-     * Shows what would be written; true where it can be.
+     * Shows what would be written of a file; true where it can be.
      *
      * @param {Form} form
+     * @param {number} key
      */
-    async function preview(form) {
+    async function preview(form, key) {
       const { place, button } = partsOf(form);
       const mine = ++asked;
       const chosen = options(form, rows);
@@ -243,14 +244,14 @@ export const protect = {
         words = [h('p', { class: 'small muted' }, unfinished)];
       } else {
         try {
-          const { sentences } = await actions.preview(chosen);
+          const { sentences } = await actions.preview(key, chosen);
           words = [h('p', { class: 'small' }, h('b', {}, 'What will be written')), h('ul', { class: 'small' }, sentences.map((s) => h('li', {}, s)))];
           ready = true;
         } catch (/** @type {any} */ refusal) {
           words = [refused(refusal)];
         }
       }
-      if (mine !== asked) return false;
+      if (mine !== asked) return ready;
       // Said again only where it says something else.
       if (place.textContent !== words.map((e) => e.textContent).join('')) place.replaceChildren(...words);
       button.disabled = !ready;
@@ -276,25 +277,29 @@ export const protect = {
     addEventListener('pagehide', blank);
 
     /**
-     * The form of a file, made when it is first shown.
+     * The form of a file, made when it is first shown. What it asks for is asked
+     * of that file, whichever is shown by then.
      *
      * @param {Inspection} inspection
+     * @param {number} key
      */
-    function formFor(inspection) {
+    function formFor(inspection, key) {
       const known = forms.get(inspection);
       if (known) return known;
       const own = buildForm(inspection, rows);
       forms.set(inspection, own);
       own.addEventListener('input', () => {
         clearTimeout(timer);
-        timer = setTimeout(() => preview(own), PREVIEW_DELAY);
+        timer = setTimeout(() => preview(own, key), PREVIEW_DELAY);
       });
       own.addEventListener('submit', async (event) => {
         event.preventDefault();
         clearTimeout(timer);
-        // The options may be newer than the last preview.
-        if (!(await preview(own)) || form !== own) return;
-        actions.protect(options(own, rows), { secret: inputOf(own, 'source').value === 'random' });
+        // As they are now: they may be newer than the last preview, and typed
+        // keys go when another file is shown.
+        const chosen = options(own, rows);
+        const secret = inputOf(own, 'source').value === 'random';
+        if (await preview(own, key)) actions.protect(key, chosen, { secret });
       });
       return own;
     }
@@ -311,13 +316,13 @@ export const protect = {
       const changed = now !== phase;
       phase = now;
       if (now === 'form') {
-        if (!tables || !inspection) return;
+        if (!tables || !inspection || state.key == null) return;
         rows = tables.protect;
         const returning = changed && body.contains(document.activeElement);
-        const own = formFor(inspection);
+        const own = formFor(inspection, state.key);
         if (own !== form) {
           form = own;
-          preview(own);
+          preview(own, state.key);
         }
         if (body.firstChild !== own) body.replaceChildren(own);
         if (returning) partsOf(own).button.focus();

@@ -706,6 +706,32 @@ fn the_story_says_which_link_is_broken() {
 
 #[test]
 #[ignore = "needs the page served: cargo xtask test"]
+fn what_is_asked_of_a_file_is_done_to_it_whichever_is_shown() {
+    in_browser(|page| async move {
+        page.without_picker().await;
+        for name in ["slices.ismv", "bframes.ismv"] {
+            page.choose(&fixture_path(name)).await;
+            page.wait_for_text("#name", name).await;
+            page.wait_for_text("#verdict", "Ready to protect.").await;
+        }
+        page.give_key().await;
+        page.find("#protect form button.primary:not(:disabled)").await;
+        // Another file, before the first has begun.
+        page.script(
+            "document.querySelector('#protect form button.primary').click();
+             document.querySelector('#files li button').click()",
+        )
+        .await;
+        page.wait_for_text("#name", "slices.ismv").await;
+        page.find("#protect form .preview li").await;
+        page.click("#files li:nth-child(2) button").await;
+        page.wait_for_text("#protect", "Protected.").await;
+        page.wait_for_text("#protect", KID).await;
+    });
+}
+
+#[test]
+#[ignore = "needs the page served: cargo xtask test"]
 fn a_second_job_waits_and_is_seen_from_every_view() {
     in_browser(|page| async move {
         page.without_picker().await;

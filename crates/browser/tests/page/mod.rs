@@ -104,7 +104,13 @@ impl Page {
 
     pub async fn find(&self, css: &str) -> Element {
         let wait = self.client.wait().at_most(Duration::from_secs(60));
-        wait.for_element(Locator::Css(css)).await.unwrap_or_else(|e| panic!("{css}: {e}"))
+        match wait.for_element(Locator::Css(css)).await {
+            Ok(element) => element,
+            Err(error) => {
+                let says = self.script("return document.body.innerText").await;
+                panic!("{css}: {error}; the page says: {says}");
+            }
+        }
     }
 
     /// Clicks what is there by then: a panel may be drawn anew between
