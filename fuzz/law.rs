@@ -16,7 +16,7 @@ fn begin() {
     };
     let law = law(&name).expect("there is such a law");
     if let Some(folder) = std::env::var_os("ISMVAULT_SEEDS").map(std::path::PathBuf::from) {
-        for (i, seed) in (law.seeds)().iter().enumerate() {
+        for (i, seed) in (law.seeds)().iter().chain(&law.corpus()).enumerate() {
             std::fs::write(folder.join(format!("seed-{i}")), seed).expect("a seed is written");
         }
     }

@@ -1,5 +1,5 @@
-//! Each law of `ismvault_testkit::laws` on fixtures that were changed: the same
-//! changes in every run; `LAWS_CASES` makes them more.
+//! Each law of `ismvault_testkit::laws` on what earlier searches kept, and on
+//! fixtures that were changed: the same in every run; `LAWS_CASES` makes them more.
 #![allow(clippy::unwrap_used)]
 
 use ismvault_testkit::laws::{LAWS, Law};
@@ -40,8 +40,10 @@ fn try_out(law: &Law) {
     let cases = std::env::var("LAWS_CASES").ok().and_then(|n| n.parse().ok()).unwrap_or(150);
     let seeds = (law.seeds)();
     let mut numbers = Numbers(0x9e37_79b9_7f4a_7c15);
-    for seed in &seeds {
-        (law.holds)(seed);
+    let corpus = law.corpus();
+    assert!(corpus.len() > 100, "what searches found is kept in fuzz/corpus");
+    for input in seeds.iter().chain(&corpus) {
+        (law.holds)(input);
     }
     for _ in 0..cases {
         let mut input = seeds[numbers.below(seeds.len())].clone();

@@ -2,7 +2,7 @@
 
 import { core } from './core.js';
 import { $, downloadUrl, say } from './dom.js';
-import { close, forget, letsGo, openMade, recognise } from './open.js';
+import { close, forget, holdOutputs, letsGo, openMade, recognise } from './open.js';
 import { Refusal } from './rpc.js';
 import { choose as chooseSink } from './sinks.js';
 import { newEntry, newKey, running, set, shown, state } from './state.js';
@@ -100,7 +100,8 @@ export const actions = {
     const { blob, notes, compared, saved, output } = { saved: undefined, output: undefined, compared: undefined, ...result };
     const name = saved ?? job.name;
     const entry = newEntry(new File([blob], name), name);
-    Object.assign(entry, { made: { of, notes, saved, compared }, output });
+    Object.assign(entry, { made: { of, notes, saved, compared, stored: output && /** @type {File} */ (blob).name }, output });
+    if (output) holdOutputs();
     await openMade(entry);
     return true;
   },
@@ -183,6 +184,7 @@ export const actions = {
         ...result, phase: 'done', name, url: file && downloadUrl(file, name), id, output,
         seconds: (performance.now() - begun) / 1000, hash: hashed(result.receipt, output),
       };
+      if (id) holdOutputs();
       say('Done. The protected file is ready.');
     } catch (/** @type {any} */ refusal) {
       if (!mine()) return;

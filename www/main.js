@@ -5,7 +5,7 @@ import { core, hello } from './core.js';
 import { $, download, say } from './dom.js';
 import { know } from './names.js';
 import { scriptUrl, workersAreServed } from './rpc.js';
-import { openFiles, openSample, recognise, shut } from './open.js';
+import { leave, openFiles, openSample, recognise, shut } from './open.js';
 import { listen, running, set, shown, state, unkept } from './state.js';
 import { go, inAddress, paint, startTabs } from './views.js';
 import { job } from './panels/job.js';
@@ -119,6 +119,9 @@ addEventListener('paste', (event) => {
   if (fieldOf(event)) return;
   const text = event.clipboardData?.getData('text/plain');
   if (text?.trim()) recognise(text);
+});
+addEventListener('pagehide', ({ persisted }) => {
+  if (!persisted) leave();
 });
 addEventListener('beforeunload', (event) => {
   if (isBatching() || running() || state.files.some((entry) => unkept(entry).length)) event.preventDefault();

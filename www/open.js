@@ -4,6 +4,7 @@ import { core, hello } from './core.js';
 import { $, say } from './dom.js';
 import { isManifest, isMedia } from './names.js';
 import { Refusal } from './rpc.js';
+import { outputs } from './sinks.js';
 import { newEntry, set, shown, state, unkept } from './state.js';
 import { go } from './views.js';
 
@@ -202,6 +203,21 @@ export async function openSample() {
     button.textContent = 'The sample cannot be loaded';
   } finally {
     button.disabled = false;
+  }
+}
+
+/** @type {FileSystemDirectoryHandle | null} where outputs are, once there are some */
+let folder = null;
+export const holdOutputs = async () => { folder ??= await outputs(); };
+
+/**
+ * Removes the outputs in storage that nobody took, as far as a page that closes
+ * can. A download may still read the others: the next tab removes them.
+ */
+export function leave() {
+  for (const { run, made } of state.files) {
+    const names = [run?.phase === 'done' && run.id && !run.fileKept && /** @type {File} */ (run.output).name, !made?.kept && made?.stored];
+    for (const name of names) if (name) folder?.removeEntry(name).catch(() => {});
   }
 }
 

@@ -206,6 +206,14 @@ function hold(name) {
   });
 }
 
+/**
+ * The folder of outputs, on the page: to remove some at once, for a page that
+ * closes has no time to ask for it, nor its worker for a message.
+ *
+ * @returns {Promise<FileSystemDirectoryHandle | null>}
+ */
+export const outputs = async () => (hasStorage() ? (await navigator.storage.getDirectory()).getDirectoryHandle(FOLDER).catch(() => null) : null);
+
 /** Removes outputs that tabs now closed have left. */
 export async function sweep() {
   if (!navigator.locks || !hasStorage()) return;

@@ -24,7 +24,7 @@ import { isManifest } from './names.js';
  */
 /** @typedef {{ phase: 'failed', refusal: Refusal }} Failed */
 /** @typedef {Writing | Done | Failed} Run */
-/** @typedef {{ of: string, notes?: string[], saved?: string, compared?: number }} Made what a file made here was made of */
+/** @typedef {{ of: string, notes?: string[], saved?: string, stored?: string, compared?: number, kept?: boolean }} Made what a file made here was made of, and its name in storage */
 /** @typedef {{ name: string, file: File }} Fragment */
 
 /**

@@ -20,6 +20,7 @@ export const made = {
       if (!from || !file) return body.replaceChildren();
       url = downloadUrl(file, name);
       const link = h('a', { class: 'button', href: url, download: name }, `Download ${name}`);
+      link.addEventListener('click', () => { from.kept = true; });
       body.replaceChildren(
         h('p', {}, from.saved ? `Made of ${from.of}, and saved as ${from.saved}.` : `Made of ${from.of}: ${bytes(file.size)}, not saved yet.`),
         from.compared ? h('p', { class: 'small muted' }, `Read again and compared: ${plural(from.compared, 'sample')}, each the same as it was.`) : '',

@@ -49,6 +49,7 @@ const ENGINES: [Engine; 3] = [
             ("no_key_of_a_batch_takes_the_place", FOLDERS),
             ("a_picked_file_is_written", STORAGE),
             ("each_file_shows_its_own_key", STORAGE),
+            ("what_nobody_took_goes_with_the_page", STORAGE),
             ("the_output_plays_with_clearkey", CLEAR_KEY),
             ("dash_js_hls_js_and_shaka_player", CLEAR_KEY),
             ("chromium_buffers_what_we_publish", RANGES),

@@ -3,6 +3,7 @@
 use crate::{cargo, root, run};
 use anyhow::{Context as _, Result, bail};
 use std::fs;
+use std::path::Path;
 use std::process::Command;
 
 /// What libFuzzer counts by; flags of a stable compiler.
@@ -11,11 +12,15 @@ const COVERAGE: &str = "-Cpasses=sancov-module -Cllvm-args=-sanitizer-coverage-l
     -Cllvm-args=-sanitizer-coverage-pc-table \
     -Cllvm-args=-sanitizer-coverage-trace-compares -Ccodegen-units=4";
 
+/// Inputs to keep are no longer than this, in bytes.
+const KEPT: &str = "-max_len=1500";
+
 /// Searches for some seconds for each law, or for one. What was found on the way
-/// stays in `target/fuzz/corpus`, what breaks a law in `target/fuzz/broken`.
+/// stays in `target/fuzz/corpus`, what breaks a law in `target/fuzz/broken`. Or
+/// keeps the least of it that leads as far, for `tests/laws.rs`.
 pub(crate) fn fuzz(words: &[&str]) -> Result<()> {
     let (wanted, seconds) = match words {
-        [] => (None, "60"),
+        [] | ["keep"] => (None, "60"),
         [law] => (Some(*law), "60"),
         [law, seconds] => (Some(*law), *seconds),
         _ => bail!("cargo xtask fuzz [LAW [SECONDS]]"),
@@ -39,6 +44,10 @@ pub(crate) fn fuzz(words: &[&str]) -> Result<()> {
         println!("{law}:");
         let mut search = Command::new(&program);
         search.env("ISMVAULT_LAW", law).env("ISMVAULT_SEEDS", &corpus);
+        if words == ["keep"] {
+            keep(law, search, &corpus)?;
+            continue;
+        }
         search.arg(format!("-max_total_time={seconds}"));
         search.arg(format!("-dict={}", root().join("fuzz/words.dict").display()));
         search.arg(format!("-artifact_prefix={}/", broken.display()));
@@ -51,6 +60,25 @@ pub(crate) fn fuzz(words: &[&str]) -> Result<()> {
         run(search.arg(&corpus)).with_context(|| format!("{law}: see {}", broken.display()))?;
     }
     Ok(())
+}
+
+/// Writes `fuzz/corpus/LAW`: the fewest inputs that reach what all do.
+fn keep(law: &str, mut search: Command, corpus: &Path) -> Result<()> {
+    let least = root().join("target/fuzz/least").join(law);
+    let _ = fs::remove_dir_all(&least);
+    fs::create_dir_all(&least)?;
+    search.args(["-set_cover_merge=1", KEPT]).arg(&least).arg(corpus);
+    run(&mut search)?;
+    let mut inputs = fs::read_dir(&least)?
+        .map(|entry| Ok(fs::read(entry?.path())?))
+        .collect::<Result<Vec<Vec<u8>>>>()?;
+    inputs.sort();
+    let mut kept = Vec::new();
+    for input in inputs {
+        kept.extend(u32::try_from(input.len())?.to_be_bytes());
+        kept.extend(input);
+    }
+    Ok(fs::write(root().join("fuzz/corpus").join(law), kept)?)
 }
 
 /// What rustc builds for by itself.

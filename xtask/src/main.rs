@@ -26,7 +26,8 @@ cargo xtask fixtures            make tests/fixtures and www/sample.ismv again, w
 cargo xtask mutants [FILE...]   change the core in small ways, and tell what no test notices
 cargo xtask deny                check licences and sources of what is built in (deny.toml)
 cargo xtask faults              full disks, killed runs, inputs that shrink, two writers
-cargo xtask fuzz [LAW [SECONDS]] search for inputs that break a law of crates/testkit/src/laws.rs";
+cargo xtask fuzz [LAW [SECONDS]] search for inputs that break a law of crates/testkit/src/laws.rs
+cargo xtask fuzz keep           keep the least of what was found that leads as far, in fuzz/corpus";
 
 fn main() -> ExitCode {
     let words: Vec<String> = std::env::args().skip(1).collect();

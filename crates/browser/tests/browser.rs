@@ -233,6 +233,26 @@ fn a_picked_file_is_written_and_a_cancelled_one_is_not() {
 
 #[test]
 #[ignore = "needs the page served: cargo xtask test"]
+fn what_nobody_took_goes_with_the_page() {
+    in_browser(|page| async move {
+        page.without_picker().await;
+        page.choose(&fixture_path("slices.ismv")).await;
+        page.protect().await;
+        page.wait_for_text("#protect", "Protected.").await;
+        assert_eq!(page.stored().await.as_array().unwrap().len(), 1);
+        page.close_beside("icon.svg").await; // which sweeps nothing
+        for _ in 0..100 {
+            if page.stored().await == json!([]) {
+                return page.forgive_errors().await; // a picture has no icon
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        panic!("it stays: {}", page.stored().await);
+    });
+}
+
+#[test]
+#[ignore = "needs the page served: cargo xtask test"]
 fn cancelling_leaves_nothing_in_storage() {
     in_browser(|page| async move {
         page.without_picker().await;

@@ -28,6 +28,24 @@ pub struct Law {
     pub seeds: fn() -> Vec<Vec<u8>>,
 }
 
+impl Law {
+    /// What earlier searches found to lead elsewhere than anything else:
+    /// `fuzz/corpus/LAW`, each input behind its length in four bytes.
+    /// `cargo xtask fuzz keep` writes it anew.
+    pub fn corpus(&self) -> Vec<Vec<u8>> {
+        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../fuzz/corpus");
+        let kept = std::fs::read(format!("{folder}/{}", self.name)).unwrap_or_default();
+        let mut rest = kept.as_slice();
+        let mut inputs = Vec::new();
+        while let Some((len, behind)) = rest.split_first_chunk() {
+            let (input, next) = behind.split_at(u32::from_be_bytes(*len) as usize);
+            inputs.push(input.to_vec());
+            rest = next;
+        }
+        inputs
+    }
+}
+
 /// All of them.
 pub const LAWS: &[Law] = &[
     Law { name: "look", holds: look, seeds: files },

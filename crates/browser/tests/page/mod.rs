@@ -268,6 +268,18 @@ impl Page {
         panic!("{} never comes", path.display());
     }
 
+    /// Closes this tab, and goes on in one at another address of this origin.
+    pub async fn close_beside(&self, name: &str) {
+        let site = std::env::var("ISMVAULT_SITE").expect("cargo xtask test serves the page");
+        let here = self.client.window().await.unwrap();
+        let beside = self.client.new_window(true).await.unwrap().handle;
+        self.client.switch_to_window(beside.clone()).await.unwrap();
+        self.client.goto(&format!("{site}/{name}")).await.unwrap();
+        self.client.switch_to_window(here).await.unwrap();
+        self.client.close_window().await.unwrap();
+        self.client.switch_to_window(beside).await.unwrap();
+    }
+
     /// Names in this origin's storage.
     pub async fn stored(&self) -> Value {
         self.client
