@@ -245,7 +245,7 @@ checks! {
     9 SliceHeaderProtected "slice_header_protected" I Nobody "PIFF 1.1 §6.2" "Slice headers are protected."
         "Nothing for PlayReady: Microsoft's tools do so. Keep them clear for clients that parse slices before they decrypt.";
     10 SubsampleOffNal "subsample_off_nal" W Hardware "ISO/IEC 23001-7 §9.5" "Subsamples do not end where NAL units do."
-        "End each protected range with its NAL unit; hardware paths and transcryptors rely on it.";
+        "End each protected range with its NAL unit, and count padding behind it as clear: hardware paths and transcryptors rely on it, and some televisions crash.";
     11 SencDiffers "senc_differs" E SomePlayers "measured: ffmpeg, Bento4, browsers" "senc and PIFF's sample encryption box say different things."
         "Make them the same: readers choose different ones.";
     12 TencDiffers "tenc_differs" E SomePlayers "measured: ffmpeg, Bento4, browsers" "tenc and PIFF's track encryption box, or two sinf, say different things."
@@ -504,8 +504,10 @@ checks! {
         "Nothing: the manifest in front is for a server.";
     59 C2pa "c2pa" I SomePlayers "C2PA §A.5" "The file carries content credentials, which hash its bytes."
         "Nothing to look at it. Whatever is written of it, protected or not, no longer fits its hashes: sign the result again, or take its credentials out.";
-    59 NoPlayreadyHeader "no_playready_header" I PlayReady "PlayReady header specification" "The file is protected and has no PlayReady header."
-        "Give it in a manifest, or write one into the file.";
+    59 NoPlayreadyHeader "no_playready_header" E PlayReady "PIFF 1.1 §5.2" "The file is protected as PIFF and has no PlayReady header."
+        "Write one into it (Header), or deliver it with a manifest that has one: clients know neither the KID nor where to ask.";
+    59 OtherSystemsOnly "other_systems_only" I PlayReady "PlayReady header specification" "The file is protected, but not for PlayReady."
+        "Nothing for other systems. For PlayReady, give the header in a manifest, or write one into the file.";
     59 OpaqueSampleEntry "opaque_sample_entry" W Everyone "ISO/IEC 14496-12 §8.12" "A protected sample entry cannot be looked into."
         "Check the packager: its boxes do not fill it.";
     59 NoCodecConfiguration "no_codec_configuration" W Everyone "ISO/IEC 14496-15 §5.4" "A sample entry has no readable codec configuration."

@@ -9,4 +9,4 @@ pub mod drm;
 pub mod ids;
 pub(crate) mod language;
 pub(crate) mod quicktime;
-pub(crate) mod xml;
+pub mod xml;

@@ -6,6 +6,7 @@ pub mod decrypt;
 pub(crate) mod fragment_writer;
 pub mod fragmenter;
 pub mod header_editor;
+pub mod keys;
 pub mod manifests;
 pub mod mux;
 pub(crate) mod offsets;

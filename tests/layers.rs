@@ -19,7 +19,7 @@ const LAYERS: &[&[&str]] = &[
     &["look::decode"],
     &["look::inspect", "make::recipe", "look::explore", "make::profile", "make::offsets"],
     &["make::protection_boxes", "make::sample_entries", "make::proof"],
-    &["make::rewrite", "make::fragment_writer", "look::doctor", "look::set"],
+    &["make::keys", "make::rewrite", "make::fragment_writer", "look::doctor", "look::set"],
     &["make::rebox", "make::fragmenter"],
     &["make::mux"],
     &["make::assemble"],

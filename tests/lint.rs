@@ -70,6 +70,7 @@ enum Base {
     Clear,
     Dual,
     Piff,
+    Cenc,
     Indexed,
     TwoAudio,
 }
@@ -79,6 +80,7 @@ fn base(base: Base) -> Vec<u8> {
         Base::Clear => fixture("h264_aac.ismv"),
         Base::Dual => protect(&fixture("h264_aac.ismv"), &options("dual")).unwrap(),
         Base::Piff => protect(&fixture("h264_aac.ismv"), &options("piff")).unwrap(),
+        Base::Cenc => protect(&fixture("cmaf_sidx.mp4"), &options("cenc")).unwrap(),
         Base::Indexed => fixture("cmaf_sidx.mp4"),
         Base::TwoAudio => protect(&fixture("av_text.ismv"), &options("dual")).unwrap(),
     }
@@ -596,6 +598,7 @@ const CASES: &[(CheckId, Base, Edit)] = &[
         );
     }),
     (CheckId::NoPlayreadyHeader, Base::Dual, |n| remove(n, Pssh::KIND)),
+    (CheckId::OtherSystemsOnly, Base::Cenc, |n| remove(n, Pssh::KIND)),
     (CheckId::NoCodecConfiguration, Base::Clear, |n| remove(n, code(b"avcC"))),
     (CheckId::NoIvs, Base::Dual, |n| {
         for kind in [SENC, PIFF_SENC, Saiz::KIND, Saio::KIND] {

@@ -25,6 +25,9 @@ pub struct Element {
 impl Element {
     /// Reads a document, or a part of one with several elements side by side,
     /// which then are the children of a nameless one.
+    ///
+    /// # Errors
+    /// Where it is not well-formed, too long or nested too deeply.
     pub fn parse(text: &str) -> Result<Self> {
         if text.len() > limits::TEXT {
             let sentence = format!("The XML is longer than {} MiB.", limits::TEXT >> 20);

@@ -5,7 +5,8 @@ use crate::error::{Code, Error, Result, Untrusted};
 use crate::format::cipher::{CipherMode, ContentKey};
 use crate::format::drm::playready::HeaderVersion;
 use crate::format::ids::{Kid, Uuid};
-use crate::make::protect::{Options, Profile, Target, TrackKey, keyfile};
+use crate::make::keys::{self, Target, TrackKey};
+use crate::make::protect::{Options, Profile};
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize};
 use zeroize::Zeroizing;
@@ -116,7 +117,7 @@ impl Protect {
                      or keys.",
                 );
             }
-            (Some(text), ..) => return keyfile::parse(text),
+            (Some(text), ..) => return keys::parse(text),
             (_, Some(_), Some(_), _) => {
                 return refuse("A key and a key seed are given. Leave one of them out.");
             }

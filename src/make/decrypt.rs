@@ -10,6 +10,7 @@ use crate::format::bytes::{Reader, Writer};
 use crate::format::cipher::{ContentKey, SampleCipher, checksum_text};
 use crate::format::ids::{BoxType, Kid};
 use crate::look::inspect::movie_of;
+use crate::make::keys;
 use crate::make::proof::{self, Faults, Proof, Proves, Source, header_of};
 use crate::make::protection_boxes::is_of_protection;
 use crate::make::recipe::{Piece, Recipe};
@@ -48,11 +49,20 @@ pub fn parse_key(text: &str) -> Result<(KeyFor, ContentKey)> {
     Ok((target, ContentKey::parse(key)?))
 }
 
-/// Reads several, with spaces, commas or line ends between.
+/// Reads several, with spaces, commas or line ends between; or a list of keys, as
+/// a file is protected with ([`keys::parse`]).
 ///
 /// # Errors
 /// Where one of them is none.
 pub fn parse_keys(text: &str) -> Result<Vec<(KeyFor, ContentKey)>> {
+    let text = text.trim_start_matches('\u{feff}').trim();
+    let titles = text.lines().next().unwrap_or_default().to_ascii_lowercase();
+    if text.starts_with(['<', '{', '[']) || titles.split([',', ';', '\t']).any(|t| t == "kid") {
+        return Ok(keys::parse(text)?
+            .into_iter()
+            .map(|key| (KeyFor::Kid(key.kid), key.key))
+            .collect());
+    }
     let words = text.split(|c: char| c.is_whitespace() || c == ',' || c == ';');
     let keys: Vec<_> =
         words.filter(|word| !word.is_empty()).map(parse_key).collect::<Result<_>>()?;
@@ -415,5 +425,33 @@ impl Recipe for Decryption {
 
     fn settle(&mut self, lengths: &[u64]) -> Result<()> {
         self.rewrite.update_indexes(lengths)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_are_read_one_by_one_or_as_a_list() {
+        let (kid, key) =
+            ("09e36702-8f33-436c-a5dd-60ffe6671e70", "000102030405060708090a0b0c0d0e0f");
+        let own = Kid::parse(kid).unwrap();
+        for (text, whose) in [
+            (key.to_owned(), KeyFor::All),
+            (format!("2:{key}"), KeyFor::Track(2)),
+            (format!("{kid}:{key}"), KeyFor::Kid(own)),
+            (format!("kid,key\n{kid},{key}\n"), KeyFor::Kid(own)),
+            (
+                format!("[{{\"kid\":\"{kid}\",\"key\":\"{key}\",\"tracks\":\"hd\"}}]"),
+                KeyFor::Kid(own),
+            ),
+        ] {
+            let keys = parse_keys(&text).unwrap();
+            assert_eq!((keys.len(), keys[0].0), (1, whose), "{text}");
+            assert_eq!(keys[0].1.reveal().as_str(), key);
+        }
+        assert_eq!(parse_keys(" \n").err().unwrap().code, Code::NoKey);
+        assert_eq!(parse_keys("[]").err().unwrap().code, Code::NoKey);
     }
 }

@@ -8,22 +8,20 @@
 //! protected in any order.
 
 mod headers;
-pub mod keyfile;
 mod plan;
 pub mod receipt;
 mod sentences;
 pub mod subsample;
 mod unit;
 
+pub use crate::make::keys::{Target, TrackKey};
 pub use crate::make::profile::{PROFILES, Profile};
 pub use plan::{Plan, Preview, PreviewKey};
 pub use unit::{Protector, UnitState};
 
 use crate::collections::Set;
-use crate::error::{Code, Error, Result, Untrusted};
-use crate::format::cipher::ContentKey;
+use crate::error::{Code, Error, Result};
 use crate::format::drm::playready::HeaderVersion;
-use crate::format::ids::Kid;
 use crate::make::rewrite::{check_fragments, check_intact};
 use crate::model::{Movie, Track, TrackKind};
 
@@ -68,81 +66,6 @@ impl Options {
             widevine: false,
             clear_lead: 0,
             tracks: None,
-        }
-    }
-}
-
-/// A key, and the tracks it is for.
-pub struct TrackKey {
-    /// Which tracks.
-    pub target: Target,
-    /// Names the key.
-    pub kid: Kid,
-    /// The key.
-    pub key: ContentKey,
-}
-
-/// Which tracks a key is for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Target {
-    /// Every track that has none of its own.
-    All,
-    /// The track with this number.
-    Track(u32),
-    /// Audio.
-    Audio,
-    /// Video that is in no class below.
-    Video,
-    /// Video of up to 576 lines.
-    Sd,
-    /// Video of up to 1080 lines.
-    Hd,
-    /// Video of more lines.
-    Uhd,
-}
-
-impl Target {
-    /// `all`, a track's number, `audio`, `video`, `sd`, `hd` or `uhd`.
-    ///
-    /// # Errors
-    /// Where it is none of these.
-    pub fn parse(text: &str) -> Result<Self> {
-        Ok(match text.trim().to_ascii_lowercase().as_str() {
-            "" | "all" | "*" => Self::All,
-            "audio" => Self::Audio,
-            "video" => Self::Video,
-            "sd" => Self::Sd,
-            "hd" => Self::Hd,
-            "uhd" | "uhd1" | "uhd2" => Self::Uhd,
-            number => Self::Track(number.parse().map_err(|_| {
-                Error::misuse(
-                    Code::BadTarget,
-                    format!(
-                        "{} names no tracks. Give a track's number, or all, audio, video, sd, hd \
-                         or uhd.",
-                        Untrusted(text)
-                    ),
-                )
-            })?),
-        })
-    }
-
-    /// How well it fits a track, the best highest; none if it does not.
-    fn fit(self, track: &Track) -> Option<u8> {
-        let lines = track.codec().and_then(|codec| codec.dimensions).map_or(0, |(_, h)| h);
-        let class = match (track.kind, lines) {
-            (TrackKind::Audio, _) => Self::Audio,
-            (TrackKind::Video, 0..=576) => Self::Sd,
-            (TrackKind::Video, 577..=1080) => Self::Hd,
-            (TrackKind::Video, _) => Self::Uhd,
-            _ => Self::All,
-        };
-        match self {
-            Self::Track(id) if id == track.id => Some(3),
-            own if own == class => Some(2),
-            Self::Video if track.kind == TrackKind::Video => Some(1),
-            Self::All => Some(0),
-            _ => None,
         }
     }
 }
@@ -209,27 +132,6 @@ impl Options {
             let sentence =
                 format!("IVs of {} bytes are not defined; choose 8 or 16.", self.iv_size);
             return Err(Error::misuse(Code::BadIvSize, sentence));
-        }
-        Ok(())
-    }
-}
-
-impl TrackKey {
-    fn check(&self) -> Result<()> {
-        if self.kid == Kid::of(0) {
-            return Err(Error::misuse(
-                Code::ZeroKid,
-                "The KID is all zeros, which names no key. Choose another.",
-            ));
-        }
-        if *self.key.reveal() == crate::format::cipher::hex(&self.kid.0) {
-            return Err(Error::misuse(
-                Code::KidAsKey,
-                "The key is the same as the KID. The KID is public; paste the content key.",
-            ));
-        }
-        if self.key.is_zero() {
-            return Err(Error::misuse(Code::ZeroKey, "The key is all zero. Give a real one."));
         }
         Ok(())
     }

@@ -15,6 +15,7 @@ const PROGRAMS: &Programs = &[
     ("ffmpeg", "ffmpeg"),
     ("node", "nodejs"),
     ("npm", "npm"),
+    ("openssl", "openssl"),
 ];
 
 /// Programs that no package of Debian has, and the versions that are used.

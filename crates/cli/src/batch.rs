@@ -7,7 +7,7 @@ use crate::identity::Roles;
 use crate::keys_out::KeysOut;
 use crate::make::Set;
 use crate::protect::Protection;
-use crate::secret;
+use crate::secret::{self, Opening};
 use clap::Args;
 use ismvault::error::redacted;
 use ismvault::format::cipher::CipherMode;
@@ -32,6 +32,8 @@ pub(crate) struct BatchArgs {
     /// Where to write the keys that are made at random, as JSON.
     #[arg(long, value_name = "FILE")]
     keys_out: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) opening: Opening,
     /// Write outputs anew that are there already, instead of skipping their jobs.
     #[arg(long)]
     force: bool,

@@ -1,7 +1,7 @@
 //! `ismvault key`: the key doctor.
 
 use crate::host::{Input, Stop, print, printable, to_json, usage};
-use crate::secret::secrets;
+use crate::secret::{Opening, secrets};
 use clap::Args;
 use ismvault::error::Code;
 use ismvault::look::doctor::{Diagnosis, Doctor, Verdict};
@@ -16,6 +16,8 @@ pub(crate) struct KeyArgs {
     /// command line. May be given several times.
     #[arg(long = "try", value_name = "TEXT", required = true, allow_hyphen_values = true)]
     texts: Vec<String>,
+    #[command(flatten)]
+    pub(crate) opening: Opening,
     /// Print the result as JSON.
     #[arg(long)]
     json: bool,

@@ -2,7 +2,7 @@
 
 use crate::host::{Input, Stop, plural, print, printable, stop, to_json, usage};
 use crate::inspect::finding_text;
-use crate::secret::secrets;
+use crate::secret::{Opening, secrets};
 use clap::{Args, ValueEnum};
 use ismvault::checks::{CHECKS, CheckId, Severity};
 use ismvault::look::doctor::Doctor;
@@ -23,6 +23,8 @@ pub(crate) struct LintArgs {
     /// A key to test the samples and the CHECKSUM with, as in `ismvault key`.
     #[arg(long = "key", value_name = "TEXT", allow_hyphen_values = true)]
     keys: Vec<String>,
+    #[command(flatten)]
+    pub(crate) opening: Opening,
     /// How to print what was found.
     #[arg(long, value_enum, default_value = "text")]
     format: LintFormat,

@@ -18,10 +18,12 @@ mod manifest;
 mod parts;
 mod protect;
 mod secret;
+mod unlock;
 mod writing;
 
 use clap::{Parser, Subcommand};
 use host::{Stop, USAGE, printable};
+use std::path::Path;
 use std::process::ExitCode;
 
 /// Inspect Smooth Streaming files and protect them with PlayReady.
@@ -66,11 +68,30 @@ enum Command {
     Batch(batch::BatchArgs),
 }
 
+impl Command {
+    /// What opens the keys it is given.
+    fn private_key(&self) -> Option<&Path> {
+        let opening = match self {
+            Self::Key(args) => &args.opening,
+            Self::Lint(args) => &args.opening,
+            Self::Protect(args) => &args.opening,
+            Self::Decrypt(args) => &args.opening,
+            Self::Mux(args) => &args.opening,
+            Self::Batch(args) => &args.opening,
+            _ => return None,
+        };
+        opening.private_key.as_deref()
+    }
+}
+
 fn main() -> ExitCode {
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => return refuse(error),
     };
+    if let Some(path) = cli.command.private_key() {
+        secret::open_with(path);
+    }
     let result = match cli.command {
         Command::Inspect(args) => inspect::inspect(&args),
         Command::Lint(args) => lint::lint(&args),

@@ -6,7 +6,7 @@ use crate::host::{
 };
 use crate::identity::same_file;
 use crate::protect::{Out, Protection, finish};
-use crate::secret::secrets;
+use crate::secret::{Opening, secrets};
 use clap::Args;
 use ismvault::jobs::names;
 use ismvault::look::set::FileSet;
@@ -34,6 +34,8 @@ pub(crate) struct DecryptArgs {
     /// the command line.
     #[arg(long = "key", value_name = "[KID:]KEY", required = true)]
     keys: Vec<String>,
+    #[command(flatten)]
+    pub(crate) opening: Opening,
 }
 
 #[derive(Args)]
@@ -41,6 +43,8 @@ pub(crate) struct MuxArgs {
     /// The files of a set, with its .ism and .ismc if they are there; or a folder.
     #[arg(required = true)]
     inputs: Vec<PathBuf>,
+    #[command(flatten)]
+    pub(crate) opening: Opening,
     #[command(flatten)]
     out: Out,
     /// The file with the video.

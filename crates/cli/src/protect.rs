@@ -2,7 +2,7 @@
 
 use crate::host::{Input, Small, Stop, check_output, fill, printable, shown, stop, to_json, usage};
 use crate::identity::Roles;
-use crate::secret::{self, secret};
+use crate::secret::{self, Opening, secret};
 use clap::{Arg, ArgAction, ArgMatches, Args, Command, FromArgMatches, value_parser};
 use ismvault::error::redacted;
 use ismvault::jobs::KeyPair;
@@ -25,6 +25,8 @@ pub(crate) struct ProtectArgs {
     out: Out,
     #[command(flatten)]
     options: Protection,
+    #[command(flatten)]
+    pub(crate) opening: Opening,
 }
 
 /// Where the result goes.

@@ -2,6 +2,7 @@
 //! people's process lists keep them: from a file, standard input or a variable.
 
 use crate::host::{Stop, USAGE, stop};
+use crate::unlock;
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
@@ -14,20 +15,48 @@ const MOST: u64 = 16 << 20;
 /// What every `--key` says of itself.
 pub(crate) const FROM: &str = "@FILE, - (standard input) and env:NAME keep it off the command line";
 
+/// The file of the private key that opens encrypted key lists.
+static PRIVATE_KEY: OnceLock<PathBuf> = OnceLock::new();
+
+/// Says where that is.
+pub(crate) fn open_with(private_key: &Path) {
+    let _ = PRIVATE_KEY.set(private_key.to_owned());
+}
+
+/// How keys are opened that are encrypted for their receiver.
+#[derive(clap::Args)]
+pub(crate) struct Opening {
+    /// The receiver's RSA private key (PEM), for a CPIX whose keys are encrypted.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) private_key: Option<PathBuf>,
+}
+
+/// A list whose keys are encrypted for its receiver, opened; any other as it is.
+fn opened(text: Zeroizing<String>) -> Result<Zeroizing<String>, Stop> {
+    match PRIVATE_KEY.get() {
+        Some(path) if unlock::is_locked(&text) => unlock::unlock(&text, &from_file(path)?),
+        None if unlock::is_locked(&text) => Err(stop(
+            "The keys in this CPIX are encrypted for its receiver. Give the receiver's private key \
+             with --private-key FILE, or ask for the document with PlainValue.",
+        )),
+        _ => Ok(text),
+    }
+}
+
 /// The secret that stands there, or is to be found where it says: `@FILE`, `-`
 /// for standard input, `env:NAME`.
 pub(crate) fn secret(text: &str) -> Result<Zeroizing<String>, Stop> {
     let found = if text == "-" {
         stdin()?
     } else if let Some(path) = text.strip_prefix('@') {
-        read(Path::new(path))?
+        from_file(Path::new(path))?
     } else if let Some(name) = text.strip_prefix("env:") {
         let missing = || format!("There is no variable {name} with text in it.");
         Zeroizing::new(std::env::var(name).map_err(|_| Stop(missing(), USAGE))?)
     } else {
         return Ok(Zeroizing::new(text.to_owned()));
     };
-    Ok(Zeroizing::new(found.trim().to_owned()))
+    opened(Zeroizing::new(found.trim().to_owned()))
 }
 
 /// All of them.
@@ -38,8 +67,12 @@ pub(crate) fn secrets(texts: &[String]) -> Result<Vec<Zeroizing<String>>, Stop> 
 /// A list of keys: a file or a pipe, or `-` for standard input.
 pub(crate) fn read(path: &Path) -> Result<Zeroizing<String>, Stop> {
     if path == Path::new("-") {
-        return stdin();
+        return opened(stdin()?);
     }
+    opened(from_file(path)?)
+}
+
+fn from_file(path: &Path) -> Result<Zeroizing<String>, Stop> {
     // Who gave the key in place of the file's name must not see it again.
     let name = ismvault::error::Untrusted(&path.to_string_lossy()).to_string();
     let failed = |e: io::Error| stop(format!("The file of keys {name} cannot be read: {e}."));

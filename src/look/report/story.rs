@@ -69,7 +69,10 @@ fn part_of(finding: &Finding) -> Part {
     };
     match (finding.check.number, finding.check.id) {
         (_, CheckId::KidZero) | (63, _) => Part::Key,
-        (_, CheckId::NoPlayreadyHeader | CheckId::SeveralKidsOneHeader) => Part::Header,
+        (
+            _,
+            CheckId::NoPlayreadyHeader | CheckId::OtherSystemsOnly | CheckId::SeveralKidsOneHeader,
+        ) => Part::Header,
         (_, CheckId::SencFlags | CheckId::SencOverride) => Part::Samples,
         (50, _) if !path.is_empty() => by_path,
         (13..=26 | 50 | 64, _) => Part::Header,

@@ -216,6 +216,15 @@ pub(super) fn checksums(movie: &Movie, out: &mut Vec<Finding>) {
     }
 }
 
+/// Whether the file says that it is for PlayReady: PIFF is its format.
+fn is_piff(movie: &Movie) -> bool {
+    movie.is_smooth()
+        || movie
+            .tracks
+            .iter()
+            .any(|track| track.protection().is_some_and(|p| p.known_scheme() == Some(Scheme::Piff)))
+}
+
 pub(super) fn missing(movie: &Movie, out: &mut Vec<Finding>) {
     let protected = movie.tracks.iter().any(|track| track.protection().is_some());
     if !protected {
@@ -226,11 +235,19 @@ pub(super) fn missing(movie: &Movie, out: &mut Vec<Finding>) {
     if !movie.systems.iter().any(|s| s.system_id == PLAYREADY)
         && !movie.findings.iter().any(unreadable)
     {
-        out.push(Finding::new(
-            CheckId::NoPlayreadyHeader,
-            "The file is protected but carries no PlayReady header. A PlayReady client needs it \
-             from elsewhere, such as a manifest.",
-        ));
+        out.push(if is_piff(movie) {
+            Finding::new(
+                CheckId::NoPlayreadyHeader,
+                "The file is protected as PIFF, but carries no PlayReady header: a PlayReady \
+                 client cannot ask for a licence unless a manifest has one.",
+            )
+        } else {
+            Finding::new(
+                CheckId::OtherSystemsOnly,
+                "The file is protected but carries no PlayReady header. A PlayReady client needs \
+                 it from elsewhere, such as a manifest.",
+            )
+        });
     }
     let cenc = movie.tracks.iter().filter_map(|track| track.protection()?.scheme);
     let cenc = cenc.into_iter().any(|code| code.scheme() != Some(Scheme::Piff));

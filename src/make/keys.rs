@@ -1,11 +1,108 @@
-//! Keys from a file: JSON, CSV or CPIX, each with the tracks it is for.
+//! Keys with the tracks they are for, and lists of them: JSON, CSV or CPIX.
 
-use super::{Target, TrackKey};
-use crate::error::{Code, Error, Result};
+use crate::error::{Code, Error, Result, Untrusted};
 use crate::format::cipher::ContentKey;
 use crate::format::ids::Kid;
 use crate::format::xml::Element;
 use crate::look::decode;
+use crate::model::{Track, TrackKind};
+
+/// A key, and the tracks it is for.
+pub struct TrackKey {
+    /// Which tracks.
+    pub target: Target,
+    /// Names the key.
+    pub kid: Kid,
+    /// The key.
+    pub key: ContentKey,
+}
+
+/// Which tracks a key is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Target {
+    /// Every track that has none of its own.
+    All,
+    /// The track with this number.
+    Track(u32),
+    /// Audio.
+    Audio,
+    /// Video that is in no class below.
+    Video,
+    /// Video of up to 576 lines.
+    Sd,
+    /// Video of up to 1080 lines.
+    Hd,
+    /// Video of more lines.
+    Uhd,
+}
+
+impl Target {
+    /// `all`, a track's number, `audio`, `video`, `sd`, `hd` or `uhd`.
+    ///
+    /// # Errors
+    /// Where it is none of these.
+    pub fn parse(text: &str) -> Result<Self> {
+        Ok(match text.trim().to_ascii_lowercase().as_str() {
+            "" | "all" | "*" => Self::All,
+            "audio" => Self::Audio,
+            "video" => Self::Video,
+            "sd" => Self::Sd,
+            "hd" => Self::Hd,
+            "uhd" | "uhd1" | "uhd2" => Self::Uhd,
+            number => Self::Track(number.parse().map_err(|_| {
+                Error::misuse(
+                    Code::BadTarget,
+                    format!(
+                        "{} names no tracks. Give a track's number, or all, audio, video, sd, hd \
+                         or uhd.",
+                        Untrusted(text)
+                    ),
+                )
+            })?),
+        })
+    }
+
+    /// How well it fits a track, the best highest; none if it does not.
+    pub(crate) fn fit(self, track: &Track) -> Option<u8> {
+        let lines = track.codec().and_then(|codec| codec.dimensions).map_or(0, |(_, h)| h);
+        let class = match (track.kind, lines) {
+            (TrackKind::Audio, _) => Self::Audio,
+            (TrackKind::Video, 0..=576) => Self::Sd,
+            (TrackKind::Video, 577..=1080) => Self::Hd,
+            (TrackKind::Video, _) => Self::Uhd,
+            _ => Self::All,
+        };
+        match self {
+            Self::Track(id) if id == track.id => Some(3),
+            own if own == class => Some(2),
+            Self::Video if track.kind == TrackKind::Video => Some(1),
+            Self::All => Some(0),
+            _ => None,
+        }
+    }
+}
+
+impl TrackKey {
+    /// Refuses what is no key at all.
+    pub(crate) fn check(&self) -> Result<()> {
+        if self.kid == Kid::of(0) {
+            return Err(Error::misuse(
+                Code::ZeroKid,
+                "The KID is all zeros, which names no key. Choose another.",
+            ));
+        }
+        if *self.key.reveal() == crate::format::cipher::hex(&self.kid.0) {
+            return Err(Error::misuse(
+                Code::KidAsKey,
+                "The key is the same as the KID. The KID is public; paste the content key.",
+            ));
+        }
+        if self.key.is_zero() {
+            return Err(Error::misuse(Code::ZeroKey, "The key is all zero. Give a real one."));
+        }
+        Ok(())
+    }
+}
 
 /// Reads the keys of a file, whichever of the three it is:
 ///
