@@ -485,7 +485,8 @@ impl Inspector {
                 moov::read_systems(&mut self.movie, moof);
                 let mut found = Vec::new();
                 let Self { movie, past, .. } = self;
-                checks::fragments::run(moof, bytes, &trafs, &movie.tracks, past, &mut found);
+                let protected =
+                    checks::fragments::run(moof, bytes, &trafs, &movie.tracks, past, &mut found);
                 if past.ivs.len() > limits::IV_RUNS {
                     past.ivs.truncate(limits::IV_RUNS);
                     let message = "There are more IVs than are remembered; from here on, one used \
@@ -493,7 +494,11 @@ impl Inspector {
                     found.push(Finding::new(CheckId::IvLimit, message).of_box(moof));
                 }
                 found.into_iter().for_each(|finding| self.find(finding));
-                moov::add_fragment(&mut self.movie, Fragment::new(moof, &trafs));
+                let mut fragment = Fragment::new(moof, &trafs);
+                for (run, protected) in fragment.runs.iter_mut().zip(protected) {
+                    run.protected = protected;
+                }
+                moov::add_fragment(&mut self.movie, fragment);
             }
             Err(e) => self.broken(e),
         }

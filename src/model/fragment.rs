@@ -38,6 +38,8 @@ pub struct FragmentRun {
     pub samples: u32,
     /// Bytes of them.
     pub bytes: u64,
+    /// Of those, in protected ranges; known once its samples are looked at.
+    pub protected: u64,
     /// Ticks of them.
     pub duration: u64,
     /// When the first is decoded, in ticks, where `tfdt` or `tfxd` tells.
@@ -137,6 +139,7 @@ impl TrackFragment {
             entry: self.tfhd.sample_description_index,
             samples: self.samples.len() as u32,
             bytes: self.samples.iter().map(|sample| u64::from(sample.size)).sum(),
+            protected: 0,
             duration: self.samples.iter().map(|sample| u64::from(sample.duration)).sum(),
             decode_time: self.decode_time(),
             has_tfdt: self.tfdt.is_some(),

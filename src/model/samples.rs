@@ -26,6 +26,14 @@ pub struct Protected {
 }
 
 impl Protected {
+    /// How many bytes of a sample of this size are in protected ranges.
+    pub fn bytes(&self, size: u32) -> u64 {
+        match self.subsamples.as_slice() {
+            [] => size.into(),
+            ranges => ranges.iter().map(|range| u64::from(range.protected)).sum(),
+        }
+    }
+
     /// Decrypts the sample, in place.
     ///
     /// # Errors

@@ -34,6 +34,9 @@ async fn choose_all(page: &Page, files: &[PathBuf]) {
 /// The download link of a file that was made, followed.
 async fn made(page: &Page, name: &str) -> Vec<u8> {
     page.wait_for_text("#name", name).await;
+    // What is above it grows once the file is read; a click aimed before misses.
+    page.find("#story li").await;
+    page.find("#reading[hidden]").await;
     page.click("#made a").await;
     fs::read(page.downloaded(name).await).unwrap()
 }

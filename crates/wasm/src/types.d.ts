@@ -911,6 +911,10 @@ duration: number,
  */
 bytes: number, 
 /**
+ * Of those, in protected ranges.
+ */
+protected: number, 
+/**
  * Its samples.
  */
 samples: number, 

@@ -34,6 +34,8 @@ pub struct Point {
     pub duration: f64,
     /// Bytes of its samples.
     pub bytes: u64,
+    /// Of those, in protected ranges.
+    pub protected: u64,
     /// Its samples.
     pub samples: u32,
     /// Bits a second.
@@ -61,6 +63,7 @@ pub fn timelines(movie: &Movie) -> Vec<Timeline> {
                     start,
                     duration,
                     bytes: super::exact(run.bytes),
+                    protected: super::exact(run.protected),
                     samples: run.samples,
                     bitrate: bitrate(run.bytes, run.duration, track.timescale)
                         .map_or(0, super::exact),

@@ -249,7 +249,8 @@ impl Page {
     pub async fn downloaded(&self, name: &str) -> PathBuf {
         let path = self.folder.path().join(name);
         let mut last = None;
-        for _ in 0..200 {
+        let patience = Instant::now() + Duration::from_secs(60);
+        while Instant::now() < patience {
             let whole = match self.engine().partial() {
                 Some(partial) => !fs::read_dir(self.folder.path())
                     .unwrap()

@@ -63,7 +63,8 @@ const CHECKS: &[Check] = &[
     no_such_entry,
 ];
 
-/// Runs every check over a fragment.
+/// Runs every check over a fragment. Gives the bytes in protected ranges, of each
+/// `traf`.
 pub(crate) fn run(
     moof: &Node,
     bytes: &[u8],
@@ -71,7 +72,8 @@ pub(crate) fn run(
     tracks: &[Track],
     past: &mut Past,
     out: &mut Vec<Finding>,
-) {
+) -> Vec<u64> {
+    let mut sums = vec![0; fragments.len()];
     let span = Span { at: moof.at, len: moof.size() };
     swapped_uuids(moof, out);
     if fragments.len() > 1 {
@@ -115,6 +117,11 @@ pub(crate) fn run(
                 Vec::new()
             }
         };
+        sums[number] = protected
+            .iter()
+            .zip(&fragment.samples)
+            .filter_map(|(protected, sample)| Some(protected.as_ref()?.bytes(sample.size)))
+            .fold(0, u64::saturating_add);
         let protection = entry.and_then(SampleEntry::protection);
         let traf = Traf { node, moof: span, fragment, track, entry, protection, protected };
         let first = out.len();
@@ -140,6 +147,7 @@ pub(crate) fn run(
             finding.track.get_or_insert(track.id);
         }
     }
+    sums
 }
 
 impl Traf<'_> {
