@@ -35,6 +35,8 @@ let jumpTo = null;
 let turn = Promise.resolve();
 /** A destination is being chosen. */
 let starting = false;
+/** @type {WeakMap<import('./pkg/ismvault.js').Inspection, Promise<import('./pkg/ismvault.js').Timeline[]>>} */
+const timelines = new WeakMap();
 /** A batch is under way. */
 let batching = false;
 
@@ -104,6 +106,30 @@ export const actions = {
     if (output) holdOutputs();
     await openMade(entry);
     return true;
+  },
+
+  /**
+   * The fragments of a file over time, asked for once.
+   *
+   * @param {number} key
+   * @param {import('./pkg/ismvault.js').Inspection} inspection
+   */
+  timelines(key, inspection) {
+    const known = timelines.get(inspection) ?? core.call('timelines', { key });
+    timelines.set(inspection, known);
+    return known;
+  },
+
+  /**
+   * Chooses a fragment, for every view.
+   *
+   * @param {number} key
+   * @param {import('./panels/lanes.js').Chosen} chosen
+   */
+  choose(key, chosen) {
+    const entry = state.files.find((file) => file.key === key);
+    if (entry) entry.chosen = chosen;
+    set({});
   },
 
   /**

@@ -17,6 +17,7 @@ export function h(tag, props = {}, ...children) {
     if (value == null || value === false) continue;
     if (name.startsWith('on')) element.addEventListener(name.slice(2), value);
     else if (name === 'class') element.className = value;
+    else if (name === 'style') Object.assign(element.style, value); // an attribute the policy refuses
     else if (name in element && typeof value !== 'string') Object.assign(element, { [name]: value });
     else element.setAttribute(name, value === true ? '' : value);
   }

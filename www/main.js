@@ -10,6 +10,7 @@ import { listen, running, set, shown, state, unkept } from './state.js';
 import { go, inAddress, paint, startTabs } from './views.js';
 import { job } from './panels/job.js';
 import { story } from './panels/story.js';
+import { lanes } from './panels/lanes.js';
 import { tracks } from './panels/tracks.js';
 import { protection } from './panels/protection.js';
 import { findings } from './panels/findings.js';
@@ -34,7 +35,7 @@ import { batch } from './panels/batch.js';
  */
 
 /** @type {Record<string, Panel>} */
-const PANELS = { job, made, story, tracks, protection, findings, protect, boxes, samples, key, header, make, play, compare, paste, batch };
+const PANELS = { job, made, story, lanes, tracks, protection, findings, protect, boxes, samples, key, header, make, play, compare, paste, batch };
 
 const updates = Object.entries(PANELS).map(([id, panel]) => panel.mount(/** @type {HTMLElement} */ ($(id).querySelector('.body')), actions));
 let before = state.view;

@@ -32,6 +32,7 @@ const FILES = [
   'panels/job.js',
   'panels/key.js',
   'panels/kids.js',
+  'panels/lanes.js',
   'panels/made.js',
   'panels/make.js',
   'panels/manifests.js',
@@ -67,8 +68,10 @@ worker.addEventListener('install', (/** @type {any} */ event) => event.waitUntil
 worker.addEventListener('activate', (/** @type {any} */ event) => event.waitUntil(worker.clients.claim()));
 worker.addEventListener('fetch', (/** @type {any} */ event) => {
   const { request } = event;
-  // Asked by a worker of the page: whether what it loads comes by here.
-  if (request.url === new URL('kept', location.href).href) return event.respondWith(new Response('yes'));
+  // Asked by a worker of the page: whether the modules it loads come by here.
+  if (request.url === new URL('kept.js', location.href).href) {
+    return event.respondWith(new Response('export const kept = true;', { headers: { 'content-type': 'text/javascript' } }));
+  }
   if (request.method === 'GET' && new URL(request.url).origin === location.origin) event.respondWith(answer(request));
 });
 

@@ -55,7 +55,7 @@ export function startWorker(name) {
  * @returns {Promise<boolean>}
  */
 export function workersAreServed() {
-  const script = `fetch(${JSON.stringify(new URL('kept', import.meta.url).href)}).then((r) => r.text()).then((t) => postMessage(t === 'yes'), () => postMessage(false))`;
+  const script = `import ${JSON.stringify(new URL('kept.js', import.meta.url).href)}; postMessage(true);`;
   const url = URL.createObjectURL(new Blob([script], { type: 'text/javascript' }));
   const worker = new Worker(/** @type {any} */ (scriptUrl(url)), { type: 'module' });
   return new Promise((resolve) => {

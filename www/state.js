@@ -34,7 +34,7 @@ import { isManifest } from './names.js';
  * @typedef {{
  *   key: number, file: File, name: string, kind: 'media' | 'manifest', inspection: Inspection | null,
  *   reading: number | null, refusal: Refusal | null, run: Run | null, made: Made | null,
- *   fragments: Fragment[] | null, words?: string, output?: number, live?: AbortController | null, reader?: AbortController,
+ *   fragments: Fragment[] | null, chosen: import('./panels/lanes.js').Chosen | null, words?: string, output?: number, live?: AbortController | null, reader?: AbortController,
  * }} OpenFile
  */
 
@@ -43,7 +43,7 @@ import { isManifest } from './names.js';
 /** @typedef {{ files: OpenFile[], current: number | null, view: View, pasted: Pasted | null, set: Finding[] | null, tables: Tables | null }} State */
 
 /** The file shown, where there is none. */
-const NOTHING = { key: null, file: null, name: '', kind: null, inspection: null, reading: null, refusal: null, run: null, made: null, fragments: null };
+const NOTHING = { key: null, file: null, name: '', kind: null, inspection: null, reading: null, refusal: null, run: null, made: null, fragments: null, chosen: null };
 
 /**
  * What a panel is given: the state, with the fields of the file shown.
@@ -51,6 +51,7 @@ const NOTHING = { key: null, file: null, name: '', kind: null, inspection: null,
  * @typedef {State & {
  *   key: number | null, file: File | null, name: string, kind: OpenFile['kind'] | null, inspection: Inspection | null,
  *   reading: number | null, refusal: Refusal | null, run: Run | null, made: Made | null, fragments: Fragment[] | null,
+ *   chosen: import('./panels/lanes.js').Chosen | null,
  * }} Shown
  */
 

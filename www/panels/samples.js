@@ -1,7 +1,7 @@
 // Bitrate over time, fragments, and the samples of one of them.
 
 import { count, h, plural, rate, refused, svg, time } from '../dom.js';
-import { endOf } from './parts.js';
+import { drawLanes } from './lanes.js';
 
 /** @typedef {import('../pkg/ismvault.js').Inspection} Inspection */
 /** @typedef {import('../pkg/ismvault.js').Point} Point */
@@ -9,8 +9,6 @@ import { endOf } from './parts.js';
 /** @typedef {import('../pkg/ismvault.js').Timeline} Timeline */
 /** @typedef {import('../pkg/ismvault.js').TrackSamples} TrackSamples */
 
-/** More points than pixels help nobody. */
-const POINTS = 800;
 /** Rows of a table that are made at once. */
 const ROWS = 500;
 
@@ -24,7 +22,9 @@ export const samples = {
     let key = null;
     /** @type {Timeline[]} */
     let lines = [];
-    /** @type {Point | null} */
+    /** @type {import('./lanes.js').Lanes | null} */
+    let drawn = null;
+    /** @type {import('./lanes.js').Chosen | null} */
     let chosen = null;
     const plots = h('div', { class: 'plots' });
     const align = h('p', { class: 'small muted' });
@@ -37,56 +37,20 @@ export const samples = {
      */
     async function fill(of, inspection) {
       key = of;
-      chosen = null;
+      [chosen, drawn] = [null, null];
       plots.replaceChildren();
       out.replaceChildren();
       align.textContent = '';
-      lines = await actions.call('timelines', { key });
+      const found = await actions.timelines(of, inspection);
       if (key !== of) return;
+      lines = found;
       if (!lines.length) {
         plots.replaceChildren(h('p', { class: 'muted' }, 'The file has no fragments; samples are listed for fragmented files.'));
         return;
       }
-      const end = Math.max(...lines.map(endOf));
-      plots.replaceChildren(...lines.map((line) => plot(line, end, inspection)));
+      drawn = drawLanes(lines, inspection, (wanted) => actions.choose(of, wanted));
+      plots.replaceChildren(drawn.root, ...lines.map((line) => table(line, of)));
       align.textContent = alignment();
-      choose(lines[0].fragments[0]);
-    }
-
-    /**
-     * @param {Timeline} line
-     * @param {number} end
-     * @param {Inspection} inspection
-     */
-    function plot(line, end, inspection) {
-      const track = inspection.tracks.find((t) => t.id === line.track);
-      const top = Math.max(line.peak ?? 1, line.declared ?? 0, 1) * 1.05;
-      const y = (/** @type {number} */ value) => (100 - value / top * 100).toFixed(2);
-      const x = (/** @type {number} */ value) => (value / end * 1000).toFixed(2);
-      const step = Math.ceil(line.fragments.length / POINTS);
-      let path = '';
-      for (let i = 0; i < line.fragments.length; i += step) {
-        const part = line.fragments.slice(i, i + step);
-        const last = part[part.length - 1];
-        const height = y(Math.max(...part.map((p) => p.bitrate)));
-        path += `${path ? 'L' : 'M'}${x(part[0].start)} ${height}L${x(last.start + last.duration)} ${height}`;
-      }
-      const level = (/** @type {number | null} */ value, /** @type {string} */ name) => (!value ? [] : [svg('line', { class: name, x1: 0, x2: 1000, y1: y(value), y2: y(value), 'vector-effect': 'non-scaling-stroke' })]);
-      const words = `Bitrate of track ${line.track} over time: average ${rate(line.average)} kbit/s, peak fragment ${rate(line.peak)} kbit/s${line.declared ? `, declared ${rate(line.declared)} kbit/s` : ''}. The table behind it has every fragment.`;
-      const picture = svg('svg', { viewBox: '0 0 1000 100', preserveAspectRatio: 'none', role: 'img', 'aria-label': words },
-        ...level(line.average, 'average'), ...level(line.peak, 'peak'), ...level(line.declared, 'declared'),
-        svg('path', { d: path, class: 'rate', 'vector-effect': 'non-scaling-stroke' }),
-        svg('path', { d: line.fragments.length <= POINTS ? line.fragments.map((p) => `M${x(p.start)} 97V100`).join('') : '', class: 'ticks', 'vector-effect': 'non-scaling-stroke' }));
-      picture.addEventListener('click', (event) => {
-        const box = picture.getBoundingClientRect();
-        const at = (event.clientX - box.left) / box.width * end;
-        choose(line.fragments.findLast((p) => p.start <= at) ?? line.fragments[0]);
-      });
-      return h('figure', {},
-        h('figcaption', {}, h('b', {}, `Track ${line.track} ${track?.kind ?? ''}`), h('span', { class: 'small muted' },
-          ` average ${rate(line.average)}, peak ${rate(line.peak)}${line.declared ? `, declared ${rate(line.declared)}` : ''} kbit/s; ${durations(line)}`)),
-        picture,
-        table(line));
     }
 
     /** @param {Timeline} line */
@@ -99,25 +63,26 @@ export const samples = {
     }
 
     /**
-     * The table behind a plot, made when it is opened, some rows at a time.
+     * The table behind a lane, made when it is opened, some rows at a time.
      *
      * @param {Timeline} line
+     * @param {number} of
      */
-    function table(line) {
+    function table(line, of) {
       const rowsOf = h('tbody');
       let made = 0;
       const more = h('button', { type: 'button' }, 'More rows');
       const add = () => {
         for (const p of line.fragments.slice(made, made + ROWS)) {
           const open = h('button', { type: 'button', class: 'link' }, `${made + 1}`);
-          open.addEventListener('click', () => choose(p));
+          open.addEventListener('click', () => actions.choose(of, { track: line.track, at: p.at }));
           made += 1;
           rowsOf.append(h('tr', {}, [open, time(p.start), p.duration.toFixed(3), count(p.samples), count(p.bytes), rate(p.bitrate), p.sync ? 'yes' : 'no', count(p.at)].map((cell, i) => h('td', { class: 'num', 'data-label': HEADS[i] }, h('div', {}, cell)))));
         }
         more.hidden = made >= line.fragments.length;
       };
       more.addEventListener('click', add);
-      const details = h('details', {}, h('summary', {}, 'As a table'),
+      const details = h('details', {}, h('summary', {}, `Track ${line.track} as a table: ${durations(line)}`),
         h('table', {}, h('thead', {}, h('tr', {}, HEADS.map((t) => h('th', { scope: 'col', class: 'num' }, t)))), rowsOf), more);
       details.addEventListener('toggle', () => {
         if (details.open && !made) add();
@@ -141,17 +106,19 @@ export const samples = {
       }).join(' ');
     }
 
-    /** @param {Point} point */
-    async function choose(point) {
-      if (key == null) return;
-      chosen = point;
+    /** @param {import('./lanes.js').Chosen} wanted */
+    async function choose(wanted) {
+      const point = lines.find(({ track }) => track === wanted.track)?.fragments.find(({ at }) => at === wanted.at);
+      if (key == null || !point) return;
+      chosen = wanted;
+      drawn?.show(wanted);
       const mine = key;
       try {
         const found = await actions.call('samples', { key, at: point.at, size: point.size });
-        if (mine !== key || chosen !== point) return;
+        if (mine !== key || chosen !== wanted) return;
         out.replaceChildren(h('h4', {}, `Fragment at byte ${count(point.at)}`), ...found.map(trackTable));
       } catch (/** @type {any} */ refusal) {
-        if (mine === key && chosen === point) out.replaceChildren(refused(refusal));
+        if (mine === key && chosen === wanted) out.replaceChildren(refused(refusal));
       }
     }
 
@@ -202,8 +169,14 @@ export const samples = {
     }
 
     return (/** @type {import('../state.js').Shown} */ state) => {
-      if (state.view !== 'samples' || !state.inspection || state.reading != null || state.key == null || state.key === key) return;
-      fill(state.key, state.inspection).catch((refusal) => plots.replaceChildren(refused(refusal)));
+      if (state.view !== 'samples' || !state.inspection || state.reading != null || state.key == null) return;
+      const show = () => {
+        const [line] = lines;
+        const wanted = state.chosen ?? (line && { track: line.track, at: line.fragments[0].at });
+        if (wanted && (wanted.at !== chosen?.at || wanted.track !== chosen?.track)) choose(wanted);
+      };
+      if (state.key === key) return show();
+      fill(state.key, state.inspection).then(show, (refusal) => plots.replaceChildren(refused(refusal)));
     };
   },
 };

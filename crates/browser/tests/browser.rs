@@ -483,7 +483,7 @@ fn ten_thousand_fragments_scroll() {
         page.press(Key::End).await;
         page.wait_for_text("#boxes .branch.selected", "mdat").await;
         page.click("#tab-samples").await;
-        page.find("#samples svg path.rate").await;
+        page.find("#samples .lane path.clear, #samples .lane path.enc").await;
         page.wait_for_text("#samples", "10,000 fragments").await;
     });
 }
@@ -501,8 +501,53 @@ fn samples_are_drawn_and_readable() {
             .script("return document.querySelector('#samples .map').getAttribute('aria-label')")
             .await;
         assert!(map.as_str().unwrap().contains("protected"), "{map}");
-        page.click("#samples figure summary").await;
-        page.wait_for_text("#samples figure table", "2.000").await;
+        page.click("#samples .plots summary").await;
+        page.wait_for_text("#samples .plots table", "2.000").await;
+    });
+}
+
+#[test]
+#[ignore = "needs the page served: cargo xtask test"]
+fn a_fragment_chosen_in_its_lane_is_shown_everywhere() {
+    in_browser(|page| async move {
+        let path = page.folder.path().join("lead.mp4");
+        let clear = fixture_path("h264_aac.ismv");
+        let (clear, out) = (clear.to_str().unwrap(), path.to_str().unwrap());
+        let lead = ["protect", clear, "-o", out, "--kid", KID, "--key", KEY, "--clear-lead", "1"];
+        assert!(ismvault_testkit::cli(&lead).status.success());
+        page.choose(&path).await;
+        page.find("#lanes .row:nth-child(2) .lane").await;
+        page.tab_to_element("#lanes .row:nth-child(1) .lane").await;
+        let words = "return document.activeElement.getAttribute('aria-valuetext')";
+        let said = async |key: Key| {
+            page.press(key).await;
+            page.script(words).await.as_str().unwrap().to_owned()
+        };
+        // By keyboard alone: the clear lead, what follows it, and the other track.
+        let first = said(Key::Home).await;
+        assert!(first.starts_with("Fragment 1 of ") && first.contains(", clear"), "{first}");
+        let second = said(Key::Right).await;
+        assert!(second.starts_with("Fragment 2 of ") && second.contains("% of it protected"));
+        page.wait_for_text("#lanes .detail-line", "Fragment 2 of ").await;
+        let audio = said(Key::Down).await;
+        assert!(audio.starts_with("Fragment 2 of ") && audio != second, "{audio}");
+        // The other views show that one.
+        let at = inspect(&fs::read(&path).unwrap()).fragments;
+        let at = at.iter().filter(|f| f.runs[0].track_id == 2).nth(1).unwrap().moof.at;
+        page.click("#lanes .detail-line button").await;
+        let title = format!(
+            "return document.querySelector('#samples h4')?.textContent.replace(/\\D/g, '') === '{at}'"
+        );
+        for _ in 0..200 {
+            if page.script(&title).await == Value::Bool(true) {
+                break;
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        assert_eq!(page.script(&title).await, Value::Bool(true));
+        page.click("#tab-overview").await;
+        page.click("#lanes .detail-line button:last-child").await;
+        page.wait_for_text("#boxes .detail h4", "Movie Fragment").await;
     });
 }
 

@@ -107,7 +107,7 @@ impl Page {
         match wait.for_element(Locator::Css(css)).await {
             Ok(element) => element,
             Err(error) => {
-                let says = self.script("return document.body.innerText").await;
+                let says = self.script("return document.body.innerText.slice(0, 1500)").await;
                 panic!("{css}: {error}; the page says: {says}");
             }
         }
