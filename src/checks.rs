@@ -101,6 +101,8 @@ pub struct Check {
     pub title: &'static str,
     /// What to do.
     pub advice: &'static str,
+    /// Whether [`crate::jobs::Rewriting::repair`] takes it away.
+    pub repair: bool,
 }
 
 /// Makes [`CheckId`] and [`CHECKS`] of one table, so that no row can be named that
@@ -138,6 +140,7 @@ macro_rules! checks {
                 source: $source,
                 title: $title,
                 advice: $advice,
+                repair: CheckId::$id.is_repaired(),
             },)*]
         };
     };
@@ -156,7 +159,10 @@ impl Check {
             "" => String::new(),
             source => format!("\n\nSource: {source}."),
         };
-        format!("{} {}\n\nWhat to do: {}{source}", self.title, self.fails.sentence(), self.advice)
+        let repair =
+            if self.repair { " `ismvault repair`, or Repair in the page, does." } else { "" };
+        let (title, fails, advice) = (self.title, self.fails.sentence(), self.advice);
+        format!("{title} {fails}\n\nWhat to do: {advice}{repair}{source}")
     }
 }
 
@@ -172,6 +178,36 @@ impl Severity {
 }
 
 impl CheckId {
+    /// See [`Check::repair`]. `tests/lint.rs` repairs a file of each.
+    const fn is_repaired(self) -> bool {
+        matches!(
+            self,
+            Self::BaseWithoutBrand
+                | Self::BytesBetween
+                | Self::DataElsewhere
+                | Self::FileCut
+                | Self::IndexIncomplete
+                | Self::IndexLength
+                | Self::IndexNotLast
+                | Self::IndexOffFragments
+                | Self::IndexOtherTrack
+                | Self::IndexTime
+                | Self::IndexUnsorted
+                | Self::MdatNotBehindMoof
+                | Self::MdatUnreferenced
+                | Self::NoIndex
+                | Self::NoMfro
+                | Self::NoTfdt
+                | Self::PsshTwice
+                | Self::SaioOffIv
+                | Self::SecondMoov
+                | Self::SidxStale
+                | Self::TrackIdMismatch
+                | Self::TrexMissing
+                | Self::UuidTooShort
+        )
+    }
+
     /// The check that an error's code belongs to.
     pub fn of_code(code: Code) -> Self {
         let known = CHECKS.iter().find(|check| check.id.name() == code.name());
@@ -189,6 +225,7 @@ impl CheckId {
             source: "ISO/IEC 14496-12 §4.2",
             title: "The structure of the file is broken.",
             advice: "Copy or download the file again, or write it again with its packager.",
+            repair: false,
         })
     }
 }

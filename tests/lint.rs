@@ -18,11 +18,12 @@ use ismvault::format::cipher::{CipherMode, ContentKey};
 use ismvault::format::drm::playready::{self, NewHeader, NewKey};
 use ismvault::format::drm::{COMMON, PLAYREADY, WIDEVINE};
 use ismvault::format::ids::{BoxType, FourCc, Kid, Uuid};
+use ismvault::jobs::Rewriting;
 use ismvault::look::set::FileSet;
 use ismvault::model::Finding;
 use ismvault::model::manifest::Manifest;
 use ismvault_testkit::edit::{close, code, each, first, open, remove, senc, typed};
-use ismvault_testkit::{CLEAR, KEY, KID, fixture, inspect, options, protect};
+use ismvault_testkit::{CLEAR, KEY, KID, fixture, in_order, inspect, options, protect};
 use std::collections::BTreeSet;
 
 /// Replaces the PlayReady header.
@@ -691,6 +692,26 @@ fn every_check_has_a_file_that_trips_it() {
     let without: Vec<CheckId> =
         CHECKS.iter().map(|check| check.id).filter(|id| !tripped.contains(id)).collect();
     assert_eq!(without, Vec::<CheckId>::new(), "checks without a case");
+}
+
+#[test]
+fn what_repair_takes_away_is_told() {
+    let mut told = BTreeSet::new();
+    for (id, from, edit) in CASES {
+        let mut nodes = open(&base(*from));
+        edit(&mut nodes);
+        let repaired = in_order(&close(&nodes), Rewriting::repair().options().unwrap());
+        let gone = |file: Vec<u8>| !inspect(&file).findings.iter().any(|f| f.check.id == *id);
+        let check = id.check();
+        if check.severity != Severity::Info {
+            assert_eq!(repaired.is_ok_and(gone), check.repair, "{id}");
+            told.extend(check.repair.then_some(*id));
+        }
+    }
+    // Of others a repair is tried in unusual.rs and by cases.
+    told.extend([CheckId::BytesBetween, CheckId::FileCut]);
+    let claimed: BTreeSet<_> = CHECKS.iter().filter(|c| c.repair).map(|c| c.id).collect();
+    assert_eq!(told, claimed);
 }
 
 #[test]

@@ -36,6 +36,7 @@ const FILES = [
   'panels/made.js',
   'panels/make.js',
   'panels/manifests.js',
+  'panels/next.js',
   'panels/parts.js',
   'panels/paste.js',
   'panels/play.js',

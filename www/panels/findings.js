@@ -17,13 +17,17 @@ function origin(place, { fails, source, severity }) {
   return [place, who, source].filter((part) => part).flatMap((part, i) => (i ? [' · ', part] : [part]));
 }
 
+/** What one reads at once; the worst come first. */
+const FIRST = 3;
+
 /**
- * One finding. `jump` shows its bytes.
+ * One finding. `jump` shows its bytes, `repair` leads to where it is taken away.
  *
  * @param {Finding} finding
  * @param {((at: number) => void) | null} [jump]
+ * @param {() => void} [repair]
  */
-export function row(finding, jump) {
+export function row(finding, jump, repair) {
   const [shape, word] = SEVERITY[finding.severity];
   const { at, path, times = 1 } = finding;
   const often = times > 1 ? `${count(times)} times, first ` : '';
@@ -36,6 +40,7 @@ export function row(finding, jump) {
       h('p', {}, finding.file ? h('code', {}, `${finding.file} `) : '', finding.track ? `Track ${finding.track}: ` : '', finding.message),
       finding.evidence?.length ? h('pre', { class: 'evidence' }, finding.evidence.join('\n')) : null,
       finding.advice && h('p', { class: 'small muted' }, finding.advice),
+      repair && finding.repair && h('button', { type: 'button', class: 'small', onclick: repair }, 'Repair it …'),
       h('p', { class: 'small muted' }, ...origin(place, finding))));
 }
 
@@ -69,8 +74,12 @@ export const findings = {
       const jump = inspection?.tracks.length || inspection?.fragments ? actions.jump : null;
       const grave = list.filter((f) => f.severity !== 'info');
       const notes = list.filter((f) => f.severity === 'info');
+      const repair = inspection?.tracks.length ? () => actions.go('make') : undefined;
+      const own = (/** @type {Finding} */ f) => row(f, jump, repair);
+      const [first, more] = [grave.slice(0, FIRST), grave.slice(FIRST)];
       body.replaceChildren(
-        grave.length ? h('ul', { class: 'findings' }, grave.map((f) => row(f, jump))) : h('p', { class: 'muted' }, 'No errors, no warnings.'),
+        grave.length ? h('ul', { class: 'findings' }, first.map(own)) : h('p', { class: 'muted' }, 'No errors, no warnings.'),
+        ...(more.length ? [h('details', {}, h('summary', {}, `${more.length} more`), h('ul', { class: 'findings' }, more.map(own)))] : []),
         ...(notes.length ? [h('details', {}, h('summary', {}, `${notes.length} note${notes.length > 1 ? 's' : ''}`), h('ul', { class: 'findings' }, notes.map((f) => row(f, jump))))] : []));
     };
   },

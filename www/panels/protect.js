@@ -1,9 +1,10 @@
 // The task: options in the order a person decides them, what will be written,
 // one button; then progress; then the result.
 
-import { block, bytes, copyButton, count, download, h, identifier, inputOf, plural, refused, rows } from '../dom.js';
+import { $, block, bytes, copyButton, count, download, h, identifier, inputOf, plural, refused, rows } from '../dom.js';
 import { fieldOf, valuesOf } from '../fields.js';
 import { asksWhere } from '../sinks.js';
+import { next } from './next.js';
 import { eyeOf, progressWords } from './parts.js';
 
 /** @typedef {import('../actions.js').Actions} Actions */
@@ -187,9 +188,6 @@ function done(run, actions) {
 
 /** @typedef {HTMLFormElement} Form */
 
-/** @type {Record<string, string>} what is offered where a file cannot be protected as it is */
-const WAYS_ON = { progressive: 'Fragment it …', already_protected: 'Decrypt it, or write other boxes …', damaged: 'Repair it …', samples_in_moov_too: 'Repair it …' };
-
 /**
  * The parts of a form that are drawn again.
  *
@@ -206,6 +204,7 @@ export const protect = {
    * @param {import('../actions.js').Actions} actions
    */
   mount(body, actions) {
+    const title = $('protect-title');
     /** @type {Form | null} */
     let form = null;
     /** @type {FormField[]} */
@@ -315,6 +314,7 @@ export const protect = {
       const now = run?.phase ?? (reading != null || !inspection ? 'waiting' : inspection.protectable.yes ? 'form' : 'refused');
       const changed = now !== phase;
       phase = now;
+      title.textContent = now === 'refused' ? 'What next?' : 'Protect';
       if (now === 'form') {
         if (!tables || !inspection || state.key == null) return;
         rows = tables.protect;
@@ -349,18 +349,16 @@ export const protect = {
         const here = body.contains(document.activeElement) || document.activeElement === document.body;
         body.replaceChildren(done(run, actions));
         // The focus follows the task, unless it went elsewhere meanwhile.
-        const next = /** @type {HTMLElement | null} */ (body.querySelector('a.primary') ?? body.querySelector('.note'));
-        if (here) next?.focus({ preventScroll: true });
+        const first = /** @type {HTMLElement | null} */ (body.querySelector('a.primary') ?? body.querySelector('.note'));
+        if (here) first?.focus({ preventScroll: true });
       } else if (run?.phase === 'failed') {
         const again = h('button', { type: 'button' }, 'Try again');
         again.addEventListener('click', actions.again);
         body.replaceChildren(refused(run.refusal), again);
         again.focus();
       } else if (now === 'refused' && inspection) {
-        const on = WAYS_ON[inspection.protectable.code ?? ''];
-        const way = on ? h('button', { type: 'button', class: 'primary' }, on) : null;
-        way?.addEventListener('click', () => actions.go('make'));
-        body.replaceChildren(h('p', {}, ...commands(inspection.protectable.reason)), way ?? '');
+        const ways = next(inspection, actions.go);
+        body.replaceChildren(...ways, h('p', { class: ways.length ? 'small muted' : null }, ...commands(inspection.protectable.reason)));
       } else {
         body.replaceChildren();
       }

@@ -390,6 +390,14 @@ fn nothing_can_be_sent_elsewhere() {
         // That refusal is the one error this page's console may have.
         page.forgive_errors().await;
         page.without_picker().await;
+        // The page is whole once it has asked whether it may be used offline.
+        let asked = "return performance.getEntriesByType('resource').some((e) => e.name.endsWith('/kept.js'))";
+        for _ in 0..60 {
+            if page.script(asked).await == Value::Bool(true) {
+                break;
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
         page.script("performance.clearResourceTimings()").await;
         page.choose(&fixture_path("slices.ismv")).await;
         page.protect().await;

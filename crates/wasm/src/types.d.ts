@@ -177,7 +177,11 @@ title: string,
 /**
  * What to do.
  */
-advice: string, };
+advice: string, 
+/**
+ * Whether [`crate::jobs::Rewriting::repair`] takes it away.
+ */
+repair: boolean, };
 
 /**
  * Which check.
@@ -475,7 +479,11 @@ title: string,
 /**
  * What to do.
  */
-advice: string, };
+advice: string, 
+/**
+ * Whether [`crate::jobs::Rewriting::repair`] takes it away.
+ */
+repair: boolean, };
 
 /**
  * A field and its choices.
