@@ -7,6 +7,7 @@ import { know } from './names.js';
 import { scriptUrl, workersAreServed } from './rpc.js';
 import { leave, openFiles, openSample, recognise, shut } from './open.js';
 import { listen, running, set, shown, state, unkept } from './state.js';
+import { startTheme } from './theme.js';
 import { go, inAddress, paint, startTabs } from './views.js';
 import { job } from './panels/job.js';
 import { story } from './panels/story.js';
@@ -52,6 +53,7 @@ listen((now) => {
   });
 });
 startTabs();
+startTheme($('theme', HTMLSelectElement));
 addEventListener('hashchange', () => set({ view: inAddress() }));
 
 /** @typedef {import('./open.js').Dropped} Dropped */

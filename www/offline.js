@@ -55,6 +55,7 @@ const FILES = [
   'sinks.js',
   'state.js',
   'style.css',
+  'theme.js',
   'titles.js',
   'units.js',
   'views.js',

@@ -38,6 +38,6 @@ export function next(inspection, go) {
   // Nothing is made of a file whose header cannot be read.
   const ways = inspection.tracks.length ? all : all.filter(([, , view]) => view !== 'make');
   if (!ways.length) return [];
-  return [h('ul', { class: 'ways' }, ways.map(([title, words, view], i) => h('li', {},
-    h('button', { type: 'button', class: i ? 'way' : 'way primary', onclick: () => go(view) }, h('b', {}, title), h('span', { class: 'small' }, words)))))];
+  return [h('ul', { class: 'steps' }, ways.map(([title, words, view], i) => h('li', {},
+    h('button', { type: 'button', class: i ? 'step' : 'step primary', onclick: () => go(view) }, h('b', {}, title), h('span', { class: 'small' }, words)))))];
 }

@@ -561,6 +561,23 @@ fn a_fragment_chosen_in_its_lane_is_shown_everywhere() {
 
 #[test]
 #[ignore = "needs the page served: cargo xtask test"]
+fn a_theme_is_chosen_and_kept() {
+    in_browser(|page| async move {
+        let ground = "return getComputedStyle(document.body).backgroundColor";
+        let mut grounds = Vec::new();
+        for theme in ["light", "dark"] {
+            page.select("#theme", theme).await;
+            grounds.push(page.script(ground).await);
+        }
+        assert_ne!(grounds[0], grounds[1]);
+        page.client.refresh().await.unwrap();
+        page.find("html[data-ready]").await;
+        assert_eq!(page.script(ground).await, grounds[1]);
+    });
+}
+
+#[test]
+#[ignore = "needs the page served: cargo xtask test"]
 fn the_key_doctor_answers() {
     in_browser(|page| async move {
         let file = protected(&page, "a.mp4", "dual");
