@@ -62,7 +62,7 @@ fn main() {
         page.protect().await;
         page.wait_for_text("#protect", "MB/s").await;
         page.click("#tab-samples").await;
-        page.find("#samples svg path.rate").await;
+        page.find("#samples .lane path").await;
         take(&page, "job", LIGHT).await;
         page.client.refresh().await.unwrap();
         let _ = page.client.accept_alert().await;
