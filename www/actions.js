@@ -117,6 +117,7 @@ export const actions = {
   timelines(key, inspection) {
     const known = timelines.get(inspection) ?? core.call('timelines', { key });
     timelines.set(inspection, known);
+    known.catch(() => timelines.delete(inspection)); // to be asked for again
     return known;
   },
 

@@ -6,7 +6,7 @@
 //! changed on its way.
 
 use crate::host::{Stop, stop};
-use aes::cipher::{BlockModeDecrypt as _, KeyIvInit as _, block_padding::NoPadding};
+use aes::cipher::{BlockModeDecrypt, KeyIvInit, block_padding::NoPadding};
 use base64::prelude::{BASE64_STANDARD, Engine as _};
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use ismvault::format::xml::Element;
@@ -32,7 +32,7 @@ struct Locked {
 /// Whether content keys stand in it encrypted.
 pub(crate) fn is_locked(text: &str) -> bool {
     text.contains("EncryptedValue")
-        && Element::parse(text).is_ok_and(|root| !contents(&root).is_empty())
+        && Element::parse(text).is_ok_and(|root| !encrypted_keys(&root).is_empty())
 }
 
 /// The document with `PlainValue` in place of each `EncryptedValue`.
@@ -45,9 +45,9 @@ pub(crate) fn unlock(text: &str, pem: &str) -> Result<Zeroizing<String>, Stop> {
         if element.name == "DeliveryData" && opened.is_none() {
             receivers += 1;
             let key = inside(element, "DocumentKey").and_then(locked);
-            let mac = inside(element, "MACMethod").and_then(locked);
+            let mac = inside(element, "MACMethod").map(|mac| unwrap(&private, &locked(mac)?));
             let key = key.and_then(|key| unwrap(&private, &key));
-            opened = key.map(|key| (key, mac.and_then(|mac| unwrap(&private, &mac))));
+            opened = key.map(|key| (key, mac));
         }
     });
     let Some((key, mac)) = opened else {
@@ -63,12 +63,24 @@ pub(crate) fn unlock(text: &str, pem: &str) -> Result<Zeroizing<String>, Stop> {
             ),
         }));
     };
-    let mut plain = contents(&root)
-        .into_iter()
-        .map(|locked| content_key(&locked, &key, mac.as_ref().map(|mac| mac.as_slice())))
-        .collect::<Result<Vec<_>, _>>()?
-        .into_iter();
-    replaced(text, || plain.next())
+    // Without one, there is nothing to check by; one that stays shut is no reason not to.
+    let mac = match mac {
+        Some(None) => {
+            return Err(stop(
+                "The MAC key of this CPIX does not open with the private key, so that its content \
+                 keys cannot be checked. Ask for the document again.",
+            ));
+        }
+        mac => mac.flatten(),
+    };
+    let mut plain = Vec::new();
+    for element in encrypted_keys(&root) {
+        let locked = locked(element).ok_or_else(|| {
+            stop("A content key of this CPIX has no readable CipherValue. Ask for the document again.")
+        })?;
+        plain.push(content_key(&locked, &key, mac.as_ref().map(|mac| mac.as_slice()))?);
+    }
+    replaced(text, plain)
 }
 
 fn private_key(pem: &str) -> Result<PrivateKey, Stop> {
@@ -89,12 +101,12 @@ fn inside<'a>(element: &'a Element, name: &str) -> Option<&'a Element> {
     found
 }
 
-/// The encrypted values of content keys, in the order of the document.
-fn contents(root: &Element) -> Vec<Locked> {
+/// The content keys with an encrypted value, in the order of the document.
+fn encrypted_keys(root: &Element) -> Vec<&Element> {
     let mut found = Vec::new();
     root.walk(&mut |element| {
-        if element.name == "ContentKey" {
-            found.extend(locked(element));
+        if element.name == "ContentKey" && inside(element, "EncryptedValue").is_some() {
+            found.push(element);
         }
     });
     found
@@ -131,6 +143,11 @@ fn unwrap(private: &PrivateKey, locked: &Locked) -> Option<Zeroizing<Vec<u8>>> {
     opened.ok().map(Zeroizing::new)
 }
 
+/// AES-CBC, in place; false where the key, the IV or the length is none.
+fn decrypt<C: KeyIvInit + BlockModeDecrypt>(key: &[u8], iv: &[u8], bytes: &mut [u8]) -> bool {
+    C::new_from_slices(key, iv).is_ok_and(|c| c.decrypt_padded::<NoPadding>(bytes).is_ok())
+}
+
 /// A content key, in base64.
 fn content_key(locked: &Locked, key: &[u8], mac: Option<&[u8]>) -> Result<Zeroizing<String>, Stop> {
     if let (Some(mac), Some(told)) = (mac, &locked.mac) {
@@ -152,32 +169,30 @@ fn content_key(locked: &Locked, key: &[u8], mac: Option<&[u8]>) -> Result<Zeroiz
     let (iv, body) = locked.cipher.split_at(locked.cipher.len().min(16));
     let mut bytes = Zeroizing::new(body.to_vec());
     let done = match key.len() {
-        16 => cbc::Decryptor::<aes::Aes128>::new_from_slices(key, iv)
-            .ok()
-            .map(|c| c.decrypt_padded::<NoPadding>(&mut bytes).is_ok()),
-        24 => cbc::Decryptor::<aes::Aes192>::new_from_slices(key, iv)
-            .ok()
-            .map(|c| c.decrypt_padded::<NoPadding>(&mut bytes).is_ok()),
-        32 => cbc::Decryptor::<aes::Aes256>::new_from_slices(key, iv)
-            .ok()
-            .map(|c| c.decrypt_padded::<NoPadding>(&mut bytes).is_ok()),
-        _ => None,
+        16 => decrypt::<cbc::Decryptor<aes::Aes128>>(key, iv, &mut bytes),
+        24 => decrypt::<cbc::Decryptor<aes::Aes192>>(key, iv, &mut bytes),
+        32 => decrypt::<cbc::Decryptor<aes::Aes256>>(key, iv, &mut bytes),
+        _ => false,
     };
     // XML Encryption §5.2: the last byte counts the padding, the others are free.
     let padding = usize::from(bytes.last().copied().unwrap_or_default());
     match bytes.len().checked_sub(padding) {
-        Some(16) if done == Some(true) && (1..=16).contains(&padding) => {
+        Some(16) if done && (1..=16).contains(&padding) => {
             Ok(Zeroizing::new(BASE64_STANDARD.encode(&bytes[..16])))
         }
         _ => Err(stop("A content key of this CPIX is not 16 bytes once it is decrypted: the document is damaged, or its document key another one's.".to_owned())),
     }
 }
 
-/// Puts plain values where content keys have encrypted ones; the rest as it is.
-fn replaced(
-    text: &str,
-    mut plain: impl FnMut() -> Option<Zeroizing<String>>,
-) -> Result<Zeroizing<String>, Stop> {
+/// Puts plain values where content keys have encrypted ones, one each; the rest as
+/// it is.
+fn replaced(text: &str, plain: Vec<Zeroizing<String>>) -> Result<Zeroizing<String>, Stop> {
+    let several = || {
+        stop(
+            "A content key of this CPIX has several encrypted values, so that it is not known which is its own. Ask for one each.",
+        )
+    };
+    let mut plain = plain.into_iter();
     let mut out = Zeroizing::new(String::with_capacity(2 * text.len()));
     let mut reader = Reader::from_str(text);
     let (mut copied, mut in_key, mut begun) = (0, false, None);
@@ -200,8 +215,8 @@ fn replaced(
                 begun = Some(at);
             }
             Event::End(tag) if local(tag.name().as_ref().as_bytes(), "EncryptedValue") => {
-                if let Some((begun, value)) = begun.take().and_then(|begun| Some((begun, plain()?)))
-                {
+                if let Some(begun) = begun.take() {
+                    let value = plain.next().ok_or_else(several)?;
                     out.push_str(&text[copied..begun]);
                     out.push_str("<PlainValue>");
                     out.push_str(&value);
@@ -212,6 +227,9 @@ fn replaced(
             Event::Eof => break,
             _ => {}
         }
+    }
+    if plain.next().is_some() {
+        return Err(several());
     }
     out.push_str(&text[copied..]);
     Ok(out)

@@ -124,6 +124,17 @@ fn keys_encrypted_for_their_receiver_are_opened_by_its_private_key() {
     }
     let cpix = document(folder.path(), &[], "");
     let changed = cpix.replace("<pskc:ValueMAC>", "<pskc:ValueMAC>AAAA");
+    // Another key behind a value that cannot be read must not become that one's key.
+    let (begun, end) = (cpix.find("<cpix:ContentKey ").unwrap(), "</cpix:ContentKey>");
+    let own = &cpix[begun..cpix.find(end).unwrap() + end.len()];
+    let kid = "11111111-2222-3333-4444-555555555555";
+    let first = own.replace(KID, kid);
+    let at = first.find("CipherValue>\n").unwrap();
+    let unread = first[..at].to_owned() + "CipherValue>?" + &first[at + "CipherValue>\n".len()..];
+    let shifted = cpix.replace(own, &(unread + own));
+    let value_at = own.find("<pskc:EncryptedValue>").unwrap();
+    let value = &own[value_at..own.find("<pskc:ValueMAC>").unwrap()];
+    let twice = cpix.replace(own, &own.replace(value, &value.repeat(2)));
     let gcm = cpix.replace("aes256-cbc\"></", "aes256-gcm\"></");
     for (text, pem, sentence) in [
         (&cpix, None, "Give the receiver's private key with --private-key FILE"),
@@ -131,6 +142,8 @@ fn keys_encrypted_for_their_receiver_are_opened_by_its_private_key() {
         (&cpix, Some("behind.pem"), "behind a passphrase"),
         (&cpix, Some("keys.xml"), "no RSA private key"),
         (&changed, Some("key.pem"), "ValueMAC does not fit"),
+        (&shifted, Some("key.pem"), "no readable CipherValue"),
+        (&twice, Some("key.pem"), "several encrypted values"),
         (&gcm, Some("key.pem"), "encrypted by aes256-gcm, not by AES-CBC"),
     ] {
         fs::write(path("keys.xml"), text).unwrap();
