@@ -41,6 +41,32 @@ export const $ = (id, kind) => {
 };
 
 /**
+ * A choice that is kept from visit to visit, where the browser keeps anything.
+ *
+ * @param {HTMLSelectElement} choice
+ * @param {string} name what it is kept under; its value says nothing of a file
+ * @param {() => void} changed
+ */
+export function keepChoice(choice, name, changed) {
+  const first = choice.value;
+  try {
+    choice.value = localStorage.getItem(name) ?? first;
+  } catch {
+    // Some browsers keep nothing.
+  }
+  if (choice.selectedIndex < 0) choice.value = first;
+  choice.addEventListener('change', () => {
+    try {
+      localStorage.setItem(name, choice.value);
+    } catch {
+      // It is chosen anew next time.
+    }
+    changed();
+  });
+  changed();
+}
+
+/**
  * Tells people who do not see the screen.
  *
  * @param {string} sentence

@@ -1,6 +1,6 @@
 // Every KID of a file once, in the form one needs, and where it is named.
 
-import { copyButton, h, some } from '../dom.js';
+import { copyButton, h, keepChoice, some } from '../dom.js';
 
 /** @typedef {import('../pkg/ismvault.js').Inspection} Inspection */
 
@@ -26,9 +26,6 @@ export const FORMS = [
   ['base64', 'KID in base64', (kid) => base64(bytesOf(kid))],
   ['base64, as in the header', 'KID in base64 of the GUID byte order', (kid) => base64(bytesOf(swapped(kid)))],
 ];
-
-/** Where the form that was chosen is remembered; it says nothing of a file. */
-const CHOSEN = 'kid-form';
 
 /**
  * The KIDs of a file, each with where it is named.
@@ -65,21 +62,7 @@ export function kidCard(inspection) {
       h('td', { 'data-label': 'KID' }, h('span', { class: 'id' }, h('code', {}, make(kid)), copyButton(make(kid), what))),
       h('td', { 'data-label': 'Named by', class: 'wrap' }, places.join(', ')))));
   };
-  try {
-    choice.value = localStorage.getItem(CHOSEN) ?? '0';
-  } catch {
-    // Some browsers keep nothing.
-  }
-  if (choice.selectedIndex < 0) choice.value = '0';
-  choice.addEventListener('change', () => {
-    try {
-      localStorage.setItem(CHOSEN, choice.value);
-    } catch {
-      // It is chosen anew next time.
-    }
-    draw();
-  });
-  draw();
+  keepChoice(choice, 'kid-form', draw);
   return h('article', { class: 'kids' },
     h('h4', {}, kids.length === 1 ? 'The KID ' : 'The KIDs ', h('label', { class: 'inline' }, h('span', { class: 'visually-hidden' }, 'Form'), choice)),
     h('table', {}, h('thead', {}, h('tr', {}, h('th', { scope: 'col' }, 'KID'), h('th', { scope: 'col' }, 'Named by'))), body));

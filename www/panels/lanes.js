@@ -48,14 +48,17 @@ function faults(point, before, findings) {
  * @returns {Lanes}
  */
 export function drawLanes(lines, inspection, choose) {
-  const end = Math.max(...lines.map(endOf), 0.001);
+  // Captures of live channels begin at the hour of the day, or in 1970.
+  const begin = Math.max(0, Math.min(...lines.map((line) => line.fragments[0]?.start ?? 0)));
+  const end = Math.max(...lines.map(endOf), begin + 0.001);
+  const place = (/** @type {number} */ seconds) => (seconds - begin) / (end - begin);
   const top = Math.max(...lines.map((line) => line.peak ?? 1), 1);
   const grave = inspection.findings.filter((f) => f.severity !== 'info');
   const hidden = lines.some((line) => line.fragments.some((p) => p.protected));
   const drawn = lines.map((line) => lane(line));
   const root = h('div', { class: 'lanes' },
     ...drawn.map(({ row }) => row),
-    h('div', { class: 'axis', 'aria-hidden': 'true' }, axis(end)),
+    h('div', { class: 'axis', 'aria-hidden': 'true' }, axis(begin, end)),
     h('p', { class: 'small muted legend' }, 'Height is bitrate, on one scale.',
       ...(hidden ? [h('span', {}, h('i', { class: 'enc' }), ' protected'), h('span', {}, h('i', { class: 'clear' }), ' clear')] : []),
       ...(drawn.some(({ marked }) => marked) ? [h('span', {}, h('i', { class: 'mark' }, '▲'), ' something is wrong')] : [])));
@@ -73,7 +76,7 @@ export function drawLanes(lines, inspection, choose) {
     for (let i = 0; i < fragments.length; i += step) {
       const part = fragments.slice(i, i + step);
       const last = part[part.length - 1];
-      const [x, right] = [part[0].start / end * 1000, (last.start + last.duration) / end * 1000];
+      const [x, right] = [1000 * place(part[0].start), 1000 * place(last.start + last.duration)];
       const full = Math.max(...part.map((p) => p.bitrate)) * scale;
       const sum = (/** @type {'bytes' | 'protected'} */ what) => part.reduce((n, p) => n + p[what], 0);
       const share = sum('protected') / Math.max(sum('bytes'), 1);
@@ -99,7 +102,7 @@ export function drawLanes(lines, inspection, choose) {
     };
     slider.addEventListener('click', (event) => {
       const box = slider.getBoundingClientRect();
-      const at = (event.clientX - box.left) / box.width * end;
+      const at = begin + (event.clientX - box.left) / box.width * (end - begin);
       const found = fragments.findLastIndex((p) => p.start <= at);
       slider.focus();
       pick(found);
@@ -126,8 +129,8 @@ export function drawLanes(lines, inspection, choose) {
       if (found < 0) return;
       index = found;
       const point = fragments[index];
-      cursor.style.left = percent(point.start / end);
-      cursor.style.width = percent(point.duration / end);
+      cursor.style.left = percent(place(point.start));
+      cursor.style.width = percent(point.duration / (end - begin));
       slider.setAttribute('aria-valuenow', String(index + 1));
       slider.setAttribute('aria-valuetext', words(line, index));
     };
@@ -160,17 +163,19 @@ export function drawLanes(lines, inspection, choose) {
 }
 
 /**
- * The ticks of the axis: at most eight.
+ * The ticks of the axis: at most nine.
  *
+ * @param {number} begin
  * @param {number} end
  */
-function axis(end) {
-  const step = STEPS.find((s) => end / s <= 8) ?? Math.ceil(end / 8 / 3600) * 3600;
+function axis(begin, end) {
+  const length = end - begin;
+  const step = STEPS.find((s) => length / s <= 8) ?? Math.ceil(length / 8 / 3600) * 3600;
   const ticks = [];
-  for (let i = 0; i * step <= end; i += 1) {
-    const at = i * step;
-    const words = end < 60 ? `${Number(at.toFixed(1))}${i ? '' : ' s'}` : time(at).slice(end < 3600 ? 3 : 0, 8);
-    ticks.push(h('span', { style: { left: percent(at / end) } }, words));
+  for (let i = 0; i * step <= length; i += 1) {
+    const at = begin + i * step;
+    const words = end < 60 ? `${Number(at.toFixed(1))}${i ? '' : ' s'}` : time(at).replace(/\.\d+$/, '').replace(end < 3600 ? /^00:/ : '', '');
+    ticks.push(h('span', { style: { left: percent(i * step / length) } }, words));
   }
   return ticks;
 }

@@ -1,4 +1,4 @@
-// Bitrate over time, fragments, and the samples of one of them.
+// Fragments in lanes and tables, and the samples of one of them.
 
 import { count, h, plural, rate, refused, svg, time } from '../dom.js';
 import { drawLanes } from './lanes.js';
