@@ -10,15 +10,15 @@ mod samples;
 pub use edits::Edits;
 pub(crate) use edits::to_scale;
 pub use fragment::{Fragment, FragmentRun, Sample, TrackFragment, read_fragment};
-pub(crate) use samples::read_seig;
 pub use samples::{AtHand, Protected, is_protection_aux, protected_samples};
+pub(crate) use samples::{ListedInfo, ListedProtection, read_seig};
 
 use crate::Span;
 use crate::checks::{Check, CheckId, Fails, Severity};
 use crate::collections::Set;
 use crate::error::Error;
 use crate::format::boxes::fragment::Tfhd;
-use crate::format::boxes::movie::{Ftyp, Trex};
+use crate::format::boxes::movie::{Ftyp, Tkhd, Trex};
 use crate::format::boxes::protection::Pssh;
 use crate::format::boxes::tables::Seig;
 use crate::format::boxes::tree::Node;
@@ -62,6 +62,9 @@ pub struct Movie {
     pub findings: Vec<Finding>,
     /// Where the structure is broken, if it is: what follows would be guesswork.
     pub damage: Option<Finding>,
+    /// Whether the damage is that the file ends too early: what comes before is
+    /// whole.
+    pub ends_early: bool,
     /// Tracks that are called clear, and whose samples are encrypted.
     pub ciphertext: Vec<u32>,
 }
@@ -82,6 +85,12 @@ impl Movie {
     /// The track with this number.
     pub fn track(&self, id: u32) -> Option<&Track> {
         self.tracks.iter().find(|track| track.id == id)
+    }
+
+    /// The `trak` box of the track with this number.
+    pub fn trak(&self, id: u32) -> Option<&Node> {
+        let is_it = |trak: &&Node| trak.get::<Tkhd>().is_ok_and(|tkhd| tkhd.track_id == id);
+        self.moov.as_ref()?.all(BoxType::code(b"trak")).find(is_it)
     }
 
     /// Fragments whose samples are not in the `mdat` behind them, and which.

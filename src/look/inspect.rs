@@ -148,7 +148,7 @@ impl Inspector {
         let end = self.movie.top.last().map_or(0, |top| top.span.end());
         if end > size {
             let sentence = "The last box is longer than the file.";
-            self.broken(Error::malformed(Code::FileCut, sentence).at(end));
+            self.cut(Error::malformed(Code::FileCut, sentence).at(end));
         }
     }
 
@@ -176,6 +176,12 @@ impl Inspector {
 
     fn broken(&mut self, error: Error) {
         moov::broken(&mut self.movie, error);
+    }
+
+    /// The file ends before it should.
+    fn cut(&mut self, error: Error) {
+        self.movie.ends_early = self.movie.damage.is_none();
+        self.broken(error);
     }
 
     fn advance(&mut self) {
@@ -246,7 +252,7 @@ impl Inspector {
             return;
         }
         if header.size > room {
-            self.broken(cut(&header, room).at(at));
+            self.cut(cut(&header, room).at(at));
             let span = Span { at, len: room };
             let header_len = header.header_len;
             self.movie.top.push(TopBox { kind: header.kind, span, header_len, to_end: false });

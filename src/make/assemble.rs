@@ -1,7 +1,6 @@
 //! From a client manifest and the fragments it names to a file: `moov` is made
 //! from what the manifest says of each stream.
 
-use crate::checks::CheckId;
 use crate::error::{Code, Error, Result};
 use crate::format::boxes::Mp4Box as _;
 use crate::format::boxes::movie::{Ftyp, Hdlr, Mdhd, Mvhd, Tkhd, Trex};
@@ -102,9 +101,7 @@ struct Chosen<'a> {
 /// # Errors
 /// Where fragments are missing, or the manifest does not say what `moov` needs.
 pub fn assemble(manifest: &Client, movie: &Movie, files: &[FragmentFile<'_>]) -> Result<Mux> {
-    // That there is no moov is why we are here.
-    if let Some(damage) = movie.damage.as_ref().filter(|damage| damage.check.id != CheckId::NoMoov)
-    {
+    if let Some(damage) = &movie.damage {
         let at = damage.at.unwrap_or(0);
         let file = files.iter().rev().find(|file| at >= file.at);
         let name = file.map_or("", |file| file.name);

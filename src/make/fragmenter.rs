@@ -2,7 +2,6 @@
 //! lies, so `moof`s are made from `moov` alone and the media is copied.
 
 use crate::Span;
-use crate::checks::CheckId;
 use crate::error::{Code, Error, Result};
 use crate::format::boxes::Mp4Box as _;
 use crate::format::boxes::fragment::{Mfhd, Tfhd, Trun, TrunRow};
@@ -64,7 +63,7 @@ impl ListedSample {
 /// other.
 pub fn fragment(movie: &Movie) -> Result<(Stitched, Vec<String>)> {
     // Of a file that only ends too early there are samples to keep.
-    if movie.damage.as_ref().is_some_and(|damage| damage.check.id != CheckId::FileCut) {
+    if !movie.ends_early {
         check_intact(movie, "fragmented")?;
     }
     let missing = || Error::malformed(Code::NoMoov, "The file has no moov box.");
@@ -187,7 +186,7 @@ pub(crate) fn listed(movie: &Movie, wanted: impl Fn(u32) -> bool, how: Fold) -> 
     let kinds = [TrackKind::Video, TrackKind::Audio, TrackKind::Text];
     let (mut tracks, mut all_hidden) = (Vec::new(), Vec::new());
     for track in movie.tracks.iter().filter(|t| kinds.contains(&t.kind) && wanted(t.id)) {
-        let Some(trak) = trak(source, track.id).filter(|_| track.listed > 0) else { continue };
+        let Some(trak) = movie.trak(track.id).filter(|_| track.listed > 0) else { continue };
         if track.protection().is_some() {
             return Err(Error::unsupported(
                 Code::Protected,
@@ -219,11 +218,6 @@ pub(crate) fn listed(movie: &Movie, wanted: impl Fn(u32) -> bool, how: Fold) -> 
     }
     let tracks = tracks.into_iter().map(|(track, _)| track).collect();
     Ok(Listed { tracks, hidden: all_hidden, parts })
-}
-
-fn trak(moov: &Node, id: u32) -> Option<&Node> {
-    let is_it = |trak: &&Node| trak.get::<Tkhd>().is_ok_and(|tkhd| tkhd.track_id == id);
-    moov.all(BoxType::code(b"trak")).find(is_it)
 }
 
 /// The samples of a track, in order of decoding, its edit list made a part of

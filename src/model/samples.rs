@@ -1,6 +1,7 @@
 //! What each sample of a fragment needs to be decrypted, whichever boxes say so.
 
 use super::{Protection, SampleEntry, Track, TrackFragment};
+use crate::Span;
 use crate::collections::Map;
 use crate::error::{Code, Error, Result};
 use crate::format::boxes::Mp4Box as _;
@@ -153,7 +154,7 @@ pub fn protected_samples(
     if protection.algorithm_id == 0 && !grouped {
         return Ok(vec![None; count]);
     }
-    let groups = Groups::read(track, traf, protection)?;
+    let groups = Groups::read(track, traf, protection, count)?;
     let infos = match traf.find(SENC).or_else(|| traf.find(PIFF_SENC)) {
         Some(node) => {
             let senc = Senc::parse_with(node, |sample| groups.iv_size(sample))?;
@@ -188,6 +189,7 @@ struct Group {
 }
 
 /// The groups of samples, in order: which holds up to which sample.
+#[derive(Debug)]
 struct Groups {
     kinds: Vec<Group>,
     /// The sample behind each stretch, and its kind.
@@ -195,19 +197,15 @@ struct Groups {
 }
 
 impl Groups {
-    fn read(track: &Track, traf: &Node, protection: &Protection) -> Result<Self> {
+    /// Of the samples of a `traf` or `stbl`.
+    fn read(track: &Track, parent: &Node, protection: &Protection, count: usize) -> Result<Self> {
         let default = Group {
             kid: protection.kid.filter(|_| protection.algorithm_id != 0),
             iv_size: if protection.algorithm_id == 0 { 0 } else { protection.iv_size },
             constant_iv: protection.constant_iv.clone(),
             method: protection.method(),
         };
-        let count: usize = traf
-            .all(BoxType::code(b"trun"))
-            .filter_map(|node| crate::format::boxes::fragment::Trun::parse(node).ok())
-            .map(|trun| trun.sample_count as usize)
-            .sum();
-        let (own, own_default) = read_seig(traf)?;
+        let (own, own_default) = read_seig(parent)?;
         let group = |seig: &Seig| Group {
             kid: Some(seig.kid).filter(|_| seig.is_protected),
             iv_size: seig.iv_size,
@@ -221,7 +219,7 @@ impl Groups {
             listed(&own, own_default).or_else(|| listed(&track.seig, track.seig_default));
         let mut groups = Self { kinds: vec![ungrouped.unwrap_or(default)], until: Vec::new() };
         let mut sample = 0_usize;
-        if let Some((node, sbgp)) = seig_of(traf)? {
+        if let Some((node, sbgp)) = seig_of(parent)? {
             let mut kinds: Map<u32, usize> = Map::new();
             for (number, index) in &sbgp.entries {
                 let until = count.min(sample.saturating_add(*number as usize));
@@ -292,26 +290,26 @@ impl Groups {
             ));
         }
         let mut infos = infos.into_iter();
-        Ok((0..count)
-            .map(|sample| {
-                let group = self.get(sample)?;
-                let info = infos.next();
-                let kid = group.kid?;
-                let (iv, subsamples) = match info {
-                    Some(info) if !info.iv.is_empty() => (info.iv, info.subsamples),
-                    Some(info) => (group.constant_iv.clone(), info.subsamples),
-                    None => (group.constant_iv.clone(), Vec::new()),
-                };
-                Some(Protected { kid, iv, subsamples, method: group.method })
-            })
-            .collect())
+        Ok((0..count).map(|sample| self.protected(sample, infos.next())).collect())
+    }
+
+    /// One sample, by its information where it has any; `None` where it is clear.
+    fn protected(&self, sample: usize, info: Option<SampleInfo>) -> Option<Protected> {
+        let group = self.get(sample)?;
+        let kid = group.kid?;
+        let (iv, subsamples) = match info {
+            Some(info) if !info.iv.is_empty() => (info.iv, info.subsamples),
+            Some(info) => (group.constant_iv.clone(), info.subsamples),
+            None => (group.constant_iv.clone(), Vec::new()),
+        };
+        Some(Protected { kid, iv, subsamples, method: group.method })
     }
 }
 
-/// Which samples of a `traf` belong to which description of `seig`; the first
+/// Which samples of a `traf` or `stbl` belong to which description of `seig`; the first
 /// such box counts, for there is one for each grouping (ISO/IEC 14496-12 §8.9.2).
-fn seig_of(traf: &Node) -> Result<Option<(&Node, Sbgp)>> {
-    for node in traf.all(BoxType::code(b"sbgp")) {
+fn seig_of(parent: &Node) -> Result<Option<(&Node, Sbgp)>> {
+    for node in parent.all(BoxType::code(b"sbgp")) {
         let mut r = Reader::new(node.body()?, node.body_at());
         let sbgp = Sbgp::read(&mut r).map_err(|e| e.within("sbgp"))?;
         if &sbgp.grouping.0 == b"seig" {
@@ -340,15 +338,12 @@ fn auxiliary_infos(
     at_hand: AtHand<'_>,
     groups: &Groups,
 ) -> Result<Vec<SampleInfo>> {
-    let of_ours = |kind| traf.all(kind).find(|node| is_protection_aux(node));
-    let saiz = of_ours(Saiz::KIND).map(Saiz::parse).transpose()?;
-    let saio = of_ours(Saio::KIND).map(Saio::parse).transpose()?;
-    let (Some(saiz), Some(saio)) = (saiz, saio) else {
-        return Err(Error::malformed(
+    let (saiz, saio) = auxiliary_tables(traf)?.ok_or_else(|| {
+        Error::malformed(
             Code::NoIvs,
             "This fragment has neither senc nor saiz and saio, so its IVs are unknown.",
-        ));
-    };
+        )
+    })?;
     let base = fragment.tfhd.base_data_offset.unwrap_or(fragment.moof_at);
     let outside = || {
         Error::malformed(
@@ -379,15 +374,114 @@ fn auxiliary_infos(
                     ),
                 )
             })?;
-            let iv_size = groups.iv_size(infos.len());
-            infos.push(match size {
-                0 => SampleInfo { iv: Vec::new(), subsamples: Vec::new() },
-                _ => {
-                    let lists = if size > iv_size { Subsamples::Listed } else { Subsamples::None };
-                    SampleInfo::read(&mut r, iv_size, lists)?
-                }
-            });
+            infos.push(auxiliary_info(&mut r, size, groups.iv_size(infos.len()))?);
         }
     }
     Ok(infos)
+}
+
+/// The `saiz` and `saio` of a `traf` or `stbl` that are about protection.
+fn auxiliary_tables(parent: &Node) -> Result<Option<(Saiz, Saio)>> {
+    let of_ours = |kind| parent.all(kind).find(|node| is_protection_aux(node));
+    let saiz = of_ours(Saiz::KIND).map(Saiz::parse).transpose()?;
+    let saio = of_ours(Saio::KIND).map(Saio::parse).transpose()?;
+    Ok(saiz.zip(saio))
+}
+
+/// What `saio` points at for one sample, of the size that `saiz` gives.
+fn auxiliary_info(r: &mut Reader<'_>, size: u8, iv_size: u8) -> Result<SampleInfo> {
+    if size == 0 {
+        return Ok(SampleInfo { iv: Vec::new(), subsamples: Vec::new() });
+    }
+    let lists = if size > iv_size { Subsamples::Listed } else { Subsamples::None };
+    SampleInfo::read(r, iv_size, lists)
+}
+
+/// The protection of samples that `moov` lists: the boxes of a `traf` stand in
+/// `stbl` or `trak` there (ISO/IEC 23001-7 §7).
+#[derive(Debug)]
+pub(crate) struct ListedProtection {
+    groups: Groups,
+    /// Of every sample, where a `senc` holds it.
+    infos: Vec<SampleInfo>,
+}
+
+/// A sample that `moov` lists, and where what is known of its protection lies.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct ListedInfo {
+    /// Its number in the track, from 0.
+    pub(crate) number: usize,
+    /// Nothing where no `saio` is needed.
+    pub(crate) place: Span,
+}
+
+impl ListedProtection {
+    /// Of some samples of a track, in order, whose chunks have so many each.
+    pub(crate) fn read(
+        track: &Track,
+        trak: &Node,
+        chunks: &[u32],
+        wanted: impl IntoIterator<Item = usize>,
+    ) -> Result<(Self, Vec<ListedInfo>)> {
+        let none = || Error::malformed(Code::NoIvs, "No box says what IVs its samples have.");
+        let stbl = trak.path(&[b"mdia", b"minf", b"stbl"]).ok_or_else(none)?;
+        let protection = track.protection().ok_or_else(none)?;
+        let count = chunks.iter().map(|samples| *samples as usize).sum();
+        let groups = Groups::read(track, stbl, protection, count)?;
+        let whole = Span { at: 0, len: 0 };
+        let here = |wanted: usize| ListedInfo { number: wanted, place: whole };
+        let senc = [SENC, PIFF_SENC].into_iter();
+        let senc = senc.flat_map(|kind| [stbl.find(kind), trak.find(kind)]).flatten().next();
+        if let Some(node) = senc {
+            let infos = Senc::parse_with(node, |sample| groups.iv_size(sample))?.samples;
+            if infos.len() >= count {
+                return Ok((Self { groups, infos }, wanted.into_iter().map(here).collect()));
+            }
+        }
+        if groups.none_has_ivs() && auxiliary_tables(stbl)?.is_none() {
+            let places = wanted.into_iter().map(here).collect();
+            return Ok((Self { groups, infos: Vec::new() }, places));
+        }
+        let (saiz, saio) = auxiliary_tables(stbl)?.ok_or_else(none)?;
+        let mut wanted = wanted.into_iter().peekable();
+        let (mut places, mut sample) = (Vec::new(), 0_usize);
+        let mut at = *saio.offsets.first().ok_or_else(none)?;
+        for (chunk, samples) in chunks.iter().enumerate() {
+            // One offset for all, or one for each chunk.
+            if saio.offsets.len() > 1 {
+                at = *saio.offsets.get(chunk).ok_or_else(none)?;
+            }
+            for _ in 0..*samples {
+                let Some(size) = saiz.size(sample) else { return Ok((Self::of(groups), places)) };
+                if wanted.next_if_eq(&sample).is_some() {
+                    let place = Span { at, len: size.into() };
+                    places.push(ListedInfo { number: sample, place });
+                }
+                at = at.saturating_add(size.into());
+                sample += 1;
+            }
+        }
+        Ok((Self::of(groups), places))
+    }
+
+    fn of(groups: Groups) -> Self {
+        Self { groups, infos: Vec::new() }
+    }
+
+    /// One of them, by the bytes of its place; `None` where it is clear.
+    pub(crate) fn protected(&self, listed: ListedInfo, bytes: &[u8]) -> Result<Option<Protected>> {
+        let number = listed.number;
+        let info = match self.infos.get(number) {
+            Some(info) => Some(info.clone()),
+            None if listed.place.len == 0 => None,
+            None => {
+                let mut r = Reader::new(bytes, listed.place.at);
+                Some(auxiliary_info(&mut r, listed.place.len as u8, self.groups.iv_size(number))?)
+            }
+        };
+        let missing =
+            info.as_ref().is_none_or(|info| info.iv.is_empty()) && self.groups.iv_size(number) > 0;
+        // A sample without an IV is clear, as tools write it.
+        Ok(if missing { None } else { self.groups.protected(number, info) })
+    }
 }

@@ -6,8 +6,10 @@
 use ismvault::checks::{CheckId, Severity};
 use ismvault::error::Code;
 use ismvault::format::boxes::Mp4Box as _;
-use ismvault::format::boxes::fragment::Saio;
+use ismvault::format::boxes::fragment::{Saio, Saiz};
 use ismvault::format::boxes::index::{Sidx, Tfra};
+use ismvault::format::boxes::protection::SENC;
+use ismvault::format::boxes::tables::{Stco, Stsc};
 use ismvault::make::decrypt::{Decryption, parse_key};
 use ismvault::make::fragmenter::fragment;
 use ismvault::make::mux::{Mux, MuxInput, MuxOptions};
@@ -689,6 +691,82 @@ fn several_keys_schemes_and_a_clear_lead() {
         }
     }
     assert_eq!(tried, 12);
+}
+
+#[test]
+fn a_key_is_tried_on_a_protected_progressive_file() {
+    let folder = scratch();
+    let (ours, theirs) = (folder.path().join("in.mp4"), folder.path().join("out.mp4"));
+    let source = ismvault_testkit::root().join("www/sample.ismv");
+    for (input, output, more) in [
+        (&source, &ours, &[][..]),
+        (&ours, &theirs, &["-encryption_scheme", "cenc-aes-ctr", "-encryption_key", KEY][..]),
+    ] {
+        let mut ffmpeg = Command::new("ffmpeg");
+        ffmpeg.args(["-v", "error", "-i", as_str(input), "-c", "copy"]).args(more);
+        let kid = KID.replace('-', "");
+        if !more.is_empty() {
+            ffmpeg.args(["-encryption_kid", &kid]);
+        }
+        assert!(ffmpeg.arg(output).status().unwrap().success());
+    }
+    let movie = inspect(&fs::read(&theirs).unwrap());
+    assert!(movie.fragments.is_empty() && movie.tracks.iter().all(|t| t.protection().is_some()));
+    let right = cli(&["key", as_str(&theirs), "--try", KEY]);
+    let said = text(&right.stdout);
+    assert_eq!(right.status.code(), Some(0), "{said}");
+    for track in ["Key proven on track 1", "Key proven on track 2"] {
+        assert!(said.contains(track), "{said}");
+    }
+    let wrong = cli(&["key", as_str(&theirs), "--try", OTHER_KEY]);
+    assert_eq!(wrong.status.code(), Some(1), "{}", text(&wrong.stdout));
+    assert!(text(&wrong.stdout).contains("do not decrypt to avc1"), "{}", text(&wrong.stdout));
+
+    // The same where no senc is there, but saio points at each chunk's IVs.
+    let moved = infos_by_chunk(&fs::read(&theirs).unwrap());
+    fs::write(&theirs, moved).unwrap();
+    let right = cli(&["key", as_str(&theirs), "--try", KEY]);
+    let said = text(&right.stdout);
+    assert_eq!(said.matches("samples tried decrypt to").count(), 2, "{said}");
+}
+
+/// The IVs and subsamples out of `senc`, at the end of the file, a run for each
+/// chunk and the last chunk's first; `moov` anew behind them.
+fn infos_by_chunk(file: &[u8]) -> Vec<u8> {
+    let mut moov = inspect(file).moov.unwrap();
+    let mut out = file.to_vec();
+    out[moov.at as usize + 4..][..4].copy_from_slice(b"free");
+    let mut infos = Vec::new();
+    for trak in moov.children_mut().unwrap() {
+        let Some(stbl) = trak.path_mut(&[b"mdia", b"minf", b"stbl"]) else { continue };
+        let (saiz, saio): (Saiz, Saio) = (stbl.get().unwrap(), stbl.get().unwrap());
+        let (stsc, stco): (Stsc, Stco) = (stbl.get().unwrap(), stbl.get().unwrap());
+        let (mut at, mut sample) = (saio.offsets[0] as usize, 0);
+        let mut chunks = Vec::new();
+        for chunk in 1..=stco.offsets.len() as u32 {
+            let [_, each, _] = *stsc.entries.iter().rev().find(|run| run[0] <= chunk).unwrap();
+            let sizes = (sample..).take(each as usize);
+            let bytes: usize = sizes.map(|n| usize::from(saiz.size(n).unwrap())).sum();
+            sample += each as usize;
+            chunks.push(&file[at..at + bytes]);
+            at += bytes;
+        }
+        assert!(chunks.len() > 1, "several chunks");
+        let mut offsets = Vec::new();
+        for chunk in chunks.iter().rev() {
+            offsets.push((file.len() + 8 + infos.len()) as u64);
+            infos.extend_from_slice(chunk);
+        }
+        offsets.reverse();
+        let children = stbl.children_mut().unwrap();
+        children.retain(|node| ![SENC, Saio::KIND].contains(&node.kind));
+        children.push(Saio { offsets, ..saio }.to_node());
+    }
+    out.extend((infos.len() as u32 + 8).to_be_bytes());
+    out.extend_from_slice(b"mdat");
+    out.extend(infos);
+    out.extend(moov.to_bytes());
+    out
 }
 
 #[test]

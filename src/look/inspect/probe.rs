@@ -9,8 +9,8 @@ use crate::format::boxes::tree::Node;
 use crate::format::ids::BoxType;
 use crate::make::witness;
 use crate::model::{
-    AtHand, Movie, Protected, Sample, SampleEntry, Track, TrackKind, protected_samples,
-    read_fragment,
+    AtHand, ListedInfo, ListedProtection, Movie, Protected, Sample, SampleEntry, Track, TrackKind,
+    protected_samples, read_fragment,
 };
 use crate::{Session, Span, Step};
 use std::ops::Range;
@@ -20,9 +20,9 @@ use std::ops::Range;
 pub struct ProbedSample {
     /// Its track.
     pub track: u32,
-    /// Its fragment's `moof`.
+    /// Its fragment's `moof`; 0 where `moov` lists it.
     pub moof_at: u64,
-    /// Its number in that fragment, from 0.
+    /// Its number in that fragment or in `moov`, from 0.
     pub number: usize,
     /// Its sample entry, from 0.
     pub entry: usize,
@@ -92,15 +92,31 @@ pub enum Pick {
 pub struct Probe {
     tracks: Vec<Track>,
     wanted: Vec<(Span, Pick)>,
+    listed: Vec<Listed>,
     /// Samples whose bytes are not there yet.
     pending: Vec<ProbedSample>,
     found: Vec<ProbedSample>,
     source: Source,
     /// Bytes of samples that may still be asked for.
     budget: u64,
-    asked: bool,
-    /// Whether those were asked for that no fragment has.
-    listed_asked: bool,
+    asked: Asked,
+}
+
+/// How far it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Asked {
+    Nothing,
+    /// Headers of fragments, and what `saio` points at.
+    Tables,
+    Samples,
+}
+
+/// Some samples of a track that `moov` lists.
+#[derive(Debug)]
+struct Listed {
+    /// Nothing where the track is clear.
+    protection: Option<ListedProtection>,
+    samples: Vec<(ListedInfo, ProbedSample)>,
 }
 
 impl Probe {
@@ -109,64 +125,31 @@ impl Probe {
         Self {
             tracks: movie.tracks.clone(),
             wanted,
+            listed: Vec::new(),
             pending: Vec::new(),
             found: Vec::new(),
             source: Source::new(movie.size),
             budget,
-            asked: false,
-            listed_asked: false,
+            asked: Asked::Nothing,
         }
     }
 
-    /// Of samples of every protected track, from fragments all over the file.
+    /// Of samples of every protected track, from all over the file: of each so
+    /// many fragments, and so many samples of each.
     pub fn of_protected(movie: &Movie, fragments: usize, samples: usize, budget: u64) -> Self {
-        Self::of_tracks(movie, |track| track.protection().is_some(), fragments, samples, budget)
+        Self::of_tracks(movie, |track| track.protection().is_some(), [fragments, samples], budget)
     }
 
-    /// Of samples of video and audio, from fragments all over the file and from
-    /// those that `moov` lists.
+    /// The same of all video and audio.
     pub fn of_all(movie: &Movie, fragments: usize, samples: usize, budget: u64) -> Self {
         let spoken = |track: &Track| matches!(track.kind, TrackKind::Video | TrackKind::Audio);
-        let mut probe = Self::of_tracks(movie, spoken, fragments, samples, budget);
-        let listed = movie.tracks.iter().any(|track| track.listed > 0 && spoken(track));
-        let moov = movie.moov.as_ref().filter(|_| listed).map(Node::to_bytes);
-        let Some(found) = moov.and_then(|moov| witness::listed(&moov, movie.size).ok()) else {
-            return probe;
-        };
-        for listed in found {
-            let Some(track) = movie.track(listed.track).filter(|track| spoken(track)) else {
-                continue;
-            };
-            if track.protection().is_some() {
-                continue; // where their IVs are is not known here
-            }
-            let mut share = budget / 4;
-            for (number, (_, seen)) in listed.samples().take(LISTED).enumerate() {
-                let size = u64::from(seen.size);
-                if size == 0 || size > share || probe.budget < size {
-                    continue;
-                }
-                share -= size;
-                probe.budget -= size;
-                probe.pending.push(ProbedSample {
-                    track: track.id,
-                    moof_at: 0,
-                    number,
-                    entry: 0,
-                    sample: Sample { at: seen.at, size: seen.size, ..Sample::default() },
-                    protected: None,
-                    bytes: Vec::new(),
-                });
-            }
-        }
-        probe
+        Self::of_tracks(movie, spoken, [fragments, samples], budget)
     }
 
     fn of_tracks(
         movie: &Movie,
         which: impl Fn(&Track) -> bool,
-        fragments: usize,
-        samples: usize,
+        [fragments, samples]: [usize; 2],
         budget: u64,
     ) -> Self {
         let mut wanted = Vec::new();
@@ -181,7 +164,18 @@ impl Probe {
             let own = own.iter().step_by(step);
             wanted.extend(own.map(|moof| (*moof, Pick::First(track.id, samples))));
         }
-        Self::new(movie, wanted, budget)
+        let mut probe = Self::new(movie, wanted, budget);
+        let listed = movie.tracks.iter().any(|track| track.listed > 0 && which(track));
+        let moov = movie.moov.as_ref().filter(|_| listed).map(Node::to_bytes);
+        // Tables that contradict each other were told when they were read.
+        let tables = moov.and_then(|moov| witness::listed(&moov, movie.size).ok());
+        let stretches = [fragments, samples.max(LISTED / fragments)];
+        for table in tables.unwrap_or_default() {
+            if let Some(track) = movie.track(table.track).filter(|track| which(track)) {
+                probe.listed.extend(Listed::of(movie, track, &table, stretches, budget / 4));
+            }
+        }
+        probe
     }
 
     /// The samples, in the order they were asked for.
@@ -193,9 +187,11 @@ impl Probe {
         if self.source.is_waiting() {
             return;
         }
-        if !self.asked {
-            self.asked = true;
+        if self.asked == Asked::Nothing {
+            self.asked = Asked::Tables;
             let mut spans: Vec<Span> = self.wanted.iter().map(|(moof, _)| *moof).collect();
+            let listed = self.listed.iter().flat_map(|listed| &listed.samples);
+            spans.extend(listed.map(|(info, _)| info.place));
             crate::collections::sort(&mut spans);
             spans.dedup();
             self.source.ask(spans);
@@ -203,11 +199,14 @@ impl Probe {
                 return;
             }
         }
-        if !self.wanted.is_empty() || !self.listed_asked {
-            self.listed_asked = true;
+        if self.asked == Asked::Tables {
+            self.asked = Asked::Samples;
             for (moof, pick) in std::mem::take(&mut self.wanted) {
                 // A fragment that cannot be read was told when it was walked.
                 let _ = self.choose(moof, pick);
+            }
+            for listed in std::mem::take(&mut self.listed) {
+                self.choose_listed(listed);
             }
             self.source.ask(self.pending.iter().map(|p| span(&p.sample)).collect());
             if self.source.is_waiting() {
@@ -259,6 +258,82 @@ impl Probe {
         }
         Ok(())
     }
+
+    fn choose_listed(&mut self, listed: Listed) {
+        for (info, mut sample) in listed.samples {
+            if let Some(protection) = &listed.protection {
+                let Some(bytes) = self.source.get(info.place) else { continue };
+                let Ok(protected) = protection.protected(info, bytes) else { continue };
+                sample.protected = protected;
+            }
+            let size = u64::from(sample.sample.size);
+            if size <= self.budget {
+                self.budget -= size;
+                self.pending.push(sample);
+            }
+        }
+    }
+}
+
+impl Listed {
+    /// Of samples from all over a track, of at most `budget` bytes. Nothing where
+    /// it is not known how they are protected.
+    fn of(
+        movie: &Movie,
+        track: &Track,
+        table: &witness::ListedTrack,
+        stretches: [usize; 2],
+        budget: u64,
+    ) -> Option<Self> {
+        let wanted = spread(table, stretches, budget);
+        let numbers = wanted.iter().map(|sample| sample.number);
+        let chunks: Vec<u32> = table.chunks.iter().map(|chunk| chunk.samples).collect();
+        let (protection, infos) = if track.protection().is_some() {
+            let trak = movie.trak(track.id)?;
+            let (known, infos) = ListedProtection::read(track, trak, &chunks, numbers).ok()?;
+            (Some(known), infos)
+        } else {
+            let nowhere = Span { at: 0, len: 0 };
+            (None, numbers.map(|number| ListedInfo { number, place: nowhere }).collect())
+        };
+        let samples = infos.into_iter().zip(wanted).collect();
+        Some(Self { protection, samples })
+    }
+}
+
+/// Samples of a track from so many places all over it, so many of each, in
+/// order; the first of each place before the second of any, while they fit.
+fn spread(
+    table: &witness::ListedTrack,
+    [places, each]: [usize; 2],
+    mut budget: u64,
+) -> Vec<ProbedSample> {
+    let step = table.count.div_ceil(places).max(1);
+    let entries = table.chunks.iter().flat_map(|chunk| {
+        std::iter::repeat_n(chunk.entry.max(1) as usize - 1, chunk.samples as usize)
+    });
+    let samples = table.samples().zip(entries).enumerate();
+    let near = samples.filter(|(number, ((_, seen), _))| number % step < each && seen.size > 0);
+    let mut found: Vec<ProbedSample> = near
+        .map(|(number, ((_, seen), entry))| ProbedSample {
+            track: table.track,
+            moof_at: 0,
+            number,
+            entry,
+            sample: Sample { at: seen.at, size: seen.size, ..Sample::default() },
+            protected: None,
+            bytes: Vec::new(),
+        })
+        .collect();
+    crate::collections::sort_by_key(&mut found, |sample| (sample.number % step, sample.number));
+    found.retain(|sample| {
+        let size = u64::from(sample.sample.size);
+        let fits = size <= budget;
+        budget -= if fits { size } else { 0 };
+        fits
+    });
+    crate::collections::sort_by_key(&mut found, |sample| sample.number);
+    found
 }
 
 /// Whether a sample's keystream has this counter block.
@@ -275,7 +350,7 @@ fn span(sample: &Sample) -> Span {
     Span { at: sample.at, len: sample.size.into() }
 }
 
-/// Samples that `moov` lists, of each track.
+/// Samples that `moov` lists, of each track, at least: they are found at once.
 const LISTED: usize = 200;
 
 /// The sample entry of a probed sample.

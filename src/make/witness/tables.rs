@@ -11,14 +11,23 @@ pub(crate) struct ListedTrack {
     /// Samples that lie within the file.
     pub(crate) count: usize,
     sizes: Sizes,
-    /// Where each chunk begins, and how many samples it has.
-    chunks: Vec<(u64, u32)>,
+    pub(crate) chunks: Vec<Chunk>,
     /// How many samples, and the duration of each.
     durations: Vec<(u32, u32)>,
     /// How many samples, and the composition offset of each.
     offsets: Vec<(u32, i32)>,
     /// Numbers of sync samples, from 1; none where all are.
     syncs: Option<Vec<u32>>,
+}
+
+/// Samples that lie one behind the other.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Chunk {
+    /// Where the first begins.
+    at: u64,
+    pub(crate) samples: u32,
+    /// Their sample entry, from 1.
+    pub(crate) entry: u32,
 }
 
 #[derive(Clone, Debug)]
@@ -86,8 +95,7 @@ fn read(stbl: &Atom<'_>, track: u32, file_size: u64) -> Result<ListedTrack> {
     c.take(4)?;
     let mut runs = Vec::new();
     for _ in 0..c.u32()? {
-        runs.push((c.u32()?, c.u32()?));
-        c.take(4)?;
+        runs.push((c.u32()?, c.u32()?, c.u32()?));
     }
     let wide = &chunks.code == b"co64";
     let mut c = chunks.cursor();
@@ -95,23 +103,24 @@ fn read(stbl: &Atom<'_>, track: u32, file_size: u64) -> Result<ListedTrack> {
     let mut row = 0;
     'chunks: for chunk in 1..=c.u32()? {
         let at = c.number(if wide { 8 } else { 4 })?;
-        while runs.get(row + 1).is_some_and(|(first, _)| *first <= chunk) {
+        while runs.get(row + 1).is_some_and(|(first, ..)| *first <= chunk) {
             row += 1;
         }
         let (mut next, mut inside) = (at, 0);
-        for _ in 0..runs.get(row).map_or(0, |(_, each)| *each) {
+        let (_, each, entry) = runs.get(row).copied().unwrap_or_default();
+        for _ in 0..each {
             let size = listed.sizes.get(listed.count);
             let end = size.map(|size| next.saturating_add(size.into()));
             // More samples than bytes there can only be if they share them.
             let fits = |end: &u64| *end <= file_size && (listed.count as u64) < file_size;
             let Some(end) = end.filter(fits) else {
-                listed.chunks.push((at, inside));
+                listed.chunks.push(Chunk { at, samples: inside, entry });
                 break 'chunks;
             };
             (next, inside) = (end, inside + 1);
             listed.count += 1;
         }
-        listed.chunks.push((at, inside));
+        listed.chunks.push(Chunk { at, samples: inside, entry });
     }
     if let Some(stts) = first(&children, b"stts") {
         listed.durations = pairs(stts)?;
@@ -180,7 +189,7 @@ impl ListedTrack {
         let mut durations = expanded(&self.durations);
         let mut offsets = expanded(&self.offsets);
         let mut syncs = self.syncs.as_ref().map(|syncs| syncs.iter().copied().peekable());
-        let places = self.chunks.iter().flat_map(|(at, count)| (0..*count).map(|n| (*at, n == 0)));
+        let places = self.chunks.iter().flat_map(|c| (0..c.samples).map(|n| (c.at, n == 0)));
         let (mut time, mut next) = (0_i64, 0);
         places.enumerate().map(move |(index, (chunk, begins))| {
             let at = if begins { chunk } else { next };

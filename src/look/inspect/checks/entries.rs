@@ -51,7 +51,7 @@ pub(super) fn schemes(movie: &Movie, out: &mut Vec<Finding>) {
 
 /// Every `tenc` of a track, in either envelope, must say the same.
 fn tencs(movie: &Movie, track: &Track, out: &mut Vec<Finding>) {
-    let Some(trak) = movie.moov.as_ref().and_then(|moov| trak(moov, track.id)) else { return };
+    let Some(trak) = movie.trak(track.id) else { return };
     let Some(stsd) = trak.path(&[b"mdia", b"minf", b"stbl", b"stsd"]) else { return };
     for entry in stsd.children() {
         let mut first: Option<(&Node, Tenc)> = None;
@@ -87,13 +87,6 @@ fn tencs(movie: &Movie, track: &Track, out: &mut Vec<Finding>) {
     }
 }
 
-fn trak(moov: &Node, id: u32) -> Option<&Node> {
-    let is = |trak: &&Node| {
-        trak.get::<crate::format::boxes::movie::Tkhd>().is_ok_and(|tkhd| tkhd.track_id == id)
-    };
-    moov.all(BoxType::code(b"trak")).find(is)
-}
-
 pub(super) fn sample_entries(movie: &Movie, out: &mut Vec<Finding>) {
     let mut ids = Set::new();
     for track in &movie.tracks {
@@ -107,7 +100,7 @@ pub(super) fn sample_entries(movie: &Movie, out: &mut Vec<Finding>) {
             let message = "Its protected sample entry is not the first.";
             out.push(Finding::new(CheckId::ProtectedEntryNotFirst, message).of_track(track.id));
         }
-        let Some(trak) = movie.moov.as_ref().and_then(|moov| trak(moov, track.id)) else {
+        let Some(trak) = movie.trak(track.id) else {
             continue;
         };
         let Some(stsd) = trak.path(&[b"mdia", b"minf", b"stbl", b"stsd"]) else { continue };
