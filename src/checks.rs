@@ -83,6 +83,17 @@ impl Fails {
     }
 }
 
+/// What takes a finding away.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+#[serde(rename_all = "lowercase")]
+pub enum Mend {
+    /// [`crate::jobs::Rewriting::repair`].
+    Repair,
+    /// A new PlayReady header of the tracks' KIDs, [`crate::jobs::Header`].
+    Header,
+}
+
 /// One row of [`CHECKS`].
 #[derive(Clone, Copy, Debug, Serialize)]
 #[cfg_attr(test, derive(ts_rs::TS))]
@@ -101,8 +112,11 @@ pub struct Check {
     pub title: &'static str,
     /// What to do.
     pub advice: &'static str,
-    /// Whether [`crate::jobs::Rewriting::repair`] takes it away.
-    pub repair: bool,
+    /// What takes it away.
+    pub mend: Option<Mend>,
+    /// Whether files and a manifest of which it is told do not belong together, so
+    /// that they are not made into one.
+    pub parts: bool,
 }
 
 /// Makes [`CheckId`] and [`CHECKS`] of one table, so that no row can be named that
@@ -140,7 +154,8 @@ macro_rules! checks {
                 source: $source,
                 title: $title,
                 advice: $advice,
-                repair: CheckId::$id.is_repaired(),
+                mend: CheckId::$id.mend(),
+                parts: CheckId::$id.parts_a_set(),
             },)*]
         };
     };
@@ -159,10 +174,15 @@ impl Check {
             "" => String::new(),
             source => format!("\n\nSource: {source}."),
         };
-        let repair =
-            if self.repair { " `ismvault repair`, or Repair in the page, does." } else { "" };
+        let mend = match self.mend {
+            None => "",
+            Some(Mend::Repair) => " `ismvault repair`, or Repair in the page, does.",
+            Some(Mend::Header) => {
+                " `ismvault header set`, or Header in the page, writes another one."
+            }
+        };
         let (title, fails, advice) = (self.title, self.fails.sentence(), self.advice);
-        format!("{title} {fails}\n\nWhat to do: {advice}{repair}{source}")
+        format!("{title} {fails}\n\nWhat to do: {advice}{mend}{source}")
     }
 }
 
@@ -178,34 +198,65 @@ impl Severity {
 }
 
 impl CheckId {
-    /// See [`Check::repair`]. `tests/lint.rs` repairs a file of each.
-    const fn is_repaired(self) -> bool {
-        matches!(
-            self,
+    /// See [`Check::mend`]. `tests/lint.rs` mends a file of each.
+    const fn mend(self) -> Option<Mend> {
+        match self {
             Self::BaseWithoutBrand
-                | Self::BytesBetween
-                | Self::DataElsewhere
-                | Self::FileCut
-                | Self::IndexIncomplete
-                | Self::IndexLength
-                | Self::IndexNotLast
-                | Self::IndexOffFragments
-                | Self::IndexOtherTrack
-                | Self::IndexTime
-                | Self::IndexUnsorted
-                | Self::MdatNotBehindMoof
-                | Self::MdatUnreferenced
-                | Self::NoIndex
-                | Self::NoMfro
-                | Self::NoTfdt
-                | Self::PsshTwice
-                | Self::SaioOffIv
-                | Self::SecondMoov
-                | Self::SidxStale
-                | Self::TrackIdMismatch
-                | Self::TrexMissing
-                | Self::UuidTooShort
-        )
+            | Self::BytesBetween
+            | Self::DataElsewhere
+            | Self::FileCut
+            | Self::IndexIncomplete
+            | Self::IndexLength
+            | Self::IndexNotLast
+            | Self::IndexOffFragments
+            | Self::IndexOtherTrack
+            | Self::IndexTime
+            | Self::IndexUnsorted
+            | Self::MdatNotBehindMoof
+            | Self::MdatUnreferenced
+            | Self::NoIndex
+            | Self::NoMfro
+            | Self::NoTfdt
+            | Self::PsshTwice
+            | Self::SaioOffIv
+            | Self::SecondMoov
+            | Self::SidxStale
+            | Self::TrackIdMismatch
+            | Self::TrexMissing
+            | Self::UuidTooShort => Some(Mend::Repair),
+            Self::AlgidDiffers
+            | Self::ChecksumWithCbc
+            | Self::HeaderLarge
+            | Self::KidByteSwapped
+            | Self::KidNotInHeader
+            | Self::OtherSystemsData
+            | Self::ProLeftOver
+            | Self::ProLength
+            | Self::ProNoRecords
+            | Self::ProRecordLength
+            | Self::ProRecords
+            | Self::ProTooLarge
+            | Self::ProTooShort
+            | Self::SeveralKidsOneHeader
+            | Self::WrmBadKid
+            | Self::WrmBom
+            | Self::WrmChecksum
+            | Self::WrmNoKid
+            | Self::WrmNoVersion
+            | Self::WrmNotCanonical
+            | Self::WrmNotUtf16
+            | Self::WrmOddLength
+            | Self::WrmPlace
+            | Self::WrmUrl
+            | Self::WrmVersionFeatures
+            | Self::WrmXml => Some(Mend::Header),
+            _ => None,
+        }
+    }
+
+    /// See [`Check::parts`].
+    const fn parts_a_set(self) -> bool {
+        matches!(self, Self::ChunksDiffer | Self::TrackIdMismatch | Self::ManifestFileMissing)
     }
 
     /// The check that an error's code belongs to.
@@ -225,7 +276,8 @@ impl CheckId {
             source: "ISO/IEC 14496-12 §4.2",
             title: "The structure of the file is broken.",
             advice: "Copy or download the file again, or write it again with its packager.",
-            repair: false,
+            mend: None,
+            parts: false,
         })
     }
 }

@@ -8,7 +8,6 @@ use crate::look::doctor;
 use crate::look::explore;
 use crate::look::report;
 use crate::make::header_editor;
-use crate::make::mux;
 use crate::make::protect;
 use crate::{checks, error, format, model};
 use std::collections::BTreeMap;
@@ -53,8 +52,11 @@ fn the_types_of_the_page_are_those_of_the_core() {
     all.visit::<fields::Tables>();
     all.visit::<format::drm::playready::WrmHeader>();
     all.visit::<header_editor::Attempt>();
+    all.visit::<jobs::Candidate>();
+    all.visit::<jobs::Decrypt>();
     all.visit::<jobs::Header>();
     all.visit::<jobs::KeyPair>();
+    all.visit::<jobs::MuxSet>();
     all.visit::<jobs::NewFile>();
     all.visit::<jobs::Protect>();
     all.visit::<jobs::Publish>();
@@ -62,7 +64,6 @@ fn the_types_of_the_page_are_those_of_the_core() {
     all.visit::<jobs::Rewriting>();
     all.visit::<key_list::Entry>();
     all.visit::<model::Finding>();
-    all.visit::<mux::Candidate>();
     all.visit::<protect::Preview>();
     all.visit::<protect::receipt::Receipt>();
     all.visit::<report::Inspection>();

@@ -5,8 +5,9 @@ import { $, downloadUrl, say } from './dom.js';
 import { close, forget, holdOutputs, letsGo, openMade, recognise } from './open.js';
 import { Refusal } from './rpc.js';
 import { choose as chooseSink } from './sinks.js';
-import { newEntry, newKey, running, set, shown, state } from './state.js';
-import { go } from './views.js';
+import { advance, inTurn, newJob } from './queue.js';
+import { newEntry, newKey, set, shown, state } from './state.js';
+import { go, mark } from './views.js';
 
 /** @typedef {import('./state.js').OpenFile} OpenFile */
 /** @typedef {import('./pkg/ismvault.js').Protect} Protect */
@@ -23,25 +24,16 @@ import { go } from './views.js';
  *   | { type: 'decrypt', data: { key: number, keys: string } }
  * )} NewFile
  */
-/** @typedef {{ signal: AbortSignal, update: (progress: { done: number, total: number }) => void }} Watch */
+/** @typedef {{ live: AbortController, update: (run: import('./state.js').Writing) => void }} Watch */
 /** @typedef {typeof actions} Actions */
 
 /** The file shown, by its number. */
 const current = () => /** @type {number} */ (state.current);
 
-/** @type {number | null} where the boxes are to go once they are shown */
-let jumpTo = null;
-/** Settles when the jobs begun so far have ended. */
-let turn = Promise.resolve();
 /** A destination is being chosen. */
 let starting = false;
 /** @type {WeakMap<import('./pkg/ismvault.js').Inspection, Promise<import('./pkg/ismvault.js').Timeline[]>>} */
 const timelines = new WeakMap();
-/** A batch is under way. */
-let batching = false;
-
-export const isBatching = () => batching;
-
 /**
  * Reads what was written, and completes its receipt. Without it there is a file
  * all the same.
@@ -59,21 +51,19 @@ function hashed(receipt, file) {
 }
 
 /**
- * Does the job of a file to be made: what it gives, or null if the user thinks
- * better of it.
+ * Does the job of a file to be made.
  *
  * @param {NewFile} job
- * @param {Watch} watch
+ * @param {import('./sinks.js').Choice | null} choice where a decrypted file goes
+ * @param {{ signal: AbortSignal, update: (progress: { done: number, total: number, phase?: string }) => void }} watch
  */
-async function made(job, watch) {
+async function made(job, choice, watch) {
   switch (job.type) {
     case 'mux': return core.call('mux', job.data, watch);
     case 'assemble': return core.call('assemble', job.data, watch);
     case 'fragment': return core.call('fragment', job.data, watch);
     default: {
-      const choice = await chooseSink(job.name);
-      if (!choice) return null;
-      const { file, written, ...rest } = await core.call('decrypt', { ...job.data, choice }, watch);
+      const { file, written, ...rest } = await core.call('decrypt', { ...job.data, choice: /** @type {import('./sinks.js').Choice} */ (choice) }, watch);
       return { blob: /** @type {Blob} */ (file ?? written), ...rest };
     }
   }
@@ -86,7 +76,6 @@ export const actions = {
   newKey,
   preview: (/** @type {number} */ key, /** @type {Protect} */ options) => core.call('preview', { key, options }),
   doctor: (/** @type {string} */ text) => core.call('doctor', { key: current(), text }),
-  busy: (/** @type {boolean} */ is) => { batching = is; },
 
   /**
    * Makes another file, and opens it. False if the user thinks better of it.
@@ -94,11 +83,25 @@ export const actions = {
    * @param {NewFile} job
    * @param {Watch} watch
    */
-  async make(job, watch) {
+  async make(job, { live, update }) {
     const inputs = job.type === 'mux' ? job.data.inputs.filter(({ name, tracks }) => name && tracks?.length !== 0) : [];
     const of = inputs.map(({ name }) => name).join(', ') || (shown()?.name ?? '');
-    const result = await made(job, watch);
-    if (!result) return false;
+    // Asked for at once, while the browser knows who asks.
+    const choice = job.type === 'decrypt' ? await chooseSink(job.name) : null;
+    if (job.type === 'decrypt' && !choice) return false;
+    const item = newJob(job.name, state.view, live);
+    const done = inTurn(item, () => {
+      update(item.run);
+      return made(job, choice, {
+        signal: live.signal,
+        update: ({ phase, ...change }) => {
+          advance(item, { ...change, step: phase ?? 'part' });
+          update(item.run);
+        },
+      });
+    });
+    update(item.run);
+    const result = await done;
     const { blob, notes, compared, saved, output } = { saved: undefined, output: undefined, compared: undefined, ...result };
     const name = saved ?? job.name;
     const entry = newEntry(new File([blob], name), name);
@@ -133,21 +136,16 @@ export const actions = {
     set({});
   },
 
-  /**
-   * Shows the bytes at an offset.
-   *
-   * @param {number} at
-   */
-  jump(at) {
-    jumpTo = at;
-    go('boxes');
-    set({});
-  },
-  takeJump() {
-    const at = jumpTo;
-    jumpTo = null;
+  /** Shows the bytes at an offset. */
+  jump: (/** @type {number} */ at) => go('boxes', at),
+
+  /** Where a view is to go, once. */
+  arrive() {
+    const { at } = state;
+    state.at = null;
     return at;
   },
+  mark,
 
   /**
    * Protects a file.
@@ -177,34 +175,26 @@ export const actions = {
     const live = new AbortController();
     const { signal } = live;
     entry.live = live;
-    /** @type {import('./state.js').Writing} */
-    let run = { phase: 'writing', name, started: performance.now(), done: 0, total: entry.file.size, step: running() ? 'turn' : undefined };
-    entry.run = run;
-    set({});
-    // One after the other: each takes all the cores.
-    const before = turn;
-    /** @type {() => void} */
-    let next = () => {};
-    turn = new Promise((resolve) => { next = resolve; });
-    await Promise.race([before, new Promise((resolve) => signal.addEventListener('abort', resolve, { once: true }))]);
-    const begun = performance.now();
-    run = { ...run, started: begun, step: undefined };
+    const job = newJob(entry.name, 'overview', live, key, entry.file.size);
+    entry.run = job.run;
     const mine = () => entry.live === live;
-    if (mine() && !signal.aborted) {
-      entry.run = run;
+    const tell = (/** @type {Partial<import('./state.js').Writing>} */ change) => {
+      if (!mine()) return;
+      advance(job, change);
+      entry.run = job.run;
       set({});
-    }
-    const awake = navigator.wakeLock?.request('screen').catch(() => null);
+    };
+    let begun = 0;
     try {
-      signal.throwIfAborted();
-      const update = (/** @type {{ done?: number, total?: number, phase?: string }} */ { phase: step, ...change }) => {
-        if (signal.aborted || !mine()) return;
-        const started = step === 'write' && run.step !== 'write' ? performance.now() : run.started;
-        run = { ...run, ...change, started, step: step ?? run.step };
-        entry.run = run;
-        set({});
-      };
-      const { file, written, output: id, ...result } = await core.call('protect', { key, options, choice: { ...choice, from: entry.name }, secret }, { signal, update });
+      const { file, written, output: id, ...result } = await inTurn(job, () => {
+        begun = performance.now();
+        tell({});
+        const update = (/** @type {{ done?: number, total?: number, phase?: string }} */ { phase, ...change }) => {
+          const writes = phase === 'write' && job.run.step !== 'write';
+          tell({ ...change, step: phase ?? job.run.step, ...(writes && { started: performance.now() }) });
+        };
+        return core.call('protect', { key, options, choice: { ...choice, from: entry.name }, secret }, { signal, update });
+      });
       if (!mine()) return;
       const output = /** @type {Blob} */ (file ?? written);
       entry.run = {
@@ -218,9 +208,6 @@ export const actions = {
       const stopped = signal.aborted || refusal.code === 'cancelled';
       if (stopped) say(refusal.code === 'cancelled' ? refusal.message : 'Cancelled. Nothing was written.');
       entry.run = stopped ? null : { phase: 'failed', refusal };
-    } finally {
-      before.then(next);
-      awake?.then((lock) => lock?.release());
     }
     set({});
   },

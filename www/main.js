@@ -1,6 +1,7 @@
 // The page: its panels, and what people do anywhere on it.
 
-import { actions, isBatching } from './actions.js';
+import { actions } from './actions.js';
+import { COMMANDS, startCommands } from './commands.js';
 import { core, hello } from './core.js';
 import { $, download, say } from './dom.js';
 import { know } from './names.js';
@@ -53,8 +54,9 @@ listen((now) => {
   });
 });
 startTabs();
+startCommands();
 startTheme($('theme', HTMLSelectElement));
-addEventListener('hashchange', () => set({ view: inAddress() }));
+addEventListener('hashchange', () => set(inAddress()));
 
 /** @typedef {import('./open.js').Dropped} Dropped */
 
@@ -127,7 +129,7 @@ addEventListener('pagehide', ({ persisted }) => {
   if (!persisted) leave();
 });
 addEventListener('beforeunload', (event) => {
-  if (isBatching() || running() || state.files.some((entry) => unkept(entry).length)) event.preventDefault();
+  if (running() || state.files.some((entry) => unkept(entry).length)) event.preventDefault();
 });
 
 const reports = $('reports', HTMLDetailsElement);
@@ -139,13 +141,10 @@ addEventListener('keydown', (event) => {
   }
   if (event.key === 'Escape' && typing) return typing.blur();
   if (typing || event.ctrlKey || event.metaKey || event.altKey || document.querySelector('dialog[open]')) return;
-  if (event.key === '/' && shown()?.inspection) {
+  const command = COMMANDS.find(({ keys, offered }) => keys?.[0] === event.key && offered?.() !== false);
+  if (command?.run) {
     event.preventDefault();
-    go('boxes');
-    set({ view: 'boxes' });
-    $('box-filter').focus();
-  } else if (event.key === '?') {
-    $('keys', HTMLDialogElement).showModal();
+    command.run();
   } else if (event.key === 'Escape' && state.view !== 'overview') {
     go('overview');
     $('tab-overview').focus();
@@ -192,7 +191,7 @@ for (const id of ['picker', 'folder']) {
   });
 }
 
-state.view = inAddress();
+Object.assign(state, inAddress());
 
 // Without a network too, once everything is kept; and for files of the system's.
 async function keepOffline() {

@@ -66,21 +66,24 @@ async function firstBox(file) {
 }
 
 /**
- * Shows a header, a KID or a part of a manifest that was pasted or dropped.
+ * Shows a header, a KID or a part of a manifest that was pasted or dropped, or
+ * is being typed.
  *
  * @param {string | Uint8Array} text
  */
-export async function recognise(text) {
+export async function recognise(text, typing = false) {
   const bytes = typeof text === 'string' ? new TextEncoder().encode(text) : text;
   /** @type {import('./state.js').Pasted} */
-  const pasted = typeof text === 'string' ? { text } : {};
+  const pasted = typeof text === 'string' ? { text, typing } : {};
   try {
     pasted.decoded = await core.call('recognise', { bytes });
-    say(`Recognised: ${pasted.decoded.title}`);
   } catch (/** @type {any} */ refusal) {
     pasted.refusal = refusal;
   }
+  if (typing && /** @type {HTMLTextAreaElement} */ ($('paste-text')).value !== text) return; // more was typed
+  if (pasted.decoded) say(`Recognised: ${pasted.decoded.title}`);
   set({ pasted });
+  if (typing) return;
   go('paste');
   $('paste-text').focus({ preventScroll: true });
 }
@@ -129,7 +132,7 @@ export async function openFiles(list) {
   if (words.length) say(words.join(' '));
   $('left').textContent = left > 0 ? `${left} file${left > 1 ? 's' : ''} of another kind left out.` : '';
   const first = fresh.find((entry) => entry.fragments) ?? fresh.find((entry) => entry.kind === 'media') ?? fresh[0];
-  if (state.view !== 'overview' && !(state.view === 'compare' && state.files.length > 1)) go('overview');
+  if (state.view !== 'overview' && state.at == null && !(state.view === 'compare' && state.files.length > 1)) go('overview');
   set({ current: first.key });
   $('name').focus({ preventScroll: true });
   await Promise.all([first, ...fresh.filter((entry) => entry !== first)].filter((entry) => entry.kind === 'media').map(read));

@@ -39,8 +39,8 @@ import { isManifest } from './names.js';
  */
 
 /** @typedef {'overview' | 'boxes' | 'samples' | 'key' | 'header' | 'make' | 'play' | 'compare' | 'paste' | 'batch'} View */
-/** @typedef {{ text?: string, decoded?: Decoded, refusal?: Refusal }} Pasted */
-/** @typedef {{ files: OpenFile[], current: number | null, view: View, pasted: Pasted | null, set: Finding[] | null, tables: Tables | null }} State */
+/** @typedef {{ text?: string, typing?: boolean, decoded?: Decoded, refusal?: Refusal }} Pasted */
+/** @typedef {{ files: OpenFile[], current: number | null, view: View, at: number | null, jobs: import('./queue.js').Job[], pasted: Pasted | null, set: Finding[] | null, tables: Tables | null }} State */
 
 /** The file shown, where there is none. */
 const NOTHING = { key: null, file: null, name: '', kind: null, inspection: null, reading: null, refusal: null, run: null, made: null, fragments: null, chosen: null };
@@ -62,6 +62,10 @@ export const state = {
   /** The key of the one shown. */
   current: null,
   view: 'overview',
+  /** What the view is to show: the box or the fragment at this offset. */
+  at: null,
+  /** In the order in which they are done. */
+  jobs: [],
   pasted: null,
   /** What is wrong between files opened together. */
   set: null,
@@ -83,13 +87,8 @@ export const newEntry = (file, name) => ({ ...NOTHING, key: newKey(), file, name
 
 export const shown = () => state.files.find((entry) => entry.key === state.current) ?? null;
 
-/**
- * The file that is being protected.
- *
- * @returns {(OpenFile & { run: Writing }) | undefined}
- */
-export const running = () => /** @type {any} */ (
-  state.files.find(({ run }) => run?.phase === 'writing' && run.step !== 'turn') ?? state.files.find(({ run }) => run?.phase === 'writing'));
+/** The job that is being done; the others wait for their turn. */
+export const running = () => state.jobs.find(({ run }) => run.step !== 'turn') ?? state.jobs[0];
 
 /**
  * What would be lost with a file, in words.

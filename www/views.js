@@ -9,22 +9,44 @@ import { running, set, state } from './state.js';
 /** @typedef {import('./state.js').View} View */
 
 /** What can be looked at: in the address, and as tabs. */
-const VIEWS = /** @type {const} */ (['overview', 'boxes', 'samples', 'key', 'header', 'make', 'play', 'compare', 'paste', 'batch']);
+export const VIEWS = /** @type {const} */ (['overview', 'boxes', 'samples', 'key', 'header', 'make', 'play', 'compare', 'paste', 'batch']);
 /** Those that need no file. */
 const FREE = ['paste', 'batch'];
 
+const address = (/** @type {View} */ view, /** @type {number | null} */ at) => `#/${view === 'overview' ? '' : view}${at == null ? '' : `@${at}`}`;
+
 /**
- * Shows a view, and puts it into the address.
+ * Shows a view, there the box or fragment at an offset, and puts both into the
+ * address.
  *
  * @param {View} view
+ * @param {number | null} at
  */
-export function go(view) {
-  if (state.view === view) return set({});
-  location.hash = `/${view === 'overview' ? '' : view}`;
+export function go(view, at = null) {
+  if (state.view === view && (at == null || location.hash === address(view, at))) return set({ at });
+  location.hash = address(view, at);
 }
 
-/** The view in the address, such as `#/boxes`. */
-export const inAddress = () => VIEWS.find((view) => location.hash === `#/${view}`) ?? 'overview';
+/** What is in the address, such as `#/boxes@1024`. */
+export function inAddress() {
+  const [, name, at] = location.hash.match(/^#\/(\w*)(?:@(\d+))?$/) ?? [];
+  return { view: VIEWS.find((view) => view === name) ?? /** @type {View} */ ('overview'), at: at == null ? null : Number(at) };
+}
+
+/** @type {ReturnType<typeof setTimeout> | undefined} */
+let moving;
+
+/**
+ * Puts what was chosen in a view into the address, when it stays chosen: browsers
+ * take only so many changes.
+ *
+ * @param {View} view
+ * @param {number} at
+ */
+export function mark(view, at) {
+  clearTimeout(moving);
+  moving = setTimeout(() => state.view === view && history.replaceState(null, '', address(view, at)), 300);
+}
 
 /** @type {Record<string, (at: number) => number>} */
 const STEPS = { ArrowRight: (at) => at + 1, ArrowLeft: (at) => at - 1, Home: () => 0, End: () => -1 };
@@ -84,9 +106,9 @@ export function paint({ view: wanted, files, current }) {
   $('shut').hidden = !alone && !(entry && files.length === 1);
   $('answer').hidden = alone;
   const busy = running();
-  const percent = busy ? `${Math.floor(100 * busy.run.done / busy.run.total)} % – ` : '';
+  const percent = busy?.run.total ? `${Math.floor(100 * busy.run.done / busy.run.total)} % – ` : '';
   const where = view === 'overview' ? '' : `${$(`tab-${view}`).textContent}${entry ? ', ' : ' – '}`;
-  const whose = busy && busy !== entry ? `${busy.name} – ` : '';
+  const whose = busy && busy.key !== entry?.key ? `${busy.name} – ` : '';
   document.title = `${percent}${whose}${where}${entry && !alone ? `${entry.name} – ` : ''}ISMVault`;
   if (entry) {
     $('name').textContent = entry.name;

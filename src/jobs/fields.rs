@@ -41,6 +41,8 @@ pub enum Control {
     Number,
     /// Whole numbers.
     Numbers,
+    /// Words.
+    Words,
     /// One of [`Field::choices`].
     Choice,
     /// Yes or no.
@@ -241,14 +243,44 @@ pub const PROTECT: &[Field] = &[
     ),
 ];
 
+/// The fields of [`super::MuxSet`].
+pub const MUX_SET: &[Field] = &[
+    field(
+        ("video", "Video"),
+        (Control::Text, "FILE"),
+        FormPlace::Nowhere,
+        "The file with the video; the best if left out",
+    ),
+    field(
+        ("under", "Bitrate at most"),
+        (Control::Number, "KBPS"),
+        FormPlace::Nowhere,
+        "The best video of at most so many kbit/s",
+    ),
+    field(
+        ("height", "Lines at most"),
+        (Control::Number, "LINES"),
+        FormPlace::Nowhere,
+        "The best video of at most so many lines",
+    ),
+    field(
+        ("audio", "Audio"),
+        (Control::Words, "LANG,..."),
+        FormPlace::Nowhere,
+        "Languages of the audio; one track of each language if left out",
+    ),
+    field(("text", "Text"), (Control::Flag, ""), FormPlace::Nowhere, "Text tracks too"),
+];
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn every_row_has_words_and_choices() {
-        for (i, field) in PROTECT.iter().enumerate() {
-            assert!(!PROTECT[..i].iter().any(|other| other.name == field.name), "{}", field.name);
+        let all: Vec<&Field> = PROTECT.iter().chain(MUX_SET).collect();
+        for (i, field) in all.iter().enumerate() {
+            assert!(!all[..i].iter().any(|other| other.name == field.name), "{}", field.name);
             assert!(!field.help.ends_with('.') && !field.label.is_empty(), "{}", field.name);
             let choice = field.control == Control::Choice;
             assert_eq!(choice, !field.choices().is_empty(), "{}", field.name);

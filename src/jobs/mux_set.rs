@@ -1,24 +1,35 @@
-//! Which tracks of a set go into one file.
+//! One file of a set, as it is asked for.
 
-use crate::checks::CheckId;
+use super::Rewriting;
 use crate::error::{Code, Error, Result};
-use crate::look::set::FileSet;
-use crate::model::{Movie, TrackKind, bitrate};
-use serde::Serialize;
+use crate::make::mux::Mux;
+use crate::model::manifest::Manifest;
+use crate::model::{Movie, Track, TrackKind, bitrate};
+use serde::{Deserialize, Serialize};
 
-/// Which tracks of a set go into one file.
-#[derive(Clone, Debug, Default)]
-pub struct TrackChoice {
-    /// The file with the video; none for the best.
+/// Which tracks of a set go into one file; a field for each row of
+/// [`super::fields::MUX_SET`], where it says what each is for.
+#[derive(Clone, Debug, Default, Deserialize, PartialEq)]
+#[cfg_attr(test, derive(ts_rs::TS), ts(optional_fields))]
+#[serde(default, deny_unknown_fields)]
+#[allow(missing_docs)]
+pub struct MuxSet {
     pub video: Option<String>,
-    /// Bits a second that the video may have at most.
-    pub under: Option<u64>,
-    /// Lines that the video may have at most.
-    pub height: Option<u16>,
-    /// Languages of the audio; none for one track of each language.
+    pub under: Option<u32>,
+    pub height: Option<u32>,
     pub audio: Option<Vec<String>>,
-    /// Whether text goes in too.
+    #[cfg_attr(test, ts(as = "Option<bool>"))]
     pub text: bool,
+}
+
+/// How one file is made of a set.
+#[derive(Clone, Debug)]
+pub struct SetPlan {
+    /// Every file of the set by its number, in the order in which they are read,
+    /// and which of its tracks are taken: of some none.
+    pub files: Vec<(usize, Vec<u32>)>,
+    /// What is taken, in sentences.
+    pub sentences: Vec<String>,
 }
 
 /// A track of a set, as it can be chosen.
@@ -76,11 +87,75 @@ fn rank(kind: TrackKind) -> u8 {
     }
 }
 
+impl MuxSet {
+    /// Whether any of it was asked for.
+    pub fn is_wanted(&self) -> bool {
+        *self != Self::default()
+    }
+
+    /// Refuses what excludes each other.
+    ///
+    /// # Errors
+    /// Where the video is named and limited too.
+    pub fn check(&self) -> Result<()> {
+        match (&self.video, self.under.is_some() || self.height.is_some()) {
+            (Some(_), true) => Err(Error::misuse(
+                Code::BadOptions,
+                "The file with the video is named, and a limit for the video is given too. Leave \
+                 one of them out.",
+            )),
+            _ => Ok(()),
+        }
+    }
+
+    /// Which tracks it means, by the names and contents of the set's files.
+    ///
+    /// # Errors
+    /// Where nothing fits; the sentence says what there is.
+    pub fn plan(&self, files: &[(&str, &Movie)]) -> Result<SetPlan> {
+        self.check()?;
+        let mut chosen = choose(files, self)?;
+        let taken = chosen.iter().flat_map(|(file, tracks)| {
+            let (name, movie) = files[*file];
+            let own = movie.tracks.iter().filter(|track| tracks.contains(&track.id));
+            own.map(move |track| taken(name, track))
+        });
+        let sentences = taken.collect();
+        for file in 0..files.len() {
+            if !chosen.iter().any(|(known, _)| *known == file) {
+                chosen.push((file, Vec::new()));
+            }
+        }
+        Ok(SetPlan { files: chosen, sentences })
+    }
+}
+
+impl SetPlan {
+    /// A session that makes the file. Spans count over all files of the plan, one
+    /// behind the other.
+    ///
+    /// # Errors
+    /// Where files and manifests do not belong together, or cannot be one file.
+    pub fn mux(&self, files: &[(&str, &Movie)], manifests: &[(String, Manifest)]) -> Result<Mux> {
+        let parts = self.files.iter().map(|(file, tracks)| {
+            let (name, movie) = files[*file];
+            (name, movie, Some(&tracks[..]))
+        });
+        Rewriting::set().mux(&parts.collect::<Vec<_>>(), manifests)
+    }
+}
+
+fn taken(name: &str, track: &Track) -> String {
+    let codec = track.codec().map_or("", |codec| &codec.string);
+    let language = match track.language.as_str() {
+        "und" => String::new(),
+        language => format!(", {language}"),
+    };
+    format!("{name}: track {}, {} {codec}{language}.", track.id, track.kind.word())
+}
+
 /// The tracks a choice means: of each file that has some, their numbers.
-///
-/// # Errors
-/// Where nothing fits; the sentence says what there is.
-pub fn choose(files: &[(&str, &Movie)], choice: &TrackChoice) -> Result<Vec<(usize, Vec<u32>)>> {
+fn choose(files: &[(&str, &Movie)], choice: &MuxSet) -> Result<Vec<(usize, Vec<u32>)>> {
     let all = candidates(files);
     let videos: Vec<&Candidate> = all.iter().filter(|c| c.kind == TrackKind::Video).collect();
     let mut chosen = Vec::new();
@@ -91,8 +166,10 @@ pub fn choose(files: &[(&str, &Movie)], choice: &TrackChoice) -> Result<Vec<(usi
         })?);
     } else if !videos.is_empty() {
         let fits = |c: &&&Candidate| {
-            choice.under.is_none_or(|most| c.bitrate <= most)
-                && choice.height.is_none_or(|most| c.dimensions.is_some_and(|(_, h)| h <= most))
+            choice.under.is_none_or(|most| c.bitrate <= u64::from(most) * 1000)
+                && choice
+                    .height
+                    .is_none_or(|most| c.dimensions.is_some_and(|(_, h)| u32::from(h) <= most))
         };
         chosen.push(*videos.iter().find(fits).ok_or_else(|| {
             let have: Vec<String> = videos
@@ -154,24 +231,4 @@ pub fn choose(files: &[(&str, &Movie)], choice: &TrackChoice) -> Result<Vec<(usi
         }
     }
     Ok(inputs)
-}
-
-/// Refuses a set whose manifest says other fragments than its files have.
-///
-/// # Errors
-/// The first such finding.
-pub fn check_set(set: &FileSet<'_>) -> Result<()> {
-    const GRAVE: [CheckId; 3] =
-        [CheckId::ChunksDiffer, CheckId::TrackIdMismatch, CheckId::ManifestFileMissing];
-    let found = set.check();
-    let Some(finding) = found.iter().find(|finding| GRAVE.contains(&finding.check.id)) else {
-        return Ok(());
-    };
-    let file = finding.file.clone().unwrap_or_default();
-    let mut error = Error::misuse(
-        Code::SetDisagrees,
-        format!("{file}: {} They do not fit together.", finding.message),
-    );
-    (error.at, error.path) = (finding.at, finding.path.clone());
-    Err(error)
 }

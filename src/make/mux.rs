@@ -2,11 +2,8 @@
 //! file put in order, its protection in other boxes. Samples are copied as they
 //! are, so a host can offer the result at once.
 
-mod choose;
 mod fit;
 mod moov;
-
-pub use choose::{Candidate, TrackChoice, candidates, check_set, choose};
 
 use crate::Span;
 use crate::error::{Code, Error, Result};
@@ -246,6 +243,11 @@ impl Mux {
     /// What the user may want to know before.
     pub fn sentences(&self) -> &[String] {
         &self.sentences
+    }
+
+    /// Adds a sentence.
+    pub(crate) fn tell(&mut self, sentence: String) {
+        self.sentences.push(sentence);
     }
 
     /// Fragments read, of how many.

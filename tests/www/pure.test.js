@@ -7,7 +7,8 @@ import { bytes, count, plural, rate, time, wait } from '../../www/dom.js';
 import { Cancelled, plain } from '../../www/errors.js';
 import { valuesOf } from '../../www/fields.js';
 import { isManifest, isMedia, know, stem } from '../../www/names.js';
-import { FORMS, kidsOf } from '../../www/panels/kids.js';
+import { meanings } from '../../www/panels/boxes.js';
+import { FORMS, kidsAmong, kidsOf } from '../../www/panels/kids.js';
 import { batches } from '../../www/pool.js';
 import { Ahead, CHUNK, readSpans } from '../../www/reading.js';
 import { keyFor, titlesOf } from '../../www/titles.js';
@@ -140,4 +141,24 @@ test('a KID in every form, once, with where it is named', () => {
   const systems = [{ name: 'PlayReady', header: { kids: [kid] }, kids: [] }, { name: 'Widevine', header: null, kids: ['other'] }];
   const found = kidsOf({ tracks: [track(1, kid), track(2, kid), track(3, null)], systems });
   assert.deepEqual(found, [[kid, ['track 1', 'track 2', 'PlayReady']], ['other', ['Widevine']]]);
+});
+
+test('KIDs that are pasted are looked for in the open files', () => {
+  const kid = '09e36702-8f33-436c-a5dd-60ffe6671e70';
+  const turned = '0267e309-338f-6c43-a5dd-60ffe6671e70';
+  const file = (name, own) => ({ name, inspection: { tracks: [{ id: 2, schemes: [{ kid: own }] }], systems: [] } });
+  const files = [file('a.ismv', kid), { name: 'set.ism', inspection: null }];
+  assert.deepEqual(kidsAmong([kid, kid], files), [`${kid} is the KID of track 2 in a.ismv.`]);
+  assert.deepEqual(kidsAmong([turned], files), [`${turned} is ${kid} with its bytes in the other order, the KID of track 2 in a.ismv.`]);
+  assert.deepEqual(kidsAmong(['other'], files), ['other is not a KID of a.ismv.']);
+  assert.deepEqual(kidsAmong(['other'], [...files, file('b.ismv', turned)]), ['other is a KID of none of the open files.']);
+  assert.deepEqual(kidsAmong([kid], [files[1], file('clear.ismv', null)]), []);
+});
+
+test('fragments in the tree say their number, track and time', () => {
+  const columns = (kind, track, time, sync) => ({ kinds: ['ftyp', 'moof', 'mdat', 'free'].map((own) => ({ kind: own })), kind, track, time, sync });
+  const tracks = [{ id: 1, kind: 'video' }, { id: 2, kind: 'audio' }, { id: 3, kind: 'audio' }];
+  const found = meanings(columns([0, 1, 2, 1, 2, 3, 1], [0, 1, 0, 3, 0, 0, 0], [Number.NaN, 22, Number.NaN, 0.5, Number.NaN, Number.NaN, Number.NaN], [0, 1, 0, 0, 0, 0, 0]), { tracks: tracks.slice(0, 2) });
+  assert.deepEqual(found, [undefined, '1 · video · 00:00:22.000 · sync', 'media of 1', '2 · track 3 · 00:00:00.500', 'media of 2', undefined, '3']);
+  assert.equal(meanings(columns([1], [3], [1], [1]), { tracks })[0], '1 · audio 3 · 00:00:01.000 · sync');
 });

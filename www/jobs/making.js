@@ -1,6 +1,6 @@
 // Jobs that make files by boxes alone; the page stitches them together.
 
-import { assemble, fragment, HeaderChange, isFragment, Mux, Publication } from '../pkg/ismvault.js';
+import { Assembly, fragment, HeaderChange, Mux, Publication } from '../pkg/ismvault.js';
 import { stitchAll, stitched } from '../writing.js';
 import { inspected, of, release } from './opened.js';
 
@@ -37,15 +37,15 @@ export const making = {
   },
 
   /**
-   * Every track of some files that can go into one, and which of them are best.
+   * Every track of some files that can go into one, and which of them are meant.
    *
-   * @param {{ keys: number[], under?: number }} data
+   * @param {{ keys: number[], job: import('../pkg/ismvault.js').MuxSet }} data
    */
-  candidates({ keys, under }) {
+  candidates({ keys, job }) {
     const mux = new Mux();
     try {
       for (const key of keys) mux.add('', of(key).inspector);
-      return { all: mux.candidates(), best: mux.choose(under) };
+      return { all: mux.candidates(), best: mux.choose(job) };
     } finally {
       release(mux);
     }
@@ -78,22 +78,27 @@ export const making = {
    * @param {AbortSignal} signal
    */
   async assemble({ manifest, files }, update, signal) {
-    /** @type {Named[]} */
-    const parts = [];
-    for (const { name, file } of files) {
-      if (isFragment(name, new Uint8Array(await file.slice(0, 8).arrayBuffer()))) parts.push({ name, file });
-    }
-    const all = new Blob(parts.map(({ file }) => file));
-    const inspector = await inspected(all, signal);
+    const assembly = new Assembly(new Uint8Array(await manifest.arrayBuffer()));
     try {
-      const mux = assemble(new Uint8Array(await manifest.arrayBuffer()), inspector, parts.map(({ name }) => name), Float64Array.from(parts, ({ file }) => file.size));
+      /** @type {Blob[]} */
+      const parts = [];
+      for (const { name, file } of files) {
+        if (assembly.add(name, file.size, new Uint8Array(await file.slice(0, 8).arrayBuffer()))) parts.push(file);
+      }
+      const all = new Blob(parts);
+      const inspector = await inspected(all, signal);
       try {
-        return await stitchAll(mux, all, signal, update);
+        const mux = assembly.begin(inspector);
+        try {
+          return await stitchAll(mux, all, signal, update);
+        } finally {
+          release(mux);
+        }
       } finally {
-        release(mux);
+        release(inspector);
       }
     } finally {
-      release(inspector);
+      release(assembly);
     }
   },
 

@@ -65,7 +65,7 @@ export const protecting = {
    */
   async decrypt({ key, keys, choice }, update, signal) {
     const { file, inspector } = of(key);
-    const decryption = new Decryption(inspector, keys);
+    const decryption = new Decryption(inspector, { keys: [keys] });
     try {
       const notes = decryption.warnings();
       return { ...await run(decryption, () => decryption.judge(), file, choice, update, signal), notes };
@@ -107,7 +107,7 @@ export const protecting = {
       if (keys) {
         // Only the seconds that are played.
         await again(new Blob([...playable.head, ...playable.fragments].map(cut)));
-        const decryption = new Decryption(inspector, keys);
+        const decryption = new Decryption(inspector, { keys: [keys] });
         try {
           const sink = memory();
           await writeUnits(decryption, blob, sink, () => {}, signal, await compiling, 1);

@@ -2,6 +2,7 @@
 // the other, with a journal in the output folder so that a closed tab goes on.
 
 import { bytes, download, downloadUrl, h, inputOf, plural, refused, say, wait } from '../dom.js';
+import { advance, inTurn, newJob } from '../queue.js';
 import { fieldOf, valuesOf } from '../fields.js';
 import { isTitle, pickFolder, place, readText, walk, writeText } from '../folders.js';
 import { keyFor, titlesOf } from '../titles.js';
@@ -184,9 +185,10 @@ export const batch = {
       const now = new AbortController();
       live = now;
       [start.disabled, stop.hidden, input.disabled, to.disabled] = [true, false, true, true];
-      actions.busy(true);
-      for (let title; !now.signal.aborted && (title = titles.find((t) => t.status === 'waiting'));) await one(title, keys, now.signal);
-      actions.busy(false);
+      const item = newJob('Batch', 'batch', now, null, titles.length);
+      await inTurn(item, async () => {
+        for (let title; !now.signal.aborted && (title = titles.find((t) => t.status === 'waiting'));) await one(title, keys, item);
+      }).catch(() => {}); // stopped before its turn
       live = null;
       [start.disabled, stop.hidden, input.disabled, to.disabled] = [false, true, false, false];
       summary();
@@ -231,9 +233,10 @@ export const batch = {
      *
      * @param {Row} title
      * @param {Entry[] | null} keys
-     * @param {AbortSignal} signal
+     * @param {import('../queue.js').Job} item
      */
-    async function one(title, keys, signal) {
+    async function one(title, keys, item) {
+      const { signal } = item.live;
       /** @type {import('../jobs/making.js').Input[]} */
       const opened = [];
       const folder = output;
@@ -249,7 +252,7 @@ export const batch = {
         }
         let key = opened[0].key;
         if (opened.length > 1) {
-          const { best } = await actions.call('candidates', { keys: opened.map((o) => o.key), under: under.value ? Number(under.value) * 1000 : undefined });
+          const { best } = await actions.call('candidates', { keys: opened.map((o) => o.key), job: { under: under.value ? Number(under.value) : undefined } });
           const inputs = best.map(([file, tracks]) => ({ ...opened[file], tracks }));
           const { blob } = await actions.call('mux', { inputs }, { signal });
           key = actions.newKey();
@@ -274,6 +277,7 @@ export const batch = {
           title.part = done / total;
           title.left = wait((performance.now() - started) / 1000 / title.part * (1 - title.part));
           tell(title);
+          advance(item, { done: titles.filter((t) => t.status === 'done').length + title.part, step: 'part' });
         };
         const result = await actions.call('protect', { key, options, choice, secret: false }, { signal, update });
         if (result.file) {

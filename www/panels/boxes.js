@@ -1,7 +1,7 @@
 // Every box: a tree whose rows are made as they come into view, the fields of
 // the one selected, and its bytes; a field marks its bytes, a byte its field.
 
-import { bytes as size, count, h, plural, refused } from '../dom.js';
+import { bytes as size, count, h, plural, refused, time } from '../dom.js';
 import { virtual } from '../virtual.js';
 import { hexView } from './hex.js';
 
@@ -12,7 +12,7 @@ import { hexView } from './hex.js';
  * are none to be.
  *
  * @typedef {{
- *   kind: string, name: string | null, source: string | null, at: number, size: number, depth: number,
+ *   kind: string, name: string | null, words?: string, source: string | null, at: number, size: number, depth: number,
  *   number: number, children: Row[] | null, loadable: boolean, open: boolean, parent: Row | null, top: Row | null,
  * }} Row
  */
@@ -64,7 +64,7 @@ export const boxes = {
         'aria-setsize': String(row.parent?.children?.length ?? tops), 'aria-posinset': String(row.number + 1),
       },
       h('span', { class: 'twisty', 'aria-hidden': 'true' }, twisty),
-      h('code', {}, short(row.kind)), h('span', { class: 'what' }, row.name ?? 'unknown box'),
+      h('code', {}, short(row.kind)), h('span', { class: 'what' }, row.words ?? row.name ?? 'unknown box'),
       h('span', { class: 'where' }, count(row.at)));
       element.style.paddingLeft = `${8 + row.depth * 14}px`;
       element.addEventListener('click', (event) => {
@@ -136,8 +136,9 @@ export const boxes = {
      * @param {number} i
      * @param {number | null} offset
      */
-    function select(i, offset = null) {
+    function select(i, offset = null, chosen = true) {
       selected = Math.max(0, Math.min(rows.length - 1, i));
+      if (chosen && rows.length) actions.mark('boxes', offset ?? rows[selected].at);
       redraw();
       tree.show(selected);
       show(rows[selected], offset);
@@ -341,8 +342,9 @@ export const boxes = {
     /**
      * @param {number} ofKey
      * @param {Blob} of
+     * @param {import('../pkg/ismvault.js').Inspection} inspection
      */
-    async function fill(ofKey, of) {
+    async function fill(ofKey, of, inspection) {
       [key, file, rows, selected, field] = [ofKey, of, [], 0, null];
       detail.replaceChildren();
       redraw();
@@ -350,23 +352,49 @@ export const boxes = {
       const columns = await actions.call('tops', { key });
       if (mine !== epoch) return;
       tops = columns.at.length;
+      const meaning = meanings(columns, inspection);
       rows = Array.from(columns.at, (at, i) => {
         const kind = columns.kinds[columns.kind[i]];
-        return { ...kind, at, number: i, size: columns.size[i], depth: 0, children: null, loadable: PARENTS.has(kind.kind) && columns.size[i] <= WHOLE, open: false, parent: null, top: null };
+        return { ...kind, words: meaning[i], at, number: i, size: columns.size[i], depth: 0, children: null, loadable: PARENTS.has(kind.kind) && columns.size[i] <= WHOLE, open: false, parent: null, top: null };
       });
       told.textContent = `${plural(rows.length, 'box')} at the top, ${size(file.size)}`.replace('boxs', 'boxes');
       redraw();
-      select(0);
+      select(0, null, false);
     }
 
     return (/** @type {import('../state.js').Shown} */ state) => {
       if (state.view !== 'boxes' || !state.inspection || state.reading != null || state.key == null || !state.file) return;
-      const jump = actions.takeJump();
-      const ready = state.key === key ? Promise.resolve() : fill(state.key, state.file);
-      if (jump != null) ready.then(() => reveal(jump));
+      const at = actions.arrive();
+      const ready = state.key === key ? Promise.resolve() : fill(state.key, state.file, state.inspection);
+      if (at != null) ready.then(() => reveal(at));
     };
   },
 };
+
+/**
+ * What fragments are, and what belongs to them: number, track, time.
+ *
+ * @param {import('../pkg/ismvault.js').Tops} columns
+ * @param {import('../pkg/ismvault.js').Inspection} inspection
+ */
+export function meanings({ kinds, kind, track, time: times, sync }, inspection) {
+  const words = new Map(inspection.tracks.map((own) => [own.id, own.kind]));
+  const doubled = inspection.tracks.length > words.size || inspection.tracks.some((own, i) => inspection.tracks.findIndex((other) => other.kind === own.kind) !== i);
+  let number = 0;
+  /** @type {(string | undefined)[]} */
+  const found = [];
+  for (const [i, own] of kind.entries()) {
+    const code = kinds[own].kind;
+    if (code === 'moof') {
+      number += 1;
+      const id = track[i];
+      const whose = id ? `${words.get(id) ?? 'track'}${doubled || !words.has(id) ? ` ${id}` : ''}` : null;
+      const when = Number.isNaN(times[i]) ? null : time(times[i]);
+      found.push([number, whose, when, sync[i] ? 'sync' : null].filter((part) => part != null).join(' · '));
+    } else found.push(code === 'mdat' && number && kinds[kind[i - 1]].kind === 'moof' ? `media of ${number}` : undefined);
+  }
+  return found;
+}
 
 /**
  * The boxes inside a box, as rows below it.

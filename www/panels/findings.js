@@ -20,27 +20,31 @@ function origin(place, { fails, source, severity }) {
 /** What one reads at once; the worst come first. */
 const FIRST = 3;
 
+/** @type {Record<import('../pkg/ismvault.js').Mend, [string, import('../state.js').View]>} */
+const MENDS = { repair: ['Repair it …', 'make'], header: ['Change the header …', 'header'] };
+
 /**
- * One finding. `jump` shows its bytes, `repair` leads to where it is taken away.
+ * One finding. `jump` shows its bytes, `go` leads to where it is taken away.
  *
  * @param {Finding} finding
  * @param {((at: number) => void) | null} [jump]
- * @param {() => void} [repair]
+ * @param {(view: import('../state.js').View) => void} [go]
  */
-export function row(finding, jump, repair) {
+export function row(finding, jump, go) {
   const [shape, word] = SEVERITY[finding.severity];
   const { at, path, times = 1 } = finding;
   const often = times > 1 ? `${count(times)} times, first ` : '';
   const words = at == null ? '' : `${often}at byte ${count(at)}${path ? `, in ${path}` : ''}`;
   const place = !words ? null : (jump ? h('button', { type: 'button', class: 'link small', title: 'Show the bytes' }, words) : h('span', { class: 'small muted' }, words));
   if (jump && at != null) place?.addEventListener('click', () => jump(at));
+  const mend = go && finding.mend && MENDS[finding.mend];
   return h('li', { class: finding.severity },
     h('span', { class: 'severity' }, h('span', { 'aria-hidden': 'true' }, shape), ` ${word}`),
     h('div', {},
       h('p', {}, finding.file ? h('code', {}, `${finding.file} `) : '', finding.track ? `Track ${finding.track}: ` : '', finding.message),
       finding.evidence?.length ? h('pre', { class: 'evidence' }, finding.evidence.join('\n')) : null,
       finding.advice && h('p', { class: 'small muted' }, finding.advice),
-      repair && finding.repair && h('button', { type: 'button', class: 'small', onclick: repair }, 'Repair it …'),
+      mend && h('button', { type: 'button', class: 'small', onclick: () => go(mend[1]) }, mend[0]),
       h('p', { class: 'small muted' }, ...origin(place, finding))));
 }
 
@@ -74,8 +78,8 @@ export const findings = {
       const jump = inspection?.tracks.length || inspection?.fragments ? actions.jump : null;
       const grave = list.filter((f) => f.severity !== 'info');
       const notes = list.filter((f) => f.severity === 'info');
-      const repair = inspection?.tracks.length ? () => actions.go('make') : undefined;
-      const own = (/** @type {Finding} */ f) => row(f, jump, repair);
+      const go = inspection?.tracks.length ? actions.go : undefined;
+      const own = (/** @type {Finding} */ f) => row(f, jump, go);
       const [first, more] = [grave.slice(0, FIRST), grave.slice(FIRST)];
       body.replaceChildren(
         grave.length ? h('ul', { class: 'findings' }, first.map(own)) : h('p', { class: 'muted' }, 'No errors, no warnings.'),

@@ -1,4 +1,4 @@
-// What is being protected, over all views: how far, how fast, how long still.
+// The job under way, over all views: how far, how fast, how long still.
 
 import { $, h } from '../dom.js';
 import { running } from '../state.js';
@@ -12,7 +12,7 @@ export const job = {
   mount(body, actions) {
     const section = /** @type {HTMLElement} */ (body.parentElement);
     const name = h('button', { type: 'button', class: 'link' });
-    const bar = h('progress', { max: 1, value: 0, 'aria-label': 'Protecting' });
+    const bar = h('progress', { max: 1, value: 0, 'aria-label': 'Progress' });
     const words = h('span', { class: 'small num' });
     const cancel = h('button', { type: 'button' }, 'Cancel');
     body.append(name, bar, words, cancel);
@@ -20,8 +20,8 @@ export const job = {
     let busy;
     name.addEventListener('click', () => {
       if (!busy) return;
-      actions.show(busy.key);
-      actions.go('overview');
+      if (busy.key != null) actions.show(busy.key);
+      actions.go(busy.view);
     });
     /** @type {AbortController | null | undefined} */
     let stopped;
@@ -30,16 +30,16 @@ export const job = {
       stopped?.abort();
       cancel.textContent = 'Stopping …';
     });
-    return (/** @type {import('../state.js').Shown} */ { files, current, view }) => {
+    return (/** @type {import('../state.js').Shown} */ { jobs, current, view }) => {
       busy = running();
-      // Where the file's own panel tells it, it is not told twice.
-      const hidden = !busy || (busy.key === current && view === 'overview');
+      // Where its own panel tells it, it is not told twice.
+      const hidden = !busy || (view === busy.view && (busy.key == null || busy.key === current));
       if (hidden && section.contains(document.activeElement)) $(view === 'overview' ? 'name' : `tab-${view}`).focus({ preventScroll: true });
       section.hidden = hidden;
       if (!busy || hidden) return;
       if (busy.live !== stopped) cancel.textContent = 'Cancel';
       const { run } = busy;
-      const queued = files.filter((file) => file.run?.phase === 'writing').length - 1;
+      const queued = jobs.length - 1;
       name.textContent = busy.name;
       bar.value = run.total ? run.done / run.total : 0;
       words.textContent = [progressWords(run), queued ? `${queued} more waiting` : ''].filter(Boolean).join(' · ');

@@ -47,6 +47,31 @@ export function kidsOf(inspection) {
 }
 
 /**
+ * What open files have of some KIDs, in sentences; nothing where no file has any.
+ *
+ * @param {string[]} kids
+ * @param {{ name: string, inspection: Inspection | null }[]} files
+ */
+export function kidsAmong(kids, files) {
+  const known = files.flatMap(({ name, inspection }) => {
+    const own = inspection ? new Map(kidsOf(inspection)) : null;
+    return own?.size ? [{ name, own }] : [];
+  });
+  if (!known.length) return [];
+  return [...new Set(kids)].flatMap((kid) => {
+    const told = known.flatMap(({ name, own }) => {
+      const places = own.get(kid);
+      if (places) return [`${kid} is the KID of ${places.join(', ')} in ${name}.`];
+      const other = swapped(kid);
+      const turned = own.get(other);
+      return turned ? [`${kid} is ${other} with its bytes in the other order, the KID of ${turned.join(', ')} in ${name}.`] : [];
+    });
+    const among = known.length === 1 ? `not a KID of ${known[0].name}` : 'a KID of none of the open files';
+    return told.length ? told : [`${kid} is ${among}.`];
+  });
+}
+
+/**
  * Nothing where the file names none.
  *
  * @param {Inspection} inspection

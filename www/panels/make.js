@@ -117,10 +117,10 @@ function buildSet(_, state, actions) {
   let asked = 0;
   const choose = async () => {
     const files = fragmented(state);
-    const limit = under.value ? Number(under.value) * 1000 : undefined;
+    const job = { under: under.value ? Number(under.value) : undefined };
     const turn = ++asked;
     try {
-      const { all, best } = await actions.call('candidates', { keys: files.map(({ key }) => key), under: limit });
+      const { all, best } = await actions.call('candidates', { keys: files.map(({ key }) => key), job });
       if (turn !== asked) return; // more was typed meanwhile
       const chosen = new Set(best.flatMap(([file, tracks]) => tracks.map((track) => `${file}/${track}`)));
       rows.replaceChildren(...all.map((c) => {

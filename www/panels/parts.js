@@ -58,8 +58,6 @@ export const fragmented = ({ files }) => files.filter(({ kind, inspection, readi
  */
 export const select = (name, rows, label) => h('select', { name, 'aria-label': label }, rows.map(([value, text]) => h('option', { value }, text)));
 
-/** @typedef {{ done: number, total: number }} Progress */
-
 /**
  * Does a job with progress and Cancel in place of its button.
  *
@@ -73,16 +71,12 @@ export async function task({ button, out, job, actions }) {
   cancel.addEventListener('click', () => live.abort());
   button.disabled = true;
   out.replaceChildren(h('div', { class: 'run' }, bar, h('div', { class: 'actions-row' }, words, cancel)));
-  const started = performance.now();
-  const update = (/** @type {Progress} */ { done, total }) => {
-    if (!total) return;
-    const part = done / total;
-    const seconds = (performance.now() - started) / 1000;
-    bar.value = part;
-    words.textContent = `${Math.floor(part * 100)} % · ${wait(seconds / part * (1 - part))}`;
+  const update = (/** @type {import('../state.js').Writing} */ run) => {
+    if (run.total) bar.value = run.done / run.total;
+    words.textContent = progressWords(run);
   };
   try {
-    const made = await actions.make(job, { signal: live.signal, update });
+    const made = await actions.make(job, { live, update });
     out.replaceChildren();
     if (made) button.form?.dispatchEvent(new Event('done'));
   } catch (/** @type {any} */ refusal) {
@@ -103,7 +97,8 @@ export function progressWords(run) {
   const part = run.total ? run.done / run.total : 0;
   const speed = run.done / 1e6 / seconds;
   switch (run.step) {
-    case 'turn': return 'Waits for its turn: another file is being protected.';
+    case 'turn': return 'Waits for its turn: another job is under way.';
+    case 'part': return `${Math.floor(part * 100)} % · ${wait(seconds / part * (1 - part))}`;
     case 'measure': return `Measuring fragments, ${Math.floor(part * 100)} %`;
     case 'write': return `${Math.floor(part * 100)} % · ${speed.toFixed(speed < 10 ? 1 : 0)} MB/s · ${wait(seconds / part * (1 - part))}`;
     default: return 'Preparing …';

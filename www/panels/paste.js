@@ -1,7 +1,19 @@
 // The paste box: a header, a KID or a part of a manifest, recognised by itself.
 
-import { h, refused } from '../dom.js';
+import { h, refused, some } from '../dom.js';
 import { decodedView } from './decoded.js';
+import { kidsAmong } from './kids.js';
+
+/** How long nothing must be typed before it is read. */
+const PAUSE = 250;
+
+/**
+ * The KIDs of a header and of all in it.
+ *
+ * @param {import('../pkg/ismvault.js').Decoded} decoded
+ * @returns {string[]}
+ */
+const kidsIn = (decoded) => [...(decoded.kids ?? []).map(({ kid }) => kid), ...(decoded.inner ?? []).flatMap(kidsIn)];
 
 export const paste = {
   /**
@@ -17,15 +29,23 @@ export const paste = {
       event.preventDefault();
       if (input.value.trim()) actions.recognise(input.value);
     });
+    let pause = 0;
+    input.addEventListener('input', () => {
+      clearTimeout(pause);
+      pause = setTimeout(() => input.value.trim() && actions.recognise(input.value, true), PAUSE);
+    });
     body.append(form, out);
     /** @type {import('../state.js').Pasted | null | undefined} */
     let shown;
-    return (/** @type {import('../state.js').Shown} */ { pasted }) => {
+    return (/** @type {import('../state.js').Shown} */ { pasted, files }) => {
       if (pasted === shown) return;
       shown = pasted;
       if (!pasted) return out.replaceChildren();
-      if (pasted.text != null) input.value = pasted.text;
-      out.replaceChildren(pasted.refusal ? refused(pasted.refusal) : pasted.decoded ? decodedView(pasted.decoded) : '');
+      if (pasted.text != null && pasted.text !== input.value) input.value = pasted.text;
+      if (pasted.refusal) out.replaceChildren(pasted.typing ? h('p', { class: 'muted' }, pasted.refusal.message) : refused(pasted.refusal));
+      if (!pasted.decoded) return;
+      const told = kidsAmong(kidsIn(pasted.decoded), files);
+      out.replaceChildren(...(told.length ? [h('ul', { class: 'among' }, some(told, (words) => h('li', {}, words)))] : []), decodedView(pasted.decoded));
     };
   },
 };

@@ -110,6 +110,7 @@ export const samples = {
     async function choose(wanted) {
       const point = lines.find(({ track }) => track === wanted.track)?.fragments.find(({ at }) => at === wanted.at);
       if (key == null || !point) return;
+      if (chosen) actions.mark('samples', wanted.at); // the first is only where one begins
       chosen = wanted;
       drawn?.show(wanted);
       const mine = key;
@@ -170,7 +171,10 @@ export const samples = {
 
     return (/** @type {import('../state.js').Shown} */ state) => {
       if (state.view !== 'samples' || !state.inspection || state.reading != null || state.key == null) return;
+      const at = actions.arrive();
       const show = () => {
+        const named = at != null && lines.find(({ fragments }) => fragments.some((p) => p.at === at));
+        if (named && state.key != null) return actions.choose(state.key, { track: named.track, at });
         const [line] = lines;
         const wanted = state.chosen ?? (line && { track: line.track, at: line.fragments[0].at });
         if (wanted && (wanted.at !== chosen?.at || wanted.track !== chosen?.track)) choose(wanted);

@@ -408,6 +408,14 @@ fn nothing_can_be_sent_elsewhere() {
     });
 }
 
+/// A number as the page writes it.
+fn thousands(number: u64) -> String {
+    let digits = number.to_string();
+    let groups: Vec<&str> =
+        digits.as_bytes().rchunks(3).rev().map(|g| str::from_utf8(g).unwrap()).collect();
+    groups.join(",")
+}
+
 /// A file protected with the key of these tests.
 fn protected(page: &Page, name: &str, profile: &str) -> PathBuf {
     let file =
@@ -428,7 +436,11 @@ fn boxes_fields_and_bytes_by_hand() {
         page.click("#findings summary").await;
         page.click("#findings .info button.link").await;
         page.wait_for_text("#boxes .detail h4", "Fragment Absolute Time").await;
-        assert!(page.client.current_url().await.unwrap().as_str().ends_with("#/boxes"));
+        let file = inspect(&fixture("h264_aac.ismv"));
+        let address =
+            || async { page.script("return location.hash").await.as_str().unwrap().to_owned() };
+        let at = address().await.strip_prefix("#/boxes@").unwrap().parse::<u64>().unwrap();
+        assert!(file.fragments.iter().any(|f| f.moof.at < at && at < f.moof.end()), "{at}");
         // The slash finds; the tree is walked with arrows.
         page.script("document.activeElement.blur()").await;
         page.client
@@ -461,6 +473,24 @@ fn boxes_fields_and_bytes_by_hand() {
         page.wait_for_text("#boxes .tree", "mvhd").await;
         page.press(Key::Down).await;
         page.wait_for_text("#boxes .detail h4", "Movie Header").await;
+        // A letter leads to the next box that begins with it, and the address follows.
+        page.press(Key::Home).await;
+        for letter in ["m", "o", "o", "f"] {
+            page.find("#boxes .tree").await.send_keys(letter).await.unwrap();
+        }
+        page.wait_for_text("#boxes .branch.selected", "1 · video · 00:00:00.000 · sync").await;
+        let first = format!("#/boxes@{}", file.fragments[0].moof.at);
+        page.script(&format!(
+            "return new Promise((done) => {{ const look = () => location.hash === {first:?} ? done() : setTimeout(look, 50); look(); }})"
+        ))
+        .await;
+        // An address is gone to: the second fragment of the audio.
+        let audio = file.fragments.iter().filter(|f| f.runs[0].track_id == 2).nth(1).unwrap();
+        page.script(&format!("location.hash = '#/samples@{}'", audio.moof.at)).await;
+        page.wait_for_text("#samples .results", &thousands(audio.moof.at)).await;
+        page.wait_for_text("#samples .results", "Track 2").await;
+        page.client.back().await.unwrap();
+        page.find("#view-boxes:not([hidden])").await;
         // Back leads back.
         page.client.back().await.unwrap();
         page.find("#view-overview:not([hidden])").await;
@@ -597,6 +627,118 @@ fn the_key_doctor_answers() {
         // It is in no place it could be left in.
         let left = page.script("return location.href + JSON.stringify(localStorage) + document.querySelector('#key .results').innerHTML").await;
         assert!(!left.as_str().unwrap().contains(&swapped.to_string()[..8]));
+    });
+}
+
+#[test]
+#[ignore = "needs the page served: cargo xtask test"]
+fn commands_are_found_and_run_by_keyboard() {
+    in_browser(|page| async move {
+        let ctrl_k = || async {
+            let keys = KeyActions::new("palette".into())
+                .then(KeyAction::Down { value: Key::Control.into() })
+                .then(KeyAction::Down { value: 'k' })
+                .then(KeyAction::Up { value: 'k' })
+                .then(KeyAction::Up { value: Key::Control.into() });
+            page.client.perform_actions(keys).await.unwrap();
+        };
+        // Without a file, what needs one is not offered.
+        ctrl_k().await;
+        page.find("#palette[open] #palette-text:focus").await;
+        let offered = page.text("#palette-list").await;
+        assert!(offered.contains("Go to Batch") && !offered.contains("Go to Boxes"), "{offered}");
+        page.press(Key::Escape).await;
+        page.find("#palette:not([open])").await;
+        page.choose(&protected(&page, "a.mp4", "dual")).await;
+        page.wait_for_text("#verdict", "Protected: PlayReady").await;
+        ctrl_k().await;
+        page.write("#palette-text", "go key").await;
+        page.wait_for_text("#palette-list [aria-selected=true]", "Go to Key").await;
+        page.press(Key::Return).await;
+        page.find("#view-key:not([hidden])").await;
+        page.find("#palette:not([open])").await;
+        // By its button and the arrows too.
+        page.click("#commands").await;
+        page.write("#palette-text", "report").await;
+        page.press(Key::Down).await;
+        page.wait_for_text("#palette-list [aria-selected=true]", "Report as CSV").await;
+        page.press(Key::Return).await;
+        page.downloaded("a.mp4.csv").await;
+        page.click("#commands").await;
+        page.write("#palette-text", "nothing of that name").await;
+        page.wait_for_text("#palette-none:not([hidden])", "No such command").await;
+        page.press(Key::Escape).await;
+        // The help is made of the same table.
+        page.click("#shortcuts").await;
+        page.wait_for_text("#keys dl", "Find a box").await;
+        assert!(page.text("#keys dl").await.contains("Ctrl K"));
+    });
+}
+
+#[test]
+#[ignore = "needs the page served: cargo xtask test"]
+fn what_people_paste_is_answered_as_they_type() {
+    in_browser(|page| async move {
+        let header = |form| {
+            let new = ["header", "new", "--kid", KID, "--la-url", "https://l.example/a"];
+            let made = ismvault_testkit::cli(&[&new[..], &["--form", form]].concat());
+            ismvault_testkit::text(&made.stdout).trim().to_owned()
+        };
+        let (pssh, hex) = (header("pssh"), header("pssh-hex"));
+        let bytes = |separator: &str| {
+            let pairs = hex.as_bytes().chunks(2).map(|pair| str::from_utf8(pair).unwrap());
+            pairs.collect::<Vec<_>>().join(separator)
+        };
+        let file = protected(&page, "a.mp4", "dual");
+        page.choose(&file).await;
+        page.wait_for_text("#verdict", "Protected: PlayReady").await;
+        page.click("#tab-paste").await;
+        let digits = KID.replace('-', "");
+        for (pasted, wanted) in [
+            (format!("pssh = {{ 0x{} }};", bytes(", 0x")), "LA_URL"),
+            (bytes(" "), "LA_URL"),
+            (format!("2026-11-28 10:00 WARN init data \"{pssh}\","), "LA_URL"),
+            (
+                format!(
+                    "#EXT-X-KEY:METHOD=SAMPLE-AES-CTR,URI=\"data:text/plain;base64,{pssh}\",\
+                     KEYFORMAT=\"com.microsoft.playready\""
+                ),
+                "LA_URL",
+            ),
+            (
+                format!("HTTP/2 200\ncontent-type: application/json\n\n{{\"pssh\":\"{pssh}\"}}"),
+                "LA_URL",
+            ),
+            (format!("{digits}:{KEY}"), "a KID and a key"),
+            (format!("--keys label=:key_id={digits}:key={KEY}"), "try it in Key"),
+            (format!("<ContentProtection cenc:default_KID=\"{KID}\"/>"), "A KID"),
+            (
+                "<WRMHEADER xmlns=\"http://schemas.microsoft.com/DRM/2007/03/PlayReadyHeader\" \
+                 version=\"4.0.0.0\"><DATA><PROTECTINFO><KEYLEN>16</KEYLEN><ALGID>AESCTR</ALGID>\
+                 </PROTECTINFO><LA_URL>https://l.example/?a=1&b=2</LA_URL></DATA></WRMHEADER>"
+                    .to_owned(),
+                "not written as &amp;",
+            ),
+            ("good morning".to_owned(), "not a protection header"),
+        ] {
+            // Nothing is pressed: it is read as it is typed.
+            let said = page
+                .script(&format!(
+                    "const text = document.querySelector('#paste-text'); \
+                     document.querySelector('#paste .results').replaceChildren(); \
+                     text.focus(); text.value = {pasted:?}; text.dispatchEvent(new Event('input'));"
+                ))
+                .await;
+            assert!(said.is_null());
+            page.wait_for_text("#paste .results", wanted).await;
+            let shown = page.text("#paste .results").await;
+            assert!(!shown.contains(&KEY[..8]), "{shown}");
+            let names_it = wanted == "LA_URL" || wanted == "A KID";
+            assert!(!names_it || shown.contains("is the KID of track 1, track 2"), "{shown}");
+        }
+        // Typing leaves the keyboard where it is.
+        let focused = page.script("return document.activeElement.id").await;
+        assert_eq!(focused, "paste-text");
     });
 }
 

@@ -1,5 +1,6 @@
 //! `ismvault batch`: many titles, by a list of jobs.
 
+use crate::flags;
 use crate::host::{
     Input, Stop, USAGE, check_output, print, printable, shown, to_json, write_small,
 };
@@ -12,8 +13,9 @@ use clap::Args;
 use ismvault::error::redacted;
 use ismvault::format::cipher::CipherMode;
 use ismvault::format::ids::Kid;
+use ismvault::jobs::MuxSet;
+use ismvault::jobs::fields::MUX_SET;
 use ismvault::jobs::key_list::Entry;
-use ismvault::make::mux::TrackChoice;
 use serde::{Deserialize, Serialize};
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
@@ -72,7 +74,7 @@ impl Inputs {
     }
 }
 
-/// One title: what goes in, what comes out; the rest is [`Protection`].
+/// One title: what goes in, what comes out.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Place {
@@ -81,14 +83,12 @@ struct Place {
     /// The same as the list has it.
     #[serde(skip)]
     listed: String,
-    /// Of a set: the best video of at most so many kbit/s.
-    under: Option<u64>,
-    /// Of a set: languages of the audio.
-    audio: Option<Vec<String>>,
 }
 
 struct Job {
     place: Place,
+    /// What to take of a set.
+    set: MuxSet,
     protection: Protection,
 }
 
@@ -127,11 +127,13 @@ fn read(args: &BatchArgs) -> Result<Vec<Job>, Stop> {
         let mut all = list.defaults.clone();
         all.extend(own);
         let mut place = serde_json::Map::new();
-        for name in ["input", "output", "under", "audio"] {
+        for name in ["input", "output"] {
             place.extend(all.remove_entry(name));
         }
+        let set = flags::take(&mut all, MUX_SET);
         let bad = |e: serde_json::Error| bad(format!("job {}: {e}.", number + 1));
         let mut place: Place = serde_json::from_value(place.into()).map_err(bad)?;
+        let set: MuxSet = serde_json::from_value(set.into()).map_err(bad)?;
         let mut protection = Protection::from_json(all).map_err(bad)?;
         // Paths count from the list, wherever the command is run.
         let from = |path: &mut PathBuf| *path = base.join(&*path);
@@ -146,7 +148,7 @@ fn read(args: &BatchArgs) -> Result<Vec<Job>, Stop> {
             *text = Zeroizing::new(secret::beside(base, text));
         }
         protection.receipt.as_mut().into_iter().for_each(from);
-        jobs.push(Job { place, protection });
+        jobs.push(Job { place, set, protection });
     }
     Ok(jobs)
 }
@@ -156,6 +158,8 @@ fn check(jobs: &[Job], args: &BatchArgs) -> Result<(), Stop> {
     let mut roles = Roles::default();
     roles.read("the list of jobs", &args.jobs);
     for job in jobs {
+        let wrong = |e| Stop(format!("{}: {e}", job.place.output.display()), USAGE);
+        job.set.check().map_err(wrong)?;
         job.place.input.paths().for_each(|path| roles.read("an input", path));
         job.protection.read_roles(&mut roles);
     }
@@ -271,14 +275,9 @@ fn run(
         check_output(path, &job.place.output, args.force)?;
     }
     let input = match &paths[..] {
-        [one] if one.is_file() => Input::open(one)?,
+        [one] if one.is_file() && !job.set.is_wanted() => Input::open(one)?,
         _ => {
-            let choice = TrackChoice {
-                under: job.place.under.map(|kbps| kbps.saturating_mul(1000)),
-                audio: job.place.audio.clone(),
-                ..TrackChoice::default()
-            };
-            let (joined, recipe, _) = Set::open(&paths, &job.place.output)?.mux(&choice)?;
+            let (joined, recipe, _) = Set::open(&paths, &job.place.output)?.mux(&job.set)?;
             joined.stitched(&recipe)
         }
     };

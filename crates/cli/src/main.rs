@@ -6,6 +6,7 @@
 mod batch;
 mod diff;
 mod explain;
+mod flags;
 mod header;
 mod host;
 mod identity;

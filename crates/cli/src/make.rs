@@ -1,21 +1,20 @@
 //! The commands that make files of files: `decrypt`, `mux`, `assemble`,
 //! `fragment`, `rebox`, `repair`.
 
+use crate::flags;
 use crate::host::{
     Input, Stop, Written, check_output, plural, print, printable, shown, stop, to_json, usage,
 };
 use crate::identity::same_file;
 use crate::protect::{Out, Protection, finish};
 use crate::secret::{Opening, secrets};
-use clap::Args;
-use ismvault::jobs::names;
-use ismvault::look::set::FileSet;
-use ismvault::make::assemble::{FragmentFile, assemble as assembled, is_fragment};
-use ismvault::make::decrypt::{Decryption, parse_keys};
+use clap::{ArgMatches, Args, Command, FromArgMatches};
+use ismvault::jobs::fields::MUX_SET;
+use ismvault::jobs::{Assemble, Decrypt, MuxSet, Rewriting, names};
+use ismvault::make::decrypt::Decryption;
 use ismvault::make::fragmenter::fragment as fragmented;
-use ismvault::make::mux::{Fold, Mux, MuxInput, MuxOptions, TrackChoice, check_set, choose};
+use ismvault::make::mux::Mux;
 use ismvault::make::proof::Proven;
-use ismvault::make::protect::Profile;
 use ismvault::model::Movie;
 use ismvault::model::manifest::Manifest;
 use ismvault::{Span, Stitched};
@@ -47,26 +46,42 @@ pub(crate) struct MuxArgs {
     pub(crate) opening: Opening,
     #[command(flatten)]
     out: Out,
-    /// The file with the video.
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["under", "height"])]
-    video: Option<String>,
-    /// The best video of at most so many kbit/s.
-    #[arg(long, value_name = "KBPS")]
-    under: Option<u64>,
-    /// The best video of at most so many lines.
-    #[arg(long, value_name = "LINES")]
-    height: Option<u16>,
-    /// Languages of the audio; one track of each language if left out.
-    #[arg(long, value_name = "LANG,...", value_delimiter = ',')]
-    audio: Option<Vec<String>>,
-    /// Text tracks too.
-    #[arg(long)]
-    text: bool,
+    #[command(flatten)]
+    choice: Choice,
     /// Protect the result.
     #[arg(long)]
     protect: bool,
     #[command(flatten)]
     protection: Protection,
+}
+
+/// Which tracks of a set to take.
+struct Choice(MuxSet);
+
+impl Args for Choice {
+    fn augment_args(command: Command) -> Command {
+        flags::add(command, MUX_SET)
+    }
+
+    fn augment_args_for_update(command: Command) -> Command {
+        Self::augment_args(command)
+    }
+}
+
+impl FromArgMatches for Choice {
+    fn from_arg_matches(matches: &ArgMatches) -> Result<Self, clap::Error> {
+        let mut job: MuxSet = flags::job(matches, MUX_SET)?;
+        if let Some(video) = &mut job.video {
+            let name = Path::new(video).file_name().unwrap_or_default();
+            *video = name.to_string_lossy().into_owned();
+        }
+        Ok(Self(job))
+    }
+
+    fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), clap::Error> {
+        *self = Self::from_arg_matches(matches)?;
+        Ok(())
+    }
 }
 
 #[derive(Args)]
@@ -134,10 +149,7 @@ fn tell(
 
 pub(crate) fn decrypt(args: &DecryptArgs) -> Result<ExitCode, Stop> {
     check_output(&args.input, &args.out.output, args.out.force)?;
-    let mut keys = Vec::new();
-    for given in secrets(&args.keys)? {
-        keys.extend(parse_keys(&given).map_err(usage)?);
-    }
+    let keys = Decrypt { keys: secrets(&args.keys)? }.keys().map_err(usage)?;
     let input = Input::open(&args.input)?;
     let movie = input.inspect()?;
     let decryption = Decryption::new(&movie, &keys)?;
@@ -160,21 +172,21 @@ pub(crate) fn fragment(args: &OneArgs) -> Result<ExitCode, Stop> {
 }
 
 pub(crate) fn rebox(args: &ReboxArgs) -> Result<ExitCode, Stop> {
-    let profile = Profile::parse(&args.profile).map_err(usage)?;
-    in_order(&args.input, &args.out, MuxOptions { profile: Some(profile), ..MuxOptions::default() })
+    let job = Rewriting::rebox(&args.profile);
+    job.options().map_err(usage)?;
+    in_order(&args.input, &args.out, &job)
 }
 
 pub(crate) fn repair(args: &OneArgs) -> Result<ExitCode, Stop> {
-    in_order(&args.input, &args.out, MuxOptions { mend: true, ..MuxOptions::default() })
+    in_order(&args.input, &args.out, &Rewriting::repair())
 }
 
 /// Writes one file anew, in order.
-fn in_order(path: &Path, out: &Out, options: MuxOptions) -> Result<ExitCode, Stop> {
+fn in_order(path: &Path, out: &Out, job: &Rewriting) -> Result<ExitCode, Stop> {
     check_output(path, &out.output, out.force)?;
     let input = Input::open(path)?;
     let movie = input.inspect()?;
-    let one = MuxInput { name: "", movie: &movie, at: 0, tracks: None };
-    let (recipe, notes) = stitch(&input, Mux::new(&[one], options)?)?;
+    let (recipe, notes) = stitch(&input, job.mux(&[("", &movie, None)], &[])?)?;
     write(&input, &recipe, &notes, out)
 }
 
@@ -265,49 +277,19 @@ impl Set {
         self.inputs.iter().map(|input| input.name.as_str()).zip(&self.movies).collect()
     }
 
-    /// One file of what was chosen, and what there is to say of it.
-    pub(crate) fn mux(self, choice: &TrackChoice) -> Result<(Input, Stitched, Vec<String>), Stop> {
+    /// One file of what is asked for, and what there is to say of it.
+    pub(crate) fn mux(self, job: &MuxSet) -> Result<(Input, Stitched, Vec<String>), Stop> {
         let named = self.named();
-        let files = named.iter().map(|(name, movie)| ((*name).to_owned(), *movie)).collect();
-        if self.movies.is_empty() {
+        if named.is_empty() {
             return Err(stop("There is no media file among the inputs."));
         }
-        let manifests = self.manifests.clone();
-        check_set(&FileSet { files, manifests, proofs: Vec::new() })?;
-        let chosen = choose(&named, choice)?;
-        let mut at = 0;
-        let mut parts = Vec::new();
-        for (file, tracks) in &chosen {
-            let (name, movie) = named[*file];
-            parts.push(MuxInput { name, movie, at, tracks: Some(tracks) });
-            at += movie.size;
-        }
-        let mut notes: Vec<String> = Vec::new();
-        for (file, tracks) in &chosen {
-            for track in named[*file].1.tracks.iter().filter(|track| tracks.contains(&track.id)) {
-                notes.push(format!(
-                    "{}: track {}, {} {}{}.",
-                    named[*file].0,
-                    track.id,
-                    track.kind.word(),
-                    track.codec().map_or("", |codec| &codec.string),
-                    if track.language == "und" {
-                        String::new()
-                    } else {
-                        format!(", {}", track.language)
-                    }
-                ));
-            }
-        }
-        let fold = Fold::All { skip: 0 };
-        let mux = Mux::new(&parts, MuxOptions { fold, ..MuxOptions::default() })?;
-        let order: Vec<usize> = chosen.iter().map(|(file, _)| *file).collect();
+        let plan = job.plan(&named)?;
+        let mux = plan.mux(&named, &self.manifests)?;
         let mut slots: Vec<Option<Input>> = self.inputs.into_iter().map(Some).collect();
-        let inputs = order.iter().filter_map(|file| slots[*file].take()).collect();
+        let inputs = plan.files.iter().filter_map(|(file, _)| slots[*file].take()).collect();
         let joined = Input::joined(inputs);
         let (recipe, more) = stitch(&joined, mux)?;
-        notes.extend(more);
-        Ok((joined, recipe, notes))
+        Ok((joined, recipe, [plan.sentences, more].concat()))
     }
 }
 
@@ -316,16 +298,9 @@ pub(crate) fn mux(args: &MuxArgs) -> Result<ExitCode, Stop> {
         check_output(input, &args.out.output, args.out.force)?;
     }
     args.protection.check_roles(&args.out, &args.inputs)?;
-    let choice = TrackChoice {
-        video: args.video.as_ref().map(|name| {
-            Path::new(name).file_name().unwrap_or_default().to_string_lossy().into_owned()
-        }),
-        under: args.under.map(|kbps| kbps.saturating_mul(1000)),
-        height: args.height,
-        audio: args.audio.clone(),
-        text: args.text,
-    };
-    let (joined, recipe, notes) = Set::open(&args.inputs, &args.out.output)?.mux(&choice)?;
+    let job = &args.choice.0;
+    job.check().map_err(usage)?;
+    let (joined, recipe, notes) = Set::open(&args.inputs, &args.out.output)?.mux(job)?;
     if !args.protect && !args.protection.is_wanted() {
         return write(&joined, &recipe, &notes, &args.out);
     }
@@ -335,15 +310,8 @@ pub(crate) fn mux(args: &MuxArgs) -> Result<ExitCode, Stop> {
 
 pub(crate) fn assemble(args: &AssembleArgs) -> Result<ExitCode, Stop> {
     check_output(&args.manifest, &args.out.output, args.out.force)?;
-    let manifest = Manifest::parse(&Input::open(&args.manifest)?.read_text()?)?;
-    let Manifest::Client(manifest) = manifest else {
-        let sentence = format!(
-            "{} is a {}, not a client manifest (.ismc).",
-            args.manifest.display(),
-            manifest.kind()
-        );
-        return Err(stop(sentence));
-    };
+    let mut job = Assemble::new(&Input::open(&args.manifest)?.read_text()?)
+        .map_err(|e| stop(format!("{}: {e}", args.manifest.display())))?;
     let mut paths = Vec::new();
     files_in(&args.fragments, 0, &mut paths)?;
     if args.fragments.iter().any(|path| path.is_file() && same_file(path, &args.out.output)) {
@@ -351,31 +319,18 @@ pub(crate) fn assemble(args: &AssembleArgs) -> Result<ExitCode, Stop> {
     }
     paths.retain(|path| !same_file(path, &args.out.output));
     let mut inputs = Vec::new();
-    let (mut names, mut left) = (Vec::new(), 0);
     let is_manifest = |path: &Path| names::is_manifest(&path.to_string_lossy());
     for path in paths.iter().filter(|path| !is_manifest(path) && **path != args.manifest) {
         let input = Input::open(path)?;
         let base = args.fragments.iter().find_map(|folder| path.strip_prefix(folder).ok());
         let name = base.filter(|name| name.iter().next().is_some()).unwrap_or(path);
         let start = input.read(Span { at: 0, len: 8 })?;
-        if !is_fragment(&name.to_string_lossy(), &start) {
-            left += 1;
-            continue;
+        if job.add(&name.to_string_lossy(), input.size, &start) {
+            inputs.push(input);
         }
-        names.push((name.to_string_lossy().into_owned(), input.size));
-        inputs.push(input);
-    }
-    let mut at = 0;
-    let mut files = Vec::new();
-    for (name, size) in &names {
-        files.push(FragmentFile { name, at, size: *size });
-        at += size;
     }
     let joined = Input::joined(inputs);
     let movie = joined.inspect()?;
-    let (recipe, mut notes) = stitch(&joined, assembled(&manifest, &movie, &files)?)?;
-    if left > 0 {
-        notes.push(format!("{left} files that are no fragments are left out."));
-    }
+    let (recipe, notes) = stitch(&joined, job.mux(&movie)?)?;
     write(&joined, &recipe, &notes, &args.out)
 }

@@ -1,13 +1,13 @@
 //! `ismvault protect`, and protection as the last step of other commands.
 
+use crate::flags;
 use crate::host::{Input, Small, Stop, check_output, fill, printable, shown, stop, to_json, usage};
 use crate::identity::Roles;
 use crate::secret::{self, Opening, secret};
-use clap::{Arg, ArgAction, ArgMatches, Args, Command, FromArgMatches, value_parser};
-use ismvault::error::redacted;
+use clap::{Arg, ArgMatches, Args, Command, FromArgMatches, value_parser};
 use ismvault::jobs::KeyPair;
 use ismvault::jobs::Protect;
-use ismvault::jobs::fields::{Control, Field, PROTECT};
+use ismvault::jobs::fields::PROTECT;
 use ismvault::make::proof::Proven;
 use ismvault::make::protect::receipt::{FileHash, Receipt};
 use ismvault::make::protect::{Options, Plan};
@@ -54,24 +54,6 @@ pub(crate) struct Protection {
     pub(crate) receipt: Option<PathBuf>,
 }
 
-/// The flag of a field, with its help.
-fn flag(field: &Field) -> Arg {
-    let arg = Arg::new(field.name).long(field.flag()).help(field.help);
-    match field.control {
-        Control::Flag => arg.action(ArgAction::SetTrue),
-        Control::Number => arg.value_name(field.value).value_parser(value_parser!(u32)),
-        Control::Numbers => {
-            arg.value_name(field.value).value_delimiter(',').value_parser(value_parser!(u32))
-        }
-        Control::Keys => arg.value_name(field.value).value_parser(value_parser!(PathBuf)),
-        Control::Secret => {
-            arg.value_name(field.value).help(format!("{}; {}", field.help, secret::FROM))
-        }
-        // Which values there are, the core says.
-        _ => arg.value_name(field.value),
-    }
-}
-
 impl Args for Protection {
     fn augment_args(command: Command) -> Command {
         let receipt = Arg::new("receipt")
@@ -79,7 +61,7 @@ impl Args for Protection {
             .value_name("FILE")
             .value_parser(value_parser!(PathBuf))
             .help("Where to write the receipt, as JSON: what was compared, and hashes");
-        PROTECT.iter().fold(command, |command, field| command.arg(flag(field))).arg(receipt)
+        flags::add(command, PROTECT).arg(receipt)
     }
 
     fn augment_args_for_update(command: Command) -> Command {
@@ -89,23 +71,7 @@ impl Args for Protection {
 
 impl FromArgMatches for Protection {
     fn from_arg_matches(matches: &ArgMatches) -> Result<Self, clap::Error> {
-        let mut job = Map::new();
-        for field in PROTECT {
-            let value = match field.control {
-                Control::Flag => Some(Value::Bool(true)).filter(|_| matches.get_flag(field.name)),
-                Control::Number => matches.get_one::<u32>(field.name).map(|n| (*n).into()),
-                Control::Numbers => matches
-                    .get_many::<u32>(field.name)
-                    .map(|all| all.copied().collect::<Vec<u32>>().into()),
-                Control::Keys => None,
-                _ => matches.get_one::<String>(field.name).map(|text| text.as_str().into()),
-            };
-            job.extend(value.map(|value| (field.name.to_owned(), value)));
-        }
-        let job = serde_json::from_value(job.into()).map_err(|e| {
-            let sentence = format!("{}.\n", redacted(&e.to_string()));
-            clap::Error::raw(clap::error::ErrorKind::InvalidValue, sentence)
-        })?;
+        let job = flags::job(matches, PROTECT)?;
         let path = |name| matches.get_one::<PathBuf>(name).cloned();
         Ok(Self { job, keys: path("keys"), receipt: path("receipt") })
     }

@@ -39,7 +39,7 @@ const TYPES: &str = concat!(
 /** A part of an output: bytes made already, bytes of the input to copy, or a unit to work on. */
 export type Piece = Uint8Array<ArrayBuffer> | { at: number; length: number; unit?: number };
 /** The boxes at the top of a file, in columns: of each the number of its kind, its offset and its size. */
-export type Tops = { kinds: BoxKind[]; kind: Uint16Array; at: Float64Array; size: Float64Array };
+export type Tops = { kinds: BoxKind[]; kind: Uint16Array; at: Float64Array; size: Float64Array; track: Uint32Array; time: Float64Array; sync: Uint8Array };
 "
 );
 
@@ -165,12 +165,28 @@ impl JsInspector {
     }
 
     /// Every box at the top: what kinds there are, and of each box the number
-    /// of its kind, its offset and its size.
+    /// of its kind, its offset and its size; of those that are fragments the track,
+    /// 0 where there are several, when it is presented, and whether it begins with
+    /// a sync sample.
     #[wasm_bindgen(unchecked_return_type = "Tops")]
     pub fn tops(&self) -> JsResult<JsValue> {
         let mut kinds: Vec<BoxType> = Vec::new();
         let (mut kind, mut at, mut size) = (Vec::new(), Vec::new(), Vec::new());
-        for top in &self.0.movie().top {
+        let (mut track, mut time, mut sync) = (Vec::new(), Vec::new(), Vec::new());
+        let movie = self.0.movie();
+        let mut fragments = movie.fragments.iter().peekable();
+        for top in &movie.top {
+            while fragments.next_if(|fragment| fragment.moof.at < top.span.at).is_some() {}
+            let fragment = fragments.next_if(|fragment| fragment.moof.at == top.span.at);
+            let run = fragment.and_then(|fragment| fragment.runs.first());
+            let own = run.and_then(|run| movie.track(run.track_id));
+            let one = fragment.is_some_and(|fragment| fragment.runs.len() == 1);
+            track.push(run.map_or(0, |run| if one { run.track_id } else { 0 }));
+            let presented = own.zip(run).and_then(|(own, run)| {
+                Some(own.presented(run)? as f64 / f64::from(own.timescale.max(1)))
+            });
+            time.push(presented.unwrap_or(f64::NAN));
+            sync.push(u8::from(run.is_some_and(|run| run.sync_start)));
             let index = kinds.iter().position(|k| *k == top.kind).unwrap_or_else(|| {
                 kinds.push(top.kind);
                 kinds.len() - 1
@@ -181,11 +197,14 @@ impl JsInspector {
         }
         let kinds: Vec<BoxKind> = kinds.into_iter().map(BoxKind::from).collect();
         let tops = js_sys::Object::new();
-        let columns: [(&str, JsValue); 4] = [
+        let columns: [(&str, JsValue); 7] = [
             ("kinds", to_js(&kinds)?),
             ("kind", Uint16Array::from(&kind[..]).into()),
             ("at", Float64Array::from(&at[..]).into()),
             ("size", Float64Array::from(&size[..]).into()),
+            ("track", js_sys::Uint32Array::from(&track[..]).into()),
+            ("time", Float64Array::from(&time[..]).into()),
+            ("sync", Uint8Array::from(&sync[..]).into()),
         ];
         for (name, column) in columns {
             js_sys::Reflect::set(&tops, &name.into(), &column)?;

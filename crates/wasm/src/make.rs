@@ -2,13 +2,11 @@
 //! page stitches together.
 
 use super::{JsInspector, JsResult, from_js, piece, step, throw, to_js};
-use ismvault::error::{Code, Error, Result};
-use ismvault::jobs::{NewFile, Part, Publish, Rewriting};
-use ismvault::look::set::FileSet;
-use ismvault::make::assemble::{FragmentFile, assemble, is_fragment};
+use ismvault::error::{Code, Error};
+use ismvault::jobs::{Assemble, MuxSet, NewFile, Part, Publish, Rewriting, candidates};
 use ismvault::make::fragmenter;
 use ismvault::make::manifests::Rendition;
-use ismvault::make::mux::{self, Mux, MuxInput, TrackChoice};
+use ismvault::make::mux::{Mux, MuxInput};
 use ismvault::make::recipe::{Recipe as _, Stitched};
 use ismvault::model::Movie;
 use ismvault::model::manifest::Manifest;
@@ -78,16 +76,17 @@ impl JsMux {
     /// file.
     #[wasm_bindgen(unchecked_return_type = "Candidate[]")]
     pub fn candidates(&self) -> JsResult<JsValue> {
-        to_js(&mux::candidates(&self.named()))
+        to_js(&candidates(&self.named()))
     }
 
-    /// Which tracks of which files are best under so many bit/s: `[[file,
-    /// [track]]]`.
+    /// Which tracks of which files are meant: `[[file, [track]]]`.
     #[wasm_bindgen(unchecked_return_type = "[number, number[]][]")]
-    pub fn choose(&self, under: Option<f64>) -> JsResult<JsValue> {
-        let choice =
-            TrackChoice { under: under.map(|under| under as u64), ..TrackChoice::default() };
-        to_js(&mux::choose(&self.named(), &choice).map_err(throw)?)
+    pub fn choose(
+        &self,
+        #[wasm_bindgen(unchecked_param_type = "MuxSet")] job: JsValue,
+    ) -> JsResult<JsValue> {
+        let plan = from_js::<MuxSet>(job)?.plan(&self.named()).map_err(throw)?;
+        to_js(&plan.files)
     }
 
     /// Decides everything.
@@ -95,22 +94,13 @@ impl JsMux {
         &mut self,
         #[wasm_bindgen(unchecked_param_type = "Rewriting")] options: JsValue,
     ) -> JsResult<()> {
-        let options = from_js::<Rewriting>(options)?.options().map_err(throw)?;
-        if !self.manifests.is_empty() {
-            let files = self.files.iter().map(|(name, movie, _)| (name.clone(), movie));
-            let manifests = self.manifests.clone();
-            let set = FileSet { files: files.collect(), manifests, proofs: Vec::new() };
-            mux::check_set(&set).map_err(throw)?;
-        }
-        let (mut at, mut inputs) = (0, Vec::new());
-        for (name, movie, tracks) in &self.files {
-            // One of which nothing is taken is there for the manifest to agree with.
-            if tracks.as_ref().is_none_or(|tracks| !tracks.is_empty()) {
-                inputs.push(MuxInput { name, movie, at, tracks: tracks.as_deref() });
-            }
-            at += movie.size;
-        }
-        self.mux = Some(Mux::new(&inputs, options).map_err(throw)?);
+        let files: Vec<_> = self
+            .files
+            .iter()
+            .map(|(name, movie, tracks)| (name.as_str(), movie, tracks.as_deref()))
+            .collect();
+        let mux = from_js::<Rewriting>(options)?.mux(&files, &self.manifests).map_err(throw)?;
+        self.mux = Some(mux);
         Ok(())
     }
 
@@ -167,35 +157,30 @@ pub fn sources(manifest: &[u8]) -> JsResult<Vec<String>> {
     }
 }
 
-/// Whether a file of this name that begins with these bytes may be a fragment
-/// without a header.
-#[wasm_bindgen(js_name = isFragment)]
-pub fn is_a_fragment(name: &str, start: &[u8]) -> bool {
-    is_fragment(name, start)
-}
+/// Makes a file of a client manifest and fragments: files are added, then
+/// `begin`, with an inspector of those taken, one behind the other.
+#[wasm_bindgen(js_name = Assembly)]
+pub struct JsAssembly(Assemble);
 
-/// A session that makes a file of a client manifest and fragments. The
-/// inspector is of all of them, one behind the other.
-#[wasm_bindgen(js_name = assemble)]
-pub fn assemble_fragments(
-    manifest: &[u8],
-    inspector: &JsInspector,
-    names: Vec<String>,
-    sizes: Vec<f64>,
-) -> JsResult<JsMux> {
-    let mux = || -> Result<Mux> {
-        let Manifest::Client(client) = Manifest::parse(manifest)? else {
-            let sentence = "Fragments need their client manifest (.ismc).";
-            return Err(Error::misuse(Code::NotAClientManifest, sentence));
-        };
-        let (mut at, mut files) = (0, Vec::new());
-        for (name, size) in names.iter().zip(&sizes) {
-            files.push(FragmentFile { name, at, size: *size as u64 });
-            at += *size as u64;
-        }
-        assemble(&client, inspector.0.movie(), &files)
-    };
-    Ok(JsMux { mux: Some(mux().map_err(throw)?), ..JsMux::default() })
+#[wasm_bindgen(js_class = Assembly)]
+impl JsAssembly {
+    /// Of a client manifest.
+    #[wasm_bindgen(constructor)]
+    pub fn new(manifest: &[u8]) -> JsResult<Self> {
+        Ok(Self(Assemble::new(manifest).map_err(throw)?))
+    }
+
+    /// Takes a file in if it may be a fragment, by its name and its first eight
+    /// bytes; gives whether it was taken.
+    pub fn add(&mut self, name: &str, size: f64, start: &[u8]) -> bool {
+        self.0.add(name, size as u64, start)
+    }
+
+    /// A session, as of `Mux`.
+    pub fn begin(&self, inspector: &JsInspector) -> JsResult<JsMux> {
+        let mux = self.0.mux(inspector.0.movie()).map_err(throw)?;
+        Ok(JsMux { mux: Some(mux), ..JsMux::default() })
+    }
 }
 
 /// Manifests for files: inputs are added, the parts made of them are given, and

@@ -5,14 +5,13 @@ use super::{JsInspector, JsResult, fill, from_js, piece, throw, to_js};
 use crate::worker;
 use ismvault::error::{Code, Error};
 use ismvault::format::cipher::ContentKey;
-use ismvault::jobs::{KeyPair, Protect};
-use ismvault::make::decrypt::{Decryption, KeyFor, parse_keys};
+use ismvault::jobs::{Decrypt, KeyPair, Protect};
+use ismvault::make::decrypt::{Decryption, KeyFor};
 use ismvault::make::proof::{Proof, Proven};
 use ismvault::make::protect::{Options, Plan};
 use ismvault::make::recipe::Recipe;
 use js_sys::Uint8Array;
 use wasm_bindgen::prelude::*;
-use zeroize::Zeroizing;
 
 fn pieces(recipe: &impl Recipe) -> JsResult<Vec<JsValue>> {
     recipe.pieces().iter().map(piece).collect()
@@ -135,11 +134,13 @@ impl JsDecryption {
 
 #[wasm_bindgen(js_class = Decryption)]
 impl JsDecryption {
-    /// With keys as a person writes them: `KEY`, `KID:KEY` or `TRACK:KEY`, with
-    /// spaces, commas or line ends between.
+    /// Of an inspected file.
     #[wasm_bindgen(constructor)]
-    pub fn new(inspector: &JsInspector, keys: String) -> JsResult<Self> {
-        let keys = parse_keys(&Zeroizing::new(keys)).map_err(throw)?;
+    pub fn new(
+        inspector: &JsInspector,
+        #[wasm_bindgen(unchecked_param_type = "Decrypt")] job: JsValue,
+    ) -> JsResult<Self> {
+        let keys = from_js::<Decrypt>(job)?.keys().map_err(throw)?;
         let decryption = Decryption::new(inspector.0.movie(), &keys).map_err(throw)?;
         Ok(Self { proven: Some(Proven::new(decryption)), keys })
     }

@@ -179,9 +179,14 @@ title: string,
  */
 advice: string, 
 /**
- * Whether [`crate::jobs::Rewriting::repair`] takes it away.
+ * What takes it away.
  */
-repair: boolean, };
+mend: Mend | null, 
+/**
+ * Whether files and a manifest of which it is told do not belong together, so
+ * that they are not made into one.
+ */
+parts: boolean, };
 
 /**
  * Which check.
@@ -234,7 +239,7 @@ boxes: Array<Difference>, };
 /**
  * What may be given for a field.
  */
-export type Control = "text" | "url" | "lines" | "secret" | "keys" | "number" | "numbers" | "choice" | "flag";
+export type Control = "text" | "url" | "lines" | "secret" | "keys" | "number" | "numbers" | "words" | "choice" | "flag";
 
 /**
  * What something turned out to be, and what is in it.
@@ -277,6 +282,16 @@ findings?: Array<Finding>,
  * What is in it.
  */
 inner?: Array<Decoded>, };
+
+/**
+ * With which keys to decrypt.
+ */
+export type Decrypt = { 
+/**
+ * Each `KEY`, `KID:KEY` or `TRACK:KEY`, several of them with spaces, commas or
+ * line ends between, or a list that a file is protected with.
+ */
+keys: Array<string>, };
 
 /**
  * The answer for one track.
@@ -481,9 +496,14 @@ title: string,
  */
 advice: string, 
 /**
- * Whether [`crate::jobs::Rewriting::repair`] takes it away.
+ * What takes it away.
  */
-repair: boolean, };
+mend: Mend | null, 
+/**
+ * Whether files and a manifest of which it is told do not belong together, so
+ * that they are not made into one.
+ */
+parts: boolean, };
 
 /**
  * A field and its choices.
@@ -823,6 +843,17 @@ reason: string,
  * Where its worst finding is.
  */
 at?: number, };
+
+/**
+ * What takes a finding away.
+ */
+export type Mend = "repair" | "header";
+
+/**
+ * Which tracks of a set go into one file; a field for each row of
+ * [`super::fields::MUX_SET`], where it says what each is for.
+ */
+export type MuxSet = { video?: string, under?: number, height?: number, audio?: Array<string>, text?: boolean, };
 
 /**
  * A [`Part`], for a host that only makes files.
