@@ -42,7 +42,7 @@ fn one_wrong_byte_is_caught_wherever_it_is() {
         let mut wrong = right.clone();
         wrong[place(&right)] ^= 1;
         let error = prove(&wrong).err().unwrap_or_else(|| panic!("{what} was not noticed"));
-        assert!(error.message.ends_with("please report this file."), "{what}: {error}");
+        assert!(error.message.ends_with("Please report this file."), "{what}: {error}");
     }
 }
 

@@ -112,6 +112,17 @@ export const actions = {
   },
 
   /**
+   * Tells over all views that a job failed.
+   *
+   * @param {string} name
+   * @param {Refusal} refusal
+   */
+  failed(name, refusal) {
+    set({ failures: [...state.failures, { name, refusal }] });
+    say(`${name} was not made: ${refusal.message}`);
+  },
+
+  /**
    * The fragments of a file over time, asked for once.
    *
    * @param {number} key

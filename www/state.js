@@ -40,7 +40,7 @@ import { isManifest } from './names.js';
 
 /** @typedef {'overview' | 'boxes' | 'samples' | 'key' | 'header' | 'make' | 'play' | 'compare' | 'paste' | 'batch'} View */
 /** @typedef {{ text?: string, typing?: boolean, decoded?: Decoded, refusal?: Refusal }} Pasted */
-/** @typedef {{ files: OpenFile[], current: number | null, view: View, at: number | null, jobs: import('./queue.js').Job[], pasted: Pasted | null, set: Finding[] | null, tables: Tables | null }} State */
+/** @typedef {{ files: OpenFile[], current: number | null, view: View, at: number | null, jobs: import('./queue.js').Job[], failures: { name: string, refusal: Refusal }[], pasted: Pasted | null, set: Finding[] | null, tables: Tables | null }} State */
 
 /** The file shown, where there is none. */
 const NOTHING = { key: null, file: null, name: '', kind: null, inspection: null, reading: null, refusal: null, run: null, made: null, fragments: null, chosen: null };
@@ -66,6 +66,8 @@ export const state = {
   at: null,
   /** In the order in which they are done. */
   jobs: [],
+  /** Jobs that failed while nobody looked at them. */
+  failures: [],
   pasted: null,
   /** What is wrong between files opened together. */
   set: null,

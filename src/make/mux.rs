@@ -521,7 +521,14 @@ fn check_input(input: &MuxInput<'_>, mend: bool, sentences: &mut Vec<String>) ->
         check_intact(movie, "put together")?;
     }
     if !listed && whole_fragments(input).next().is_none() {
-        return Err(Error::unsupported(Code::NoFragments, "It has no whole fragment."));
+        return Err(match &movie.damage {
+            Some(damage) => Error::malformed(
+                Code::NoFragments,
+                format!("Nothing of it is whole before it is damaged: {}", damage.message),
+            )
+            .at(damage.at.unwrap_or(0)),
+            None => Error::unsupported(Code::NoFragments, "It has no fragments with samples."),
+        });
     }
     if let Some(track) = movie.tracks.iter().find(|track| track.timescale == 0) {
         let sentence =

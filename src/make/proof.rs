@@ -29,14 +29,22 @@ use std::sync::{Mutex, PoisonError};
 
 /// An output that is not what it should be: nothing of it is kept.
 pub(crate) fn failed(at: u64, what: &str) -> Error {
-    Error::malformed(
-        Code::ProofFailed,
-        format!(
-            "Read again, the output is not what it should be: {what}. The run was stopped and \
-             nothing kept; please report this file."
-        ),
-    )
-    .at(at)
+    let message =
+        format!("Read again, the output is not what it should be: {what}. It is not kept.");
+    Error::malformed(Code::ProofFailed, message).at(at)
+}
+
+/// What to do about such a failure, where `cause` is what is wrong with the input
+/// already: of a sound one it is a fault of ours.
+pub(crate) fn blamed(error: Error, cause: Option<&str>) -> Error {
+    let end = match (error.code, cause) {
+        (Code::ProofFailed, Some(cause)) => {
+            format!(" The file has this against it already, which is not mended here: {cause}")
+        }
+        (Code::ProofFailed, None) => " Please report this file.".to_owned(),
+        _ => return error,
+    };
+    Error { message: error.message + &end, ..error }
 }
 
 /// What the witness finds wrong, told as a failure of the output.
@@ -78,6 +86,14 @@ pub(crate) struct UnitBytes<'a> {
 /// times, flags and sizes. `headers` are those of the input and of the output;
 /// `agree` says which of the two was written here.
 pub(crate) fn compare<'c>(
+    unit: &UnitBytes<'_>,
+    headers: [&Header; 2],
+    cipher: impl Fn(u32, Kid) -> Option<&'c SampleCipher>,
+) -> Result<Proof> {
+    compare_runs(unit, headers, cipher).map_err(|e| blamed(e, None))
+}
+
+fn compare_runs<'c>(
     unit: &UnitBytes<'_>,
     headers: [&Header; 2],
     cipher: impl Fn(u32, Kid) -> Option<&'c SampleCipher>,
@@ -294,6 +310,10 @@ impl<R: Proves> Proven<R> {
     /// # Errors
     /// If its boxes have a fault that those of the input did not have.
     pub fn verdict(self) -> Result<(R, Proof)> {
+        self.judge().map_err(|e| blamed(e, None))
+    }
+
+    fn judge(self) -> Result<(R, Proof)> {
         let Self { recipe, found } = self;
         let mut found = found.into_inner().unwrap_or_else(PoisonError::into_inner);
         found.advance(&recipe)?;

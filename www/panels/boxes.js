@@ -231,9 +231,25 @@ export const boxes = {
         if (row?.open) await toggle(selected, false);
         else if (row?.parent) select(rows.indexOf(row.parent));
       } else if (event.key === 'Enter' || event.key === ' ') await toggle(selected);
+      else if (/^\w$/.test(event.key) && !event.ctrlKey && !event.metaKey && !event.altKey) ahead(event.key.toLowerCase());
       else return;
       event.preventDefault();
     });
+
+    // What is typed in the tree goes to the next box that begins so.
+    let typed = '';
+    /** @type {ReturnType<typeof setTimeout> | undefined} */
+    let pausing;
+    const ahead = (/** @type {string} */ letter) => {
+      clearTimeout(pausing);
+      pausing = setTimeout(() => { typed = ''; }, 1000);
+      const from = selected + (typed ? 0 : 1);
+      typed += letter;
+      for (let step = 0; step < rows.length; step++) {
+        const i = (from + step) % rows.length;
+        if (rows[i].kind.toLowerCase().startsWith(typed)) return select(i);
+      }
+    };
 
     /**
      * Goes to the first box from `from` on whose code or name has this text,

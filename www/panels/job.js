@@ -1,7 +1,8 @@
-// The job under way, over all views: how far, how fast, how long still.
+// The job under way, over all views: how far, how fast, how long still; and those
+// that failed while nobody looked.
 
 import { $, h } from '../dom.js';
-import { running } from '../state.js';
+import { running, set, state } from '../state.js';
 import { progressWords } from './parts.js';
 
 export const job = {
@@ -15,7 +16,9 @@ export const job = {
     const bar = h('progress', { max: 1, value: 0, 'aria-label': 'Progress' });
     const words = h('span', { class: 'small num' });
     const cancel = h('button', { type: 'button' }, 'Cancel');
-    body.append(name, bar, words, cancel);
+    const line = h('div', { class: 'line' }, name, bar, words, cancel);
+    const failed = h('ul', { class: 'failed' });
+    body.append(line, failed);
     /** @type {ReturnType<typeof running>} */
     let busy;
     name.addEventListener('click', () => {
@@ -23,6 +26,8 @@ export const job = {
       if (busy.key != null) actions.show(busy.key);
       actions.go(busy.view);
     });
+    /** @type {unknown} */
+    let told;
     /** @type {AbortController | null | undefined} */
     let stopped;
     cancel.addEventListener('click', () => {
@@ -30,12 +35,24 @@ export const job = {
       stopped?.abort();
       cancel.textContent = 'Stopping …';
     });
-    return (/** @type {import('../state.js').Shown} */ { jobs, current, view }) => {
+    return (/** @type {import('../state.js').Shown} */ { jobs, failures, current, view }) => {
+      if (failures !== told) {
+        told = failures;
+        failed.replaceChildren(...failures.map((failure) => {
+          const shut = h('button', { type: 'button', class: 'copy' }, 'Close');
+          shut.addEventListener('click', () => {
+            set({ failures: state.failures.filter((other) => other !== failure) });
+            $('name').focus({ preventScroll: true });
+          });
+          return h('li', {}, h('b', {}, failure.name), ` was not made: ${failure.refusal.message}`, ' ', shut);
+        }));
+      }
       busy = running();
       // Where its own panel tells it, it is not told twice.
       const hidden = !busy || (view === busy.view && (busy.key == null || busy.key === current));
-      if (hidden && section.contains(document.activeElement)) $(view === 'overview' ? 'name' : `tab-${view}`).focus({ preventScroll: true });
-      section.hidden = hidden;
+      if (hidden && line.contains(document.activeElement)) $(view === 'overview' ? 'name' : `tab-${view}`).focus({ preventScroll: true });
+      section.hidden = hidden && !failures.length;
+      line.hidden = hidden;
       if (!busy || hidden) return;
       if (busy.live !== stopped) cancel.textContent = 'Cancel';
       const { run } = busy;

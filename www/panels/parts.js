@@ -82,6 +82,8 @@ export async function task({ button, out, job, actions }) {
   } catch (/** @type {any} */ refusal) {
     if (refusal.code === 'cancelled') say(refusal.message);
     out.replaceChildren(refusal.code === 'cancelled' ? '' : refused(refusal));
+    // Who has gone on to something else is told there.
+    if (refusal.code !== 'cancelled' && !out.checkVisibility()) actions.failed(job.name, refusal);
   } finally {
     button.disabled = false;
   }

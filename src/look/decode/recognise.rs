@@ -80,7 +80,9 @@ fn text(text: &str, depth: usize) -> Result<Decoded> {
         if known.kind != "bytes" {
             return Ok(known);
         }
-        return scanned(text, depth).map_or(Ok(known), Ok);
+        // Words may be read as base64 too; nothing that is meant so is that short.
+        let prose = how == "base64" && (found.len() < 16 || text.contains(' '));
+        return scanned(text, depth).or(Some(known).filter(|_| !prose)).ok_or_else(unknown);
     }
     scanned(text, depth).ok_or_else(unknown)
 }
@@ -662,7 +664,15 @@ mod tests {
             let decoded = recognise(text.as_bytes()).unwrap();
             assert_eq!(decoded.kids[0].guid_base64, "AmfjCTOPbEOl3WD/5mcecA==", "{text}");
         }
-        for text in ["", "hello", "<a>", "<a></a>", "https://example.com/"] {
+        for text in [
+            "",
+            "hello",
+            "good morning",
+            "No protection header stands here",
+            "<a>",
+            "<a></a>",
+            "https://example.com/",
+        ] {
             assert!(recognise(text.as_bytes()).is_err(), "{text}");
         }
         let licence = recognise(

@@ -2,8 +2,9 @@
 //! read: every sample must be a span of a source.
 
 use super::outline::{Faults, Known, Outline};
-use super::{failed, told, unread};
+use super::{blamed, failed, told, unread};
 use crate::Span;
+use crate::checks::{Mend, Severity};
 use crate::error::Result;
 use crate::make::recipe::{Piece, Recipe as _, Stitched};
 use crate::make::witness::{self, Agree, Header, Seen};
@@ -15,6 +16,8 @@ use sha2::{Digest as _, Sha256};
 pub(crate) struct Claims {
     tracks: Vec<(u32, Claim)>,
     faults: Faults,
+    /// The gravest that is wrong with the inputs and stays so, in a sentence.
+    cause: Option<String>,
 }
 
 /// Samples that a `moov` lists.
@@ -102,7 +105,15 @@ fn digest<'s>(samples: impl Iterator<Item = (u64, &'s Seen)>, changed: Changed) 
 impl Claims {
     /// About inputs in which this is wrong already.
     pub(crate) fn new<'f>(findings: impl IntoIterator<Item = &'f Finding>) -> Self {
-        Self { tracks: Vec::new(), faults: Faults::of(findings) }
+        let findings: Vec<&Finding> = findings.into_iter().collect();
+        let mended = |f: &Finding| f.check.mend == Some(Mend::Repair);
+        let grave = findings.iter().filter(|f| f.severity() != Severity::Info && !mended(f));
+        let worst = grave.min_by_key(|finding| finding.gravity());
+        let cause = worst.map(|finding| match finding.track {
+            Some(id) => format!("Track {id}: {}", finding.message),
+            None => finding.message.clone(),
+        });
+        Self { tracks: Vec::new(), faults: Faults::of(findings), cause }
     }
 
     /// Checks that may fail because somebody chose so.
@@ -181,9 +192,13 @@ impl Claims {
     /// the source, and what is known of their bytes.
     pub(crate) fn check_boxes(
         self,
-        mut output: Stitched,
+        output: Stitched,
         source: Option<(&[TopBox], &Known)>,
     ) -> Result<Stitched> {
+        self.judge(output, source).map_err(|e| blamed(e, self.cause.as_deref()))
+    }
+
+    fn judge(&self, mut output: Stitched, source: Option<(&[TopBox], &Known)>) -> Result<Stitched> {
         let mut outline = Outline::default();
         // Where each copy begins in the output, and what it is a copy of.
         let mut copies: Vec<(u64, Span)> = Vec::new();
