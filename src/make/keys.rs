@@ -2,10 +2,11 @@
 
 use crate::error::{Code, Error, Result, Untrusted};
 use crate::format::cipher::ContentKey;
-use crate::format::ids::Kid;
+use crate::format::ids::{Kid, Uuid};
 use crate::format::xml::Element;
 use crate::look::decode;
 use crate::model::{Track, TrackKind};
+use zeroize::Zeroizing;
 
 /// A key, and the tracks it is for.
 pub struct TrackKey {
@@ -142,7 +143,11 @@ fn pair(kid: &str, key: &str, tracks: &str) -> Result<TrackKey> {
     Ok(TrackKey { target, kid: Kid::parse(kid)?, key: ContentKey::parse(key)? })
 }
 
+/// Read in place, as the other forms are: a reader of the whole language keeps
+/// copies of the keys that nobody wipes.
 fn json(text: &str) -> Result<Vec<TrackKey>> {
+    // Some writers escape the slashes of base64.
+    let text = &Zeroizing::new(text.replace("\\/", "/"));
     let mut keys = Vec::new();
     // The innermost objects have the keys.
     for object in text.split('{').map(|part| part.split('}').next().unwrap_or_default()) {
@@ -158,7 +163,10 @@ fn json(text: &str) -> Result<Vec<TrackKey>> {
             }
         }
         match (kid, key) {
-            (Some(kid), Some(key)) => keys.push(pair(kid, key, tracks)?),
+            (Some(kid), Some(key)) => {
+                let target = Target::parse(tracks)?;
+                keys.push(TrackKey { target, kid: named_kid(kid)?, key: ContentKey::parse(key)? });
+            }
             (None, None) => {}
             _ => {
                 let sentence =
@@ -168,6 +176,16 @@ fn json(text: &str) -> Result<Vec<TrackKey>> {
         }
     }
     Ok(keys)
+}
+
+/// A KID that is called so, in hex or in the base64 of JSON Web Keys, whose bytes
+/// are in the order of `tenc`. Where only its place says that it is one, base64 may
+/// be a key in the wrong place, so there it is refused.
+fn named_kid(text: &str) -> Result<Kid> {
+    Kid::parse(text).or_else(|e| {
+        let bytes = decode::from_base64(text).and_then(|bytes| bytes.try_into().ok());
+        bytes.map(Uuid).ok_or(e)
+    })
 }
 
 /// The members of an object, `"name": "value"` or `"name": number`.
@@ -294,6 +312,9 @@ mod tests {
             format!(
                 "[{{\"kid\":\"{a}\",\"key\":\"{ka}\",\"tracks\":\"hd\"}},{{\"tracks\":\"audio\",\"key\":\"{kb}\",\"kid\":\"{b}\"}}]"
             ),
+            "{\"keys\":[{\"kid\":\"CeNnAo8zQ2yl3WD\\/5mcecA==\",\"k\":\"tCyjFy7k5pv1GEilnbnNEw\",\"label\":\"hd\"},\
+             {\"k\":\"OiobaN0r2bLusl6ExHdmaA\",\"kid\":\"EAAAABAAEAAQABAAAAAAAQ\",\"label\":\"audio\"}]}"
+                .to_owned(),
             format!("kid,key,tracks\n{a},{ka},hd\n{b},{kb},audio\n"),
             format!("tracks;key;kid\nhd;{ka};{a}\naudio;{kb};{b}"),
             format!("{a},{ka},hd\n{b},{kb},audio"),
