@@ -83,20 +83,91 @@ export class Ahead {
    * @param {number} at
    * @param {number} length
    */
-  async read(at, length) {
-    const out = new Uint8Array(length);
-    const first = Math.floor(at / CHUNK);
-    for (const index of this.#chunks.keys()) if (index < first) this.#chunks.delete(index);
-    for (let done = 0; done < length;) {
-      const index = Math.floor((at + done) / CHUNK);
-      for (let next = index; next <= index + IN_FLIGHT; next++) this.#chunk(next);
-      const bytes = new Uint8Array((await this.#chunk(index)) ?? new ArrayBuffer(0));
-      const from = at + done - index * CHUNK;
-      const part = bytes.subarray(from, from + length - done);
-      if (!part.length) throw new DOMException('', 'NotReadableError');
-      out.set(part, done);
-      done += part.length;
+  read(at, length) {
+    return this.spans([at, length], length);
+  }
+
+  /**
+   * Spans `[at, length, …]` of so many bytes together, one behind the other.
+   *
+   * @param {ArrayLike<number>} spans
+   * @param {number} total
+   */
+  async spans(spans, total) {
+    const out = new Uint8Array(total);
+    let to = 0;
+    for (let i = 0; i < spans.length; i += 2) {
+      for (let [at, end] = [spans[i], spans[i] + spans[i + 1]]; at < end;) {
+        const index = Math.floor(at / CHUNK);
+        const bytes = await this.#bytes(index);
+        const from = at - index * CHUNK;
+        const part = bytes.subarray(from, from + end - at);
+        if (!part.length) throw new DOMException('', 'NotReadableError');
+        out.set(part, to);
+        to += part.length;
+        at += part.length;
+      }
     }
     return out;
   }
+
+  /** The last chunk, which most spans begin in. */
+  #last = { index: -1, bytes: new Uint8Array() };
+
+  /** @param {number} index */
+  async #bytes(index) {
+    if (this.#last.index === index) return this.#last.bytes;
+    for (const known of this.#chunks.keys()) if (known < index) this.#chunks.delete(known);
+    for (let next = index; next <= index + IN_FLIGHT; next++) this.#chunk(next);
+    const bytes = new Uint8Array((await this.#chunk(index)) ?? new ArrayBuffer(0));
+    this.#last = { index, bytes };
+    return bytes;
+  }
+}
+
+/** A read of so many bytes is worth being begun before it is asked for. */
+const LARGE = 1 << 20;
+
+/**
+ * Reads spans as `readSpans` does. Where they go on through a file, as its
+ * fragments do, the next are read while these are looked at.
+ */
+export class Walk {
+  #file;
+  #ahead;
+  /** Where the last large read ended. */
+  #end = -1;
+
+  /** @param {Blob} file */
+  constructor(file) {
+    this.#file = file;
+    this.#ahead = new Ahead(file);
+  }
+
+  /** @param {ArrayLike<number>} spans */
+  async read(spans) {
+    const [at, end, total] = together(spans);
+    const goesOn = at >= this.#end && at <= this.#end + GAP;
+    const large = end - at >= LARGE && end <= this.#file.size;
+    this.#end = large ? end : -1;
+    if (!goesOn || !large) return readSpans(this.#file, spans);
+    return this.#ahead.spans(spans, total);
+  }
+}
+
+/**
+ * Where spans begin and end that lie near each other, in order, and how many bytes
+ * they have; nothing of others.
+ *
+ * @param {ArrayLike<number>} spans
+ * @returns {[number, number, number]}
+ */
+function together(spans) {
+  let [end, total] = [spans[0], 0];
+  for (let i = 0; i < spans.length; i += 2) {
+    if (spans[i] < end || spans[i] > end + GAP) return [0, 0, 0];
+    end = spans[i] + spans[i + 1];
+    total += spans[i + 1];
+  }
+  return [spans[0], end, total];
 }

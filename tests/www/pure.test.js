@@ -10,7 +10,7 @@ import { isManifest, isMedia, know, stem } from '../../www/names.js';
 import { meanings } from '../../www/panels/boxes.js';
 import { FORMS, kidsAmong, kidsOf } from '../../www/panels/kids.js';
 import { batches } from '../../www/pool.js';
-import { Ahead, CHUNK, readSpans } from '../../www/reading.js';
+import { Ahead, CHUNK, readSpans, Walk } from '../../www/reading.js';
 import { keyFor, titlesOf } from '../../www/titles.js';
 import { stitched } from '../../www/writing.js';
 
@@ -161,4 +161,20 @@ test('fragments in the tree say their number, track and time', () => {
   const found = meanings(columns([0, 1, 2, 1, 2, 3, 1], [0, 1, 0, 3, 0, 0, 0], [Number.NaN, 22, Number.NaN, 0.5, Number.NaN, Number.NaN, Number.NaN], [0, 1, 0, 0, 0, 0, 0]), { tracks: tracks.slice(0, 2) });
   assert.deepEqual(found, [undefined, '1 · video · 00:00:22.000 · sync', 'media of 1', '2 · track 3 · 00:00:00.500', 'media of 2', undefined, '3']);
   assert.equal(meanings(columns([1], [3], [1], [1]), { tracks })[0], '1 · audio 3 · 00:00:01.000 · sync');
+});
+
+test('spans that go on through a file are read ahead, and are the same', async () => {
+  const file = film(40_000_000);
+  const walk = new Walk(file);
+  // Batches of spans near each other, as fragments lie; then far, backwards, and past the end.
+  let at = 100;
+  for (let batch = 0; batch < 12; batch++) {
+    const spans = Array.from({ length: 60 }, (_, i) => [at + i * 50_000, 700 + i]);
+    at += 60 * 50_000;
+    assert.deepEqual([...await walk.read(spans.flat())], expected(...spans), `batch ${batch}`);
+  }
+  for (const spans of [[[39_000_000, 5], [3, 9]], [[10, 4]], [[0, 2_000_000]], [[2_000_000, 2_000_000]], [[4_000_000, 2_000_000], [6_000_000, 1]], [[6_000_001, 1_500_000]]]) {
+    assert.equal(Buffer.compare(Buffer.from(await walk.read(spans.flat())), Buffer.from(expected(...spans))), 0, JSON.stringify(spans));
+  }
+  assert.equal((await walk.read([39_999_990, 20])).length, 10);
 });

@@ -1,7 +1,7 @@
 // The files that are open in the worker.
 
 import { Inspector } from '../pkg/ismvault.js';
-import { readSpans } from '../reading.js';
+import { Walk } from '../reading.js';
 
 /** @typedef {{ file: Blob, inspector: Inspector }} Opened */
 
@@ -44,9 +44,10 @@ export function close(key) {
  */
 export async function inspected(file, signal, step = () => {}) {
   const inspector = new Inspector(file.size);
+  const walk = new Walk(file);
   try {
     for (let spans; (spans = inspector.step());) {
-      inspector.feed(await readSpans(file, spans));
+      inspector.feed(await walk.read(spans));
       signal.throwIfAborted();
       step(inspector);
     }
