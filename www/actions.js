@@ -2,7 +2,7 @@
 
 import { core } from './core.js';
 import { $, downloadUrl, say } from './dom.js';
-import { close, forget, holdOutputs, letsGo, openMade, recognise } from './open.js';
+import { close, forget, holdOutputs, letsGo, openFiles, openMade, recognise } from './open.js';
 import { Refusal } from './rpc.js';
 import { choose as chooseSink } from './sinks.js';
 import { advance, inTurn, newJob } from './queue.js';
@@ -73,6 +73,7 @@ export const actions = {
   call: core.call.bind(core),
   go,
   recognise,
+  open: (/** @type {File} */ file) => openFiles([file]),
   newKey,
   preview: (/** @type {number} */ key, /** @type {Protect} */ options) => core.call('preview', { key, options }),
   doctor: (/** @type {string} */ text) => core.call('doctor', { key: current(), text }),

@@ -18,7 +18,7 @@ const KEYS = 'ismvault-keys.csv';
  * it is, `cells` where it is told.
  *
  * @typedef {import('../titles.js').Title & {
- *   status: Status, own: KeyPair | null, part: number | null, left: string, reason: string, link: HTMLElement | null,
+ *   status: Status, own: KeyPair | null, part: number | null, left: string, reason: string, link: HTMLElement | null, made: Blob | null,
  *   cells: { state: HTMLElement, act: HTMLElement },
  * }} Row
  */
@@ -84,7 +84,7 @@ export const batch = {
 
     /** @param {Row} title */
     function tell(title) {
-      const { status, part, reason, link, cells } = title;
+      const { status, part, reason, link, made, cells } = title;
       const words = { waiting: 'Waiting', done: 'Done', before: 'Done before', skipped: 'Skipped', failed: `Failed: ${reason}`, running: part == null ? 'Reading …' : `${Math.floor(part * 100)} % ${title.left}` }[status];
       if (cells.state.textContent !== words) cells.state.replaceChildren(status === 'failed' ? h('span', { class: 'bad' }, words) : words);
       const button = (/** @type {string} */ text, /** @type {Status} */ next) => {
@@ -96,8 +96,13 @@ export const batch = {
         });
         return b;
       };
-      const act = { waiting: () => button('Skip', 'skipped'), skipped: () => button('Take', 'waiting'), failed: () => button('Retry', 'waiting'), before: () => button('Again', 'waiting'), done: () => link, running: () => null }[status]();
-      cells.act.replaceChildren(act ?? '');
+      const show = () => {
+        const b = h('button', { type: 'button', class: 'copy', 'aria-label': `Open ${title.output}` }, 'Open');
+        b.addEventListener('click', () => made && actions.open(new File([made], title.output.split('/').pop() ?? title.output)));
+        return made && b;
+      };
+      const acts = { waiting: () => [button('Skip', 'skipped')], skipped: () => [button('Take', 'waiting')], failed: () => [button('Retry', 'waiting')], before: () => [show(), button('Again', 'waiting')], done: () => [link, show()], running: () => [] }[status]();
+      cells.act.replaceChildren(...acts.filter((act) => act != null));
     }
 
     function summary() {
@@ -110,7 +115,7 @@ export const batch = {
     async function take(files) {
       problem.replaceChildren();
       const found = await titlesOf(files, (file) => actions.call('sources', { file }).catch(() => []));
-      titles = found.map((title) => ({ ...title, status: 'waiting', own: null, part: null, left: '', reason: '', link: null, cells: { state: h('td'), act: h('td') } }));
+      titles = found.map((title) => ({ ...title, status: 'waiting', own: null, part: null, left: '', reason: '', link: null, made: null, cells: { state: h('td'), act: h('td') } }));
       if (!titles.length) problem.replaceChildren(refused({ message: 'There is no media file in this folder.' }));
       await resume();
       draw();
@@ -130,7 +135,8 @@ export const batch = {
       for (const title of titles) {
         const known = journal.done[title.output];
         const there = known && await place(folder, title.output).then((at) => at.folder.getFileHandle(at.name)).then((handle) => handle.getFile()).catch(() => null);
-        if (there && there.size === known.size && title.status === 'waiting') title.status = 'before';
+        if (!there || there.size !== known.size || title.status !== 'waiting') continue;
+        Object.assign(title, { status: 'before', made: there });
       }
     }
 
@@ -286,6 +292,7 @@ export const batch = {
           title.link.click();
         }
         title.status = 'done';
+        title.made = result.file ?? result.written ?? null;
         if (folder && result.written) {
           const sha256 = await actions.call('hash', { file: result.written }, { signal });
           journal.done[title.output] = { size: result.size, sha256, kids: result.receipt.keys.map((k) => k.kid) };

@@ -74,7 +74,7 @@ function buildForm(inspection, rows) {
     h('fieldset', {}, h('legend', {}, label('tracks')), inspection.tracks.map(track)),
     h('details', {}, h('summary', {}, 'More options'), at('more')),
     h('div', { class: 'preview', 'aria-live': 'polite' }),
-    h('button', { class: 'primary wide' }, asksWhere() ? 'Protect and save …' : 'Protect'));
+    h('div', { class: 'dock' }, h('p', { class: 'small muted' }), h('button', { class: 'primary wide' }, asksWhere() ? 'Protect and save …' : 'Protect')));
   const show = () => {
     const source = inputOf(form, 'source').value;
     kid.hidden = source === 'random' || source === 'file';
@@ -89,6 +89,9 @@ function buildForm(inspection, rows) {
 
 /** @type {Record<string, string[]>} which of the fields for keys each source has */
 const SOURCES = { random: [], key: ['kid', 'key'], seed: ['kid', 'seed'], file: ['keys'] };
+
+/** @type {Record<string, string>} where the key comes from, in a word */
+const KEYS = { random: 'a new key', key: 'your key', seed: 'the key of your seed', file: 'your keys' };
 
 /**
  * What the form asks for.
@@ -195,6 +198,7 @@ function done(run, actions) {
  */
 const partsOf = (form) => ({
   place: /** @type {HTMLElement} */ (form.querySelector('.preview')),
+  line: /** @type {HTMLElement} */ (form.querySelector('.dock p')),
   button: /** @type {HTMLButtonElement} */ (form.querySelector('button.primary')),
 });
 
@@ -232,27 +236,31 @@ export const protect = {
      * @param {number} key
      */
     async function preview(form, key) {
-      const { place, button } = partsOf(form);
+      const { place, line, button } = partsOf(form);
       const mine = ++asked;
       const chosen = options(form, rows);
       const unfinished = missing(form);
       /** @type {HTMLElement[]} */
       let words;
+      let short = unfinished;
       let ready = false;
       if (unfinished) {
         words = [h('p', { class: 'small muted' }, unfinished)];
       } else {
         try {
-          const { sentences } = await actions.preview(key, chosen);
+          const { sentences, samples, tracks } = await actions.preview(key, chosen);
+          short = `${plural(samples, 'sample')} of ${plural(tracks.length, 'track')} · ${chosen.profile} · ${KEYS[inputOf(form, 'source').value]}`;
           words = [h('p', { class: 'small' }, h('b', {}, 'What will be written')), h('ul', { class: 'small' }, sentences.map((s) => h('li', {}, s)))];
           ready = true;
         } catch (/** @type {any} */ refusal) {
           words = [refused(refusal)];
+          short = refusal.message;
         }
       }
       if (mine !== asked) return ready;
       // Said again only where it says something else.
       if (place.textContent !== words.map((e) => e.textContent).join('')) place.replaceChildren(...words);
+      line.textContent = short;
       button.disabled = !ready;
       return ready;
     }

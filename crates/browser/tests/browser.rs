@@ -632,6 +632,24 @@ fn the_key_doctor_answers() {
 
 #[test]
 #[ignore = "needs the page served: cargo xtask test"]
+fn protecting_is_always_in_view_and_says_what_it_will_do() {
+    in_browser(|page| async move {
+        page.choose(&fixture_path("h264_aac.ismv")).await;
+        page.wait_for_text("#protect .dock", "samples of 2 tracks · dual · a new key").await;
+        let bottom = "const at = document.querySelector('#protect .dock').getBoundingClientRect(); \
+                      return [at.top, at.bottom, innerHeight, innerWidth]";
+        let seen = page.script(bottom).await;
+        let [top, bottom, height, width] = [0, 1, 2, 3].map(|i| seen[i].as_f64().unwrap());
+        // Where there is no room beside, a button above leads to it.
+        assert!(width < 1248.0 || (top > 0.0 && bottom <= height + 1.0), "{seen}");
+        page.find("#protect [name=source][value=key]").await.click().await.unwrap();
+        page.wait_for_text("#protect .dock", "Paste the content key to go on.").await;
+        page.find("#protect .dock button:disabled").await;
+    });
+}
+
+#[test]
+#[ignore = "needs the page served: cargo xtask test"]
 fn commands_are_found_and_run_by_keyboard() {
     in_browser(|page| async move {
         let ctrl_k = || async {

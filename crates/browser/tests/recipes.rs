@@ -332,6 +332,10 @@ fn a_batch_is_downloaded_where_no_folder_can_be_picked() {
             let file = fs::read(page.downloaded(&to).await).unwrap();
             assert_eq!(samples(&decrypted(&file, KEY), 1), samples(&fixture(name), 1), "{name}");
         }
+        // What was made is opened as any file is.
+        page.click("#batch button[aria-label='Open slices.mp4']").await;
+        page.wait_for_text("#name", "slices.mp4").await;
+        page.wait_for_text("#verdict", "Protected: PlayReady").await;
     });
 }
 
