@@ -41,6 +41,7 @@ export const COMMANDS = [
   { name: 'Open files', run: press('picker') },
   { name: 'Open a folder', run: press('folder') },
   { name: 'Open the sample', run: openSample },
+  { name: 'Open a broken file', run: () => dialog('examples').showModal() },
   { name: 'Protect this file', run: press('to-task'), offered: seen('to-task') },
   ...VIEWS.map((view) => ({ name: `Go to ${$(`tab-${view}`).textContent}`, run: () => go(view), offered: () => state.view !== view && (!$(`tab-${view}`).hidden || view === 'paste' || view === 'batch') })),
   { name: 'Find a box, or go to an offset', keys: ['/'], run: find, offered: () => Boolean(shown()?.inspection) },

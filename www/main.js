@@ -4,6 +4,7 @@ import { actions } from './actions.js';
 import { COMMANDS, startCommands } from './commands.js';
 import { core, hello } from './core.js';
 import { $, download, say } from './dom.js';
+import { startExamples } from './examples.js';
 import { know } from './names.js';
 import { scriptUrl, workersAreServed } from './rpc.js';
 import { leave, openFiles, openSample, recognise, shut } from './open.js';
@@ -55,6 +56,7 @@ listen((now) => {
 });
 startTabs();
 startCommands();
+startExamples();
 startTheme($('theme', HTMLSelectElement));
 addEventListener('hashchange', () => set(inAddress()));
 

@@ -12,6 +12,7 @@ const FILES = [
   'core.js',
   'dom.js',
   'errors.js',
+  'examples.js',
   'fields.js',
   'folders.js',
   'icon.svg',

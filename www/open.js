@@ -194,15 +194,20 @@ export async function checkSet() {
   }
 }
 
+/** The sample, from beside the page. */
+export async function sample() {
+  const response = await fetch('sample.ismv');
+  if (!response.ok) throw new Error(`The sample cannot be loaded: the server says ${response.status}.`);
+  return new File([await response.blob()], 'sample.ismv');
+}
+
 export async function openSample() {
   const button = $('sample', HTMLButtonElement);
   button.disabled = true;
   try {
-    const response = await fetch('sample.ismv');
-    if (!response.ok) throw new Error(`the server says ${response.status}`);
-    await openFiles([new File([await response.blob()], 'sample.ismv')]);
+    await openFiles([await sample()]);
   } catch (/** @type {any} */ error) {
-    say(`The sample cannot be loaded: ${error.message}`);
+    say(error.message);
     button.textContent = 'The sample cannot be loaded';
   } finally {
     button.disabled = false;

@@ -5,6 +5,8 @@
 
 mod page;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use fantoccini::actions::{InputSource as _, KeyAction, KeyActions};
 use fantoccini::key::Key;
 use ismvault_testkit::{CLEAR, KEY, KID, fixture, fixture_path, framemd5, inspect, samples};
@@ -157,13 +159,12 @@ const url = (hex) => btoa(String.fromCharCode(...hex.match(/../g).map((b) => par
 #[ignore = "needs the page served: cargo xtask test"]
 fn the_output_plays_with_clearkey() {
     in_browser(|page| async move {
-        use base64::Engine as _;
         page.without_picker().await;
         page.choose(&fixture_path("h264_aac.ismv")).await;
         page.give_key().await;
         page.protect().await;
         let file = fs::read(page.download().await).unwrap();
-        let base64 = base64::engine::general_purpose::STANDARD.encode(file);
+        let base64 = STANDARD.encode(file);
         let mime = r#"video/mp4; codecs="avc1.64000B,mp4a.40.2""#;
         let kid = KID.replace('-', "");
         let play = |key: &str| {
@@ -645,6 +646,37 @@ fn protecting_is_always_in_view_and_says_what_it_will_do() {
         page.find("#protect [name=source][value=key]").await.click().await.unwrap();
         page.wait_for_text("#protect .dock", "Paste the content key to go on.").await;
         page.find("#protect .dock button:disabled").await;
+    });
+}
+
+#[test]
+#[ignore = "needs the page served: cargo xtask test"]
+fn each_broken_example_is_found_to_be_so() {
+    in_browser(|page| async move {
+        let checks = [
+            ("other-kid.mp4", "kid_not_in_header"),
+            ("kid-swapped.mp4", "kid_byte_swapped"),
+            ("iv-twice.mp4", "iv_reused"),
+            ("remuxed.mp4", "looks_encrypted"),
+            ("saio-off.mp4", "saio_off_iv"),
+            ("index-off.mp4", "index_off_fragments"),
+            ("cut.mp4", "file_cut"),
+        ];
+        let buttons = "document.querySelectorAll('#examples li button')";
+        assert_eq!(page.script(&format!("return {buttons}.length")).await, checks.len());
+        for (number, (file, check)) in checks.into_iter().enumerate() {
+            page.script("document.querySelector('#to-examples').click()").await;
+            page.script(&format!("{buttons}[{number}].click()")).await;
+            page.wait_for_text("#name", file).await;
+            page.find("#reports:not([hidden])").await;
+            page.script("document.querySelector('[data-report=json]').click()").await;
+            let report = fs::read(page.downloaded(&format!("{file}.json")).await).unwrap();
+            let report: Value = serde_json::from_slice(&report).unwrap();
+            let found = report["findings"].as_array().unwrap();
+            let grave = |f: &&Value| f["id"] == check && f["severity"] == "error";
+            assert!(found.iter().find(grave).is_some(), "{file}: {found:?}");
+        }
+        page.find("#verdict.bad").await;
     });
 }
 
