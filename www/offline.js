@@ -58,6 +58,7 @@ const FILES = [
   'sinks.js',
   'state.js',
   'style.css',
+  'systems.js',
   'theme.js',
   'titles.js',
   'units.js',

@@ -2,7 +2,8 @@
 // Extensions and EME ClearKey: with the right key, and beside it with a wrong
 // one. Where there is no ClearKey, decrypted by us into plain media source.
 
-import { h, refused, say } from '../dom.js';
+import { h, refused, rows, say } from '../dom.js';
+import { systems } from '../systems.js';
 
 /** @typedef {import('../pkg/ismvault.js').Playable} Kind */
 /** @typedef {Kind & { parts: Blob[] }} Playable */
@@ -158,7 +159,14 @@ export const play = {
     const intro = h('p', { class: 'muted' });
     form.append(intro, label, field, h('div', { class: 'actions-row' }, button));
     const out = h('div', { class: 'results', 'aria-live': 'polite' });
-    body.append(form, out);
+    const can = h('div');
+    const machine = h('details', {}, h('summary', {}, 'Which DRM systems this browser has'), can);
+    body.append(form, out, machine);
+    machine.addEventListener('toggle', async () => {
+      if (!machine.open || can.childElementCount) return;
+      const found = await systems();
+      can.replaceChildren(rows(...found.map(({ name, words }) => /** @type {[string, string]} */ ([name, words]))));
+    });
     const area = /** @type {HTMLTextAreaElement} */ (form.querySelector('textarea'));
     /** @type {import('../state.js').Shown} */
     let latest;

@@ -682,6 +682,30 @@ fn each_broken_example_is_found_to_be_so() {
 
 #[test]
 #[ignore = "needs the page served: cargo xtask test"]
+fn the_drm_systems_of_the_browser_are_told() {
+    in_browser(|page| async move {
+        page.choose(&fixture_path("h264_aac.ismv")).await;
+        page.wait_for_text("#verdict", "Ready to protect.").await;
+        page.click("#tab-play").await;
+        page.click("#play details summary").await;
+        page.wait_for_text("#play details", "PlayReady in software").await;
+        let told = page.text("#play details").await;
+        assert!(told.contains("Edge and Chrome on Windows have it"), "{told}");
+        // As the engine itself answers.
+        let own = page
+            .script(
+                "return navigator.requestMediaKeySystemAccess ? \
+                 navigator.requestMediaKeySystemAccess('org.w3.clearkey', [{ initDataTypes: ['cenc'], \
+                 videoCapabilities: [{ contentType: 'video/mp4; codecs=\"avc1.42E01E\"' }] }]).then(() => true, () => false) : false",
+            )
+            .await;
+        let clearkey = told.split("ClearKey").nth(1).unwrap();
+        assert_eq!(clearkey.trim().starts_with("yes, cenc"), own.as_bool().unwrap(), "{told}");
+    });
+}
+
+#[test]
+#[ignore = "needs the page served: cargo xtask test"]
 fn commands_are_found_and_run_by_keyboard() {
     in_browser(|page| async move {
         let ctrl_k = || async {
