@@ -1,6 +1,6 @@
 // What of the page is shown: the view in the address, tabs, the list of files.
 
-import { $, bytes, h } from './dom.js';
+import { $, bytes, h, plural } from './dom.js';
 import { checkSet, close } from './open.js';
 import { running, set, state } from './state.js';
 
@@ -77,15 +77,20 @@ export function startTabs() {
 function verdict({ refusal, reading, inspection, kind, words, name, fragments }) {
   if (refusal) return [refusal.message, true];
   if (reading != null) return ['Reading …', false];
-  if (kind !== 'manifest') return [inspection?.answer ?? '', Boolean(inspection?.findings.some((f) => f.severity === 'error'))];
-  if (fragments) return [`${words ?? 'Manifest'}, with ${fragments.length} fragments. Make one file of them under Make.`, false];
   const own = state.set?.filter((f) => f.file === name) ?? [];
+  const isError = (/** @type {{ severity: string }} */ f) => f.severity === 'error';
+  if (kind !== 'manifest') {
+    const against = own.filter((f) => f.severity !== 'info').length;
+    const told = against ? ` ${plural(against, 'finding')} against the files opened with it.` : '';
+    return [`${inspection?.answer ?? ''}${told}`, Boolean(inspection?.findings.some(isError)) || own.some(isError)];
+  }
+  if (fragments) return [`${words ?? 'Manifest'}, with ${fragments.length} fragments. Make one file of them under Make.`, false];
   const media = state.files.some((entry) => entry.kind === 'media');
   const grave = own.filter((f) => f.severity !== 'info').length;
-  const count = `${grave} finding${grave > 1 ? 's' : ''}`;
+  const count = plural(grave, 'finding');
   const found = !media ? `${grave ? `${count}. ` : ''}Open its media files with it to check them against each other.`
     : grave ? `${count} against the files opened with it.` : 'Nothing is wrong between it and the files opened with it.';
-  return [`${words ?? 'Manifest'}. ${found}`, own.some((f) => f.severity === 'error')];
+  return [`${words ?? 'Manifest'}. ${found}`, own.some(isError)];
 }
 
 /**
@@ -155,7 +160,10 @@ function list(files, current) {
   if (nav.dataset.now === now) return;
   nav.dataset.now = now;
   const held = nav.contains(document.activeElement);
-  nav.replaceChildren(h('ul', {}, files.map((entry) => {
+  // A set stands under its manifest.
+  const ordered = [...files].sort((a, b) => Number(b.kind === 'manifest') - Number(a.kind === 'manifest'));
+  const isSet = ordered[0]?.kind === 'manifest' && ordered.some(({ kind }) => kind === 'media');
+  nav.replaceChildren(h('ul', {}, ordered.map((entry) => {
     const [, bad] = verdict(entry);
     const mark = entry.run?.phase === 'writing' ? (entry.run.step === 'turn' ? '⋯' : '…') : bad ? '■' : entry.run?.phase === 'done' ? '✓' : '';
     const open = h('button', { type: 'button', 'aria-current': entry.key === current ? 'true' : null, title: entry.name }, h('span', {}, entry.name), mark && h('span', { class: bad ? 'mark bad' : 'mark', 'aria-hidden': 'true' }, mark), mark && h('span', { class: 'visually-hidden' }, MARKS[mark]));
@@ -167,7 +175,7 @@ function list(files, current) {
       if (!nav.contains(document.activeElement)) $('name').focus();
       checkSet();
     });
-    return h('li', {}, open, shut);
+    return h('li', { class: isSet && entry.kind === 'media' ? 'of-set' : null }, open, shut);
   })));
   // The list is made anew; who was in it still is.
   if (held) (/** @type {HTMLElement | null} */ (nav.querySelector('[aria-current]')) ?? $('name')).focus();

@@ -17,6 +17,8 @@ function origin(place, { fails, source, severity }) {
   return [place, who, source].filter((part) => part).flatMap((part, i) => (i ? [' · ', part] : [part]));
 }
 
+const GRAVITY = ['error', 'warning', 'info'];
+
 /** What one reads at once; the worst come first. */
 const FIRST = 3;
 
@@ -58,11 +60,13 @@ export const findings = {
     let shown;
     /** @type {string | undefined} */
     let of;
+    /** @type {unknown} */
+    let beside;
     return (/** @type {import('../state.js').Shown} */ { inspection, refusal, reading, kind, set, name }) => {
       const manifest = kind === 'manifest' && !refusal;
       const now = manifest ? set : refusal ?? (reading == null ? inspection : null);
-      if (now === shown && name === of) return;
-      [shown, of] = [now, name];
+      if (now === shown && name === of && set === beside) return;
+      [shown, of, beside] = [now, name, set];
       if (manifest) {
         const own = set?.filter((f) => f.file === name) ?? [];
         body.replaceChildren(own.length ? h('ul', { class: 'findings' }, own.map((f) => row({ ...f, file: undefined })))
@@ -73,7 +77,9 @@ export const findings = {
         body.replaceChildren(h('ul', { class: 'findings' }, row({ severity: 'error', message: refusal.message, at: refusal.at, path: refusal.path })));
         return;
       }
-      const list = inspection?.findings ?? [];
+      // What is wrong between the files that are open is wrong with this one too.
+      const list = [...inspection?.findings ?? [], ...(set ?? []).filter((f) => f.file === name).map((f) => ({ ...f, file: undefined }))]
+        .sort((a, b) => GRAVITY.indexOf(a.severity) - GRAVITY.indexOf(b.severity));
       if (!now || !list.length) return body.replaceChildren(h('p', { class: 'muted' }, now ? 'No problems found.' : ''));
       const jump = inspection?.tracks.length || inspection?.fragments ? actions.jump : null;
       const grave = list.filter((f) => f.severity !== 'info');

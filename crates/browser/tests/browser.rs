@@ -880,7 +880,14 @@ fn files_and_manifests_together() {
         // dual moves all times so that none is before zero; piff has no tfdt.
         page.wait_for_text("#compare figure", "Fragments of track 1: 0 of 2 in a.mp4").await;
         // A report of one of them, without a script.
-        page.click("#files li button").await;
+        // The manifest stands first in the list, its set below it.
+        page.wait_for_text("#files li:first-child", "a.ism").await;
+        page.script("[...document.querySelectorAll('#files .of-set button')].find((b) => b.title === 'b.mp4').click()").await;
+        page.wait_for_text("#name", "b.mp4").await;
+        page.wait_for_text("#verdict.bad", "against the files opened with it").await;
+        page.click("#tab-overview").await;
+        page.wait_for_text("#findings", "is used twice").await;
+        page.click("#files .of-set button").await;
         page.wait_for_text("#name", "a.mp4").await;
         page.click("#reports summary").await;
         page.click("[data-report=html]").await;
