@@ -24,7 +24,7 @@ import { go, mark } from './views.js';
  *   | { type: 'decrypt', data: { key: number, keys: string } }
  * )} NewFile
  */
-/** @typedef {{ live: AbortController, update: (run: import('./state.js').Writing) => void }} Watch */
+/** @typedef {{ live: AbortController, update: (run: import('./state.js').Writing) => void, seen: () => boolean }} Watch */
 /** @typedef {typeof actions} Actions */
 
 /** The file shown, by its number. */
@@ -84,13 +84,14 @@ export const actions = {
    * @param {NewFile} job
    * @param {Watch} watch
    */
-  async make(job, { live, update }) {
+  async make(job, { live, update, seen }) {
     const inputs = job.type === 'mux' ? job.data.inputs.filter(({ name, tracks }) => name && tracks?.length !== 0) : [];
     const of = inputs.map(({ name }) => name).join(', ') || (shown()?.name ?? '');
     // Asked for at once, while the browser knows who asks.
     const choice = job.type === 'decrypt' ? await chooseSink(job.name) : null;
     if (job.type === 'decrypt' && !choice) return false;
-    const item = newJob(job.name, state.view, live);
+    const item = { ...newJob(job.name, state.view, live), seen };
+    if (job.type === 'mux') item.inputs = job.data.inputs.map(({ key }) => key);
     const done = inTurn(item, () => {
       update(item.run);
       return made(job, choice, {

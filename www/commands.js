@@ -1,8 +1,8 @@
 // What can be done from anywhere: one table, for the palette and for the help.
 
 import { $, h } from './dom.js';
-import { close, openSample } from './open.js';
-import { running, set, shown, state } from './state.js';
+import { checkSet, close, openSample } from './open.js';
+import { inOrder, running, set, shown, state } from './state.js';
 import { go, VIEWS } from './views.js';
 
 /**
@@ -23,9 +23,16 @@ const report = (/** @type {string} */ form) => () => /** @type {HTMLElement} */ 
  * @param {number} step
  */
 function turn(step) {
-  const at = state.files.findIndex(({ key }) => key === state.current);
-  const next = state.files.at((at + step) % state.files.length);
+  const files = inOrder();
+  const next = files.at((files.findIndex(({ key }) => key === state.current) + step) % files.length);
   if (next) set({ current: next.key });
+}
+
+function shutShown() {
+  const entry = shown();
+  if (!entry || !close(entry)) return;
+  set({});
+  checkSet();
 }
 
 /** Finds a box, or goes to an offset. */
@@ -50,8 +57,8 @@ export const COMMANDS = [
   { name: 'Open a box, or mark a field\'s bytes', keys: ['Enter'] },
   { name: 'Next file', run: () => turn(1), offered: () => state.files.length > 1 },
   { name: 'Previous file', run: () => turn(-1), offered: () => state.files.length > 1 },
-  { name: 'Close this file', run: () => shown() && close(/** @type {import('./state.js').OpenFile} */ (shown())) && set({}), offered: () => Boolean(shown()) },
-  { name: 'Stop what is running', run: () => (running()?.live ?? shown()?.reader)?.abort(), offered: () => Boolean(running()?.live ?? shown()?.reader) },
+  { name: 'Close this file', run: shutShown, offered: () => Boolean(shown()) },
+  { name: 'Stop what is running', run: () => running()?.live.abort(), offered: () => Boolean(running()) },
   { name: 'Report as HTML', run: report('html'), offered: seen('reports') },
   { name: 'Report as CSV', run: report('csv'), offered: seen('reports') },
   { name: 'Report as JSON', run: report('json'), offered: seen('reports') },

@@ -38,7 +38,8 @@ import { batch } from './panels/batch.js';
  */
 
 /** @type {Record<string, Panel>} */
-const PANELS = { job, made, story, lanes, tracks, protection, findings, protect, boxes, samples, key, header, make, play, compare, paste, batch };
+// The job's bar comes last: it shows what no other panel does.
+const PANELS = { made, story, lanes, tracks, protection, findings, protect, boxes, samples, key, header, make, play, compare, paste, batch, job };
 
 const updates = Object.entries(PANELS).map(([id, panel]) => panel.mount(/** @type {HTMLElement} */ ($(id).querySelector('.body')), actions));
 let before = state.view;

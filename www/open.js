@@ -46,9 +46,10 @@ export function letsGo(entry) {
  * @param {OpenFile} entry
  */
 export function close(entry) {
-  if (entry.run?.phase === 'writing' && !confirm(`${entry.name} is being protected, or waits for its turn. Stop it?`)) return false;
+  const jobs = state.jobs.filter(({ inputs }) => inputs.includes(entry.key));
+  if (jobs.length && !confirm(`A job reads ${entry.name}, or waits to. Stop it?`)) return false;
   if (!letsGo(entry)) return false;
-  entry.live?.abort();
+  for (const { live } of jobs) live.abort();
   entry.live = null;
   entry.reader?.abort();
   forget(entry);

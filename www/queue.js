@@ -4,10 +4,11 @@ import { Refusal } from './rpc.js';
 import { set, state } from './state.js';
 
 /**
- * A job that is being done, or waits for its turn. `key` is the file it is of, and
- * `view` where it was begun.
+ * A job that is being done, or waits for its turn. `key` is the file it is of,
+ * `view` where it was begun, `inputs` what it reads, and `seen` whether its progress
+ * is in view by itself.
  *
- * @typedef {{ name: string, key: number | null, view: import('./state.js').View, run: import('./state.js').Writing, live: AbortController }} Job
+ * @typedef {{ name: string, key: number | null, view: import('./state.js').View, run: import('./state.js').Writing, live: AbortController, inputs: number[], seen: () => boolean }} Job
  */
 
 /** Settles when the jobs begun so far have ended. */
@@ -20,7 +21,10 @@ let turn = Promise.resolve();
  * @param {import('./state.js').View} view
  * @returns {Job}
  */
-export const newJob = (name, view, live = new AbortController(), key = state.current, total = 0) => ({ name, key, view, live, run: { phase: 'writing', name, started: performance.now(), done: 0, total } });
+export function newJob(name, view, live = new AbortController(), key = state.current, total = 0) {
+  const seen = () => state.view === view && (key == null || state.current === key);
+  return { name, key, view, live, inputs: key == null ? [] : [key], seen, run: { phase: 'writing', name, started: performance.now(), done: 0, total } };
+}
 
 /**
  * Does a job when it is its turn. One that is stopped before is not begun.

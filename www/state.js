@@ -89,6 +89,9 @@ export const newEntry = (file, name) => ({ ...NOTHING, key: newKey(), file, name
 
 export const shown = () => state.files.find((entry) => entry.key === state.current) ?? null;
 
+/** The open files in the order in which they are listed: a set stands under its manifest. */
+export const inOrder = () => [...state.files].sort((a, b) => Number(b.kind === 'manifest') - Number(a.kind === 'manifest'));
+
 /** The job that is being done; the others wait for their turn. */
 export const running = () => state.jobs.find(({ run }) => run.step !== 'turn') ?? state.jobs[0];
 

@@ -2,7 +2,7 @@
 
 import { $, bytes, h, plural } from './dom.js';
 import { checkSet, close } from './open.js';
-import { running, set, state } from './state.js';
+import { inOrder, running, set, state } from './state.js';
 
 /** @typedef {import('./state.js').OpenFile} OpenFile */
 /** @typedef {import('./state.js').Shown} Shown */
@@ -160,8 +160,7 @@ function list(files, current) {
   if (nav.dataset.now === now) return;
   nav.dataset.now = now;
   const held = nav.contains(document.activeElement);
-  // A set stands under its manifest.
-  const ordered = [...files].sort((a, b) => Number(b.kind === 'manifest') - Number(a.kind === 'manifest'));
+  const ordered = inOrder();
   const isSet = ordered[0]?.kind === 'manifest' && ordered.some(({ kind }) => kind === 'media');
   nav.replaceChildren(h('ul', {}, ordered.map((entry) => {
     const [, bad] = verdict(entry);

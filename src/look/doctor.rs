@@ -464,7 +464,7 @@ impl Trial {
                 Some("its samples are protected in a way that is not known here".to_owned())
             }
             (_, 0) if track.listed > 0 && track.totals.fragments == 0 => {
-                Some("nothing says which IVs its samples have, so they were not tried".to_owned())
+                Some("none of its samples could be read with its IV, so none was tried".to_owned())
             }
             (_, 0) => Some("there are no samples to try it on".to_owned()),
             (Verdict::Proven, _) => Some(format!(

@@ -147,7 +147,12 @@ fn pair(kid: &str, key: &str, tracks: &str) -> Result<TrackKey> {
 /// copies of the keys that nobody wipes.
 fn json(text: &str) -> Result<Vec<TrackKey>> {
     // Some writers escape the slashes of base64.
-    let text = &Zeroizing::new(text.replace("\\/", "/"));
+    let mut plain = Zeroizing::new(String::with_capacity(text.len()));
+    text.split("\\/").enumerate().for_each(|(n, part)| {
+        plain.push_str(if n == 0 { "" } else { "/" });
+        plain.push_str(part);
+    });
+    let text = &plain;
     let mut keys = Vec::new();
     // The innermost objects have the keys.
     for object in text.split('{').map(|part| part.split('}').next().unwrap_or_default()) {

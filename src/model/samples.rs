@@ -260,6 +260,12 @@ impl Groups {
         self.until.get(stretch).and_then(|(_, kind)| self.kinds.get(*kind))
     }
 
+    /// Whether a sample is in a group of its own.
+    fn has_group(&self, sample: usize) -> bool {
+        let stretch = self.until.partition_point(|(until, _)| *until <= sample);
+        self.until.get(stretch).is_some_and(|(_, kind)| *kind != 0)
+    }
+
     /// The groups that have samples.
     fn used(&self) -> impl Iterator<Item = &Group> {
         self.until.iter().filter_map(|(_, kind)| self.kinds.get(*kind))
@@ -402,8 +408,8 @@ fn auxiliary_info(r: &mut Reader<'_>, size: u8, iv_size: u8) -> Result<SampleInf
 #[derive(Debug)]
 pub(crate) struct ListedProtection {
     groups: Groups,
-    /// Of every sample, where a `senc` holds it.
-    infos: Vec<SampleInfo>,
+    /// Of those that are wanted, in order, where a `senc` holds it.
+    infos: Vec<(usize, SampleInfo)>,
 }
 
 /// A sample that `moov` lists, and where what is known of its protection lies.
@@ -433,9 +439,15 @@ impl ListedProtection {
         let senc = [SENC, PIFF_SENC].into_iter();
         let senc = senc.flat_map(|kind| [stbl.find(kind), trak.find(kind)]).flatten().next();
         if let Some(node) = senc {
-            let infos = Senc::parse_with(node, |sample| groups.iv_size(sample))?.samples;
-            if infos.len() >= count {
-                return Ok((Self { groups, infos }, wanted.into_iter().map(here).collect()));
+            let mut all = Senc::parse_with(node, |sample| groups.iv_size(sample))?.samples;
+            if all.len() >= count {
+                let places: Vec<ListedInfo> = wanted.into_iter().map(here).collect();
+                let infos = places.iter().map(|info| {
+                    let own = all.get_mut(info.number).map(std::mem::take).unwrap_or_default();
+                    (info.number, own)
+                });
+                let infos = infos.collect();
+                return Ok((Self { groups, infos }, places));
             }
         }
         if groups.none_has_ivs() && auxiliary_tables(stbl)?.is_none() {
@@ -447,6 +459,9 @@ impl ListedProtection {
         let (mut places, mut sample) = (Vec::new(), 0_usize);
         let mut at = *saio.offsets.first().ok_or_else(none)?;
         for (chunk, samples) in chunks.iter().enumerate() {
+            if wanted.peek().is_none() {
+                break;
+            }
             // One offset for all, or one for each chunk.
             if saio.offsets.len() > 1 {
                 at = *saio.offsets.get(chunk).ok_or_else(none)?;
@@ -468,11 +483,18 @@ impl ListedProtection {
         Self { groups, infos: Vec::new() }
     }
 
-    /// One of them, by the bytes of its place; `None` where it is clear.
-    pub(crate) fn protected(&self, listed: ListedInfo, bytes: &[u8]) -> Result<Option<Protected>> {
+    /// One of them, by the bytes of its place and what its sample entry says; `None`
+    /// where it is clear.
+    pub(crate) fn protected(
+        &self,
+        listed: ListedInfo,
+        bytes: &[u8],
+        entry: Option<&Protection>,
+    ) -> Result<Option<Protected>> {
         let number = listed.number;
-        let info = match self.infos.get(number) {
-            Some(info) => Some(info.clone()),
+        let own = self.infos.binary_search_by_key(&number, |(number, _)| *number);
+        let info = match own.ok().and_then(|index| self.infos.get(index)) {
+            Some((_, info)) => Some(info.clone()),
             None if listed.place.len == 0 => None,
             None => {
                 let mut r = Reader::new(bytes, listed.place.at);
@@ -481,7 +503,14 @@ impl ListedProtection {
         };
         let missing =
             info.as_ref().is_none_or(|info| info.iv.is_empty()) && self.groups.iv_size(number) > 0;
-        // A sample without an IV is clear, as tools write it.
-        Ok(if missing { None } else { self.groups.protected(number, info) })
+        let protected = self.groups.protected(number, info);
+        // A clear lead has a sample entry of its own, or samples without IVs.
+        Ok(match (protected, entry) {
+            (Some(protected), Some(entry)) if !missing => {
+                let kid = if self.groups.has_group(number) { None } else { entry.kid };
+                Some(Protected { kid: kid.unwrap_or(protected.kid), ..protected })
+            }
+            _ => None,
+        })
     }
 }

@@ -191,9 +191,13 @@ export const batch = {
       const now = new AbortController();
       live = now;
       [start.disabled, stop.hidden, input.disabled, to.disabled] = [true, false, true, true];
-      const item = newJob('Batch', 'batch', now, null, titles.length);
+      const item = newJob('Batch', 'batch', now, null);
+      let finished = 0;
       await inTurn(item, async () => {
-        for (let title; !now.signal.aborted && (title = titles.find((t) => t.status === 'waiting'));) await one(title, keys, item);
+        for (let title; !now.signal.aborted && (title = titles.find((t) => t.status === 'waiting'));) {
+          await one(title, keys, item, () => finished);
+          finished += 1;
+        }
       }).catch(() => {}); // stopped before its turn
       live = null;
       [start.disabled, stop.hidden, input.disabled, to.disabled] = [false, true, false, false];
@@ -240,8 +244,9 @@ export const batch = {
      * @param {Row} title
      * @param {Entry[] | null} keys
      * @param {import('../queue.js').Job} item
+     * @param {() => number} finished how many were done before it
      */
-    async function one(title, keys, item) {
+    async function one(title, keys, item, finished) {
       const { signal } = item.live;
       /** @type {import('../jobs/making.js').Input[]} */
       const opened = [];
@@ -283,7 +288,8 @@ export const batch = {
           title.part = done / total;
           title.left = wait((performance.now() - started) / 1000 / title.part * (1 - title.part));
           tell(title);
-          advance(item, { done: titles.filter((t) => t.status === 'done').length + title.part, step: 'part' });
+          const left = titles.filter((t) => t.status === 'waiting').length + 1;
+          advance(item, { done: finished() + title.part, total: finished() + left, step: 'part' });
         };
         const result = await actions.call('protect', { key, options, choice, secret: false }, { signal, update });
         if (result.file) {

@@ -23,7 +23,8 @@ export const job = {
     let busy;
     name.addEventListener('click', () => {
       if (!busy) return;
-      if (busy.key != null) actions.show(busy.key);
+      const { key } = busy;
+      if (state.files.some((file) => file.key === key)) actions.show(/** @type {number} */ (key));
       actions.go(busy.view);
     });
     /** @type {unknown} */
@@ -35,7 +36,7 @@ export const job = {
       stopped?.abort();
       cancel.textContent = 'Stopping …';
     });
-    return (/** @type {import('../state.js').Shown} */ { jobs, failures, current, view }) => {
+    return (/** @type {import('../state.js').Shown} */ { jobs, failures, view }) => {
       if (failures !== told) {
         told = failures;
         failed.replaceChildren(...failures.map((failure) => {
@@ -49,7 +50,7 @@ export const job = {
       }
       busy = running();
       // Where its own panel tells it, it is not told twice.
-      const hidden = !busy || (view === busy.view && (busy.key == null || busy.key === current));
+      const hidden = !busy || busy.seen();
       if (hidden && line.contains(document.activeElement)) $(view === 'overview' ? 'name' : `tab-${view}`).focus({ preventScroll: true });
       section.hidden = hidden && !failures.length;
       line.hidden = hidden;

@@ -76,7 +76,7 @@ export async function task({ button, out, job, actions }) {
     words.textContent = progressWords(run);
   };
   try {
-    const made = await actions.make(job, { live, update });
+    const made = await actions.make(job, { live, update, seen: () => out.checkVisibility() });
     out.replaceChildren();
     if (made) button.form?.dispatchEvent(new Event('done'));
   } catch (/** @type {any} */ refusal) {

@@ -25,14 +25,17 @@ export const paste = {
     const out = h('div', { class: 'results' });
     const button = h('button', { class: 'primary' }, 'Read it');
     const form = h('form', {}, input, h('div', { class: 'actions-row' }, button, h('span', { class: 'small muted' }, 'base64, hex, GUID or text; a small file can be dropped')));
+    /** @type {ReturnType<typeof setTimeout> | undefined} */
+    let pause;
     form.addEventListener('submit', (event) => {
       event.preventDefault();
+      clearTimeout(pause);
       if (input.value.trim()) actions.recognise(input.value);
     });
-    let pause = 0;
     input.addEventListener('input', () => {
       clearTimeout(pause);
-      pause = setTimeout(() => input.value.trim() && actions.recognise(input.value, true), PAUSE);
+      if (!input.value.trim()) return out.replaceChildren();
+      pause = setTimeout(() => actions.recognise(input.value, true), PAUSE);
     });
     body.append(form, out);
     /** @type {import('../state.js').Pasted | null | undefined} */

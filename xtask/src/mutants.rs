@@ -20,8 +20,8 @@ const HOT: [&str; 8] = [
 ];
 
 /// The tests of the core that are quick.
-const TESTS: [&str; 8] =
-    ["answers", "boxes", "edges", "key", "lint", "proof", "protect", "unusual"];
+const TESTS: [&str; 9] =
+    ["answers", "boxes", "edges", "frames", "key", "lint", "proof", "protect", "unusual"];
 
 /// Over these files, or the hot ones.
 pub(crate) fn mutants(only: &[&str]) -> Result<()> {

@@ -125,6 +125,10 @@ fn read(args: &BatchArgs) -> Result<Vec<Job>, Stop> {
     let mut jobs = Vec::new();
     for (number, own) in list.jobs.into_iter().enumerate() {
         let mut all = list.defaults.clone();
+        // Which tracks of a set to take is no matter of files by themselves.
+        if own.get("input").is_some_and(serde_json::Value::is_string) {
+            flags::take(&mut all, MUX_SET);
+        }
         all.extend(own);
         let mut place = serde_json::Map::new();
         for name in ["input", "output"] {

@@ -19,10 +19,8 @@ fn flag(field: &Field) -> Arg {
     match field.control {
         Control::Flag => arg.action(ArgAction::SetTrue),
         Control::Number => arg.value_name(field.value).value_parser(value_parser!(u32)),
-        Control::Numbers => {
-            arg.value_name(field.value).value_delimiter(',').value_parser(value_parser!(u32))
-        }
-        Control::Words => arg.value_name(field.value).value_delimiter(','),
+        Control::Numbers => several(arg.value_name(field.value)).value_parser(value_parser!(u32)),
+        Control::Words => several(arg.value_name(field.value)),
         Control::Keys => arg.value_name(field.value).value_parser(value_parser!(PathBuf)),
         Control::Secret => {
             arg.value_name(field.value).help(format!("{}; {}", field.help, secret::FROM))
@@ -30,6 +28,11 @@ fn flag(field: &Field) -> Arg {
         // Which values there are, the core says.
         _ => arg.value_name(field.value),
     }
+}
+
+/// With commas between, or given again.
+fn several(arg: Arg) -> Arg {
+    arg.value_delimiter(',').action(ArgAction::Append)
 }
 
 /// The job that was asked for with these flags. A file of keys is not read here.

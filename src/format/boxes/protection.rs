@@ -169,7 +169,7 @@ pub struct Subsample {
 }
 
 /// What one sample needs to be decrypted.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct SampleInfo {
     /// 8 or 16 bytes, or none with a constant IV.
     pub iv: Vec<u8>,

@@ -3,6 +3,7 @@
 //! twice.
 
 use super::source::Source;
+use crate::collections::Set;
 use crate::error::Result;
 use crate::format::boxes::movie::Trex;
 use crate::format::boxes::tree::Node;
@@ -170,7 +171,12 @@ impl Probe {
         // Tables that contradict each other were told when they were read.
         let tables = moov.and_then(|moov| witness::listed(&moov, movie.size).ok());
         let stretches = [fragments, samples.max(LISTED / fragments)];
+        let mut known = Set::new();
         for table in tables.unwrap_or_default() {
+            // Of several with one number the first counts.
+            if !known.insert(table.track) {
+                continue;
+            }
             if let Some(track) = movie.track(table.track).filter(|track| which(track)) {
                 probe.listed.extend(Listed::of(movie, track, &table, stretches, budget / 4));
             }
@@ -263,7 +269,10 @@ impl Probe {
         for (info, mut sample) in listed.samples {
             if let Some(protection) = &listed.protection {
                 let Some(bytes) = self.source.get(info.place) else { continue };
-                let Ok(protected) = protection.protected(info, bytes) else { continue };
+                let entry = self.tracks.iter().find(|track| track.id == sample.track);
+                let entry = entry.and_then(|track| track.entries.get(sample.entry));
+                let own = entry.and_then(SampleEntry::protection);
+                let Ok(protected) = protection.protected(info, bytes, own) else { continue };
                 sample.protected = protected;
             }
             let size = u64::from(sample.sample.size);
@@ -309,18 +318,14 @@ fn spread(
     mut budget: u64,
 ) -> Vec<ProbedSample> {
     let step = table.count.div_ceil(places).max(1);
-    let entries = table.chunks.iter().flat_map(|chunk| {
-        std::iter::repeat_n(chunk.entry.max(1) as usize - 1, chunk.samples as usize)
-    });
-    let samples = table.samples().zip(entries).enumerate();
-    let near = samples.filter(|(number, ((_, seen), _))| number % step < each && seen.size > 0);
+    let near = table.spread(step, each).into_iter().filter(|(_, _, size, _)| *size > 0);
     let mut found: Vec<ProbedSample> = near
-        .map(|(number, ((_, seen), entry))| ProbedSample {
+        .map(|(number, at, size, entry)| ProbedSample {
             track: table.track,
             moof_at: 0,
             number,
-            entry,
-            sample: Sample { at: seen.at, size: seen.size, ..Sample::default() },
+            entry: entry.max(1) as usize - 1,
+            sample: Sample { at, size, ..Sample::default() },
             protected: None,
             bytes: Vec::new(),
         })

@@ -106,9 +106,10 @@ impl Claims {
     /// About inputs in which this is wrong already.
     pub(crate) fn new<'f>(findings: impl IntoIterator<Item = &'f Finding>) -> Self {
         let findings: Vec<&Finding> = findings.into_iter().collect();
+        // What a repair mends is the cause only where there is nothing else.
         let mended = |f: &Finding| f.check.mend == Some(Mend::Repair);
-        let grave = findings.iter().filter(|f| f.severity() != Severity::Info && !mended(f));
-        let worst = grave.min_by_key(|finding| finding.gravity());
+        let grave = findings.iter().filter(|f| f.severity() != Severity::Info);
+        let worst = grave.min_by_key(|finding| (mended(finding), finding.gravity()));
         let cause = worst.map(|finding| match finding.track {
             Some(id) => format!("Track {id}: {}", finding.message),
             None => finding.message.clone(),

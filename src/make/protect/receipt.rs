@@ -4,7 +4,7 @@
 use super::{Plan, PreviewKey};
 use crate::error::Result;
 use crate::format::cipher::{CipherMode, hex};
-use crate::make::proof::{Proven, failed};
+use crate::make::proof::{Proven, blamed, failed};
 use serde::Serialize;
 use sha2::{Digest as _, Sha256};
 
@@ -64,8 +64,9 @@ impl Proven<Plan> {
     pub fn receipt(self, input: &str, sizes: [u64; 2]) -> Result<Receipt> {
         let (plan, mut proof) = self.verdict()?;
         let preview = plan.preview();
+        let wrong = |what| blamed(failed(0, what), None);
         if proof.encrypted != preview.samples {
-            return Err(failed(0, "another number of samples is encrypted than was planned"));
+            return Err(wrong("another number of samples is encrypted than was planned"));
         }
         let constant = plan.profile().mode == CipherMode::Cbc;
         crate::collections::sort_by_key(&mut proof.counters, |(kid, from, _)| (kid.0, *from));
@@ -74,7 +75,7 @@ impl Proven<Plan> {
             a == b && from < end
         });
         if twice && !constant {
-            return Err(failed(0, "an IV is used twice"));
+            return Err(wrong("an IV is used twice"));
         }
         Ok(Receipt {
             made_by: format!("ismvault {}", env!("CARGO_PKG_VERSION")),

@@ -43,6 +43,16 @@ impl Default for Sizes {
 }
 
 impl Sizes {
+    /// Bytes of some samples together.
+    fn sum(&self, samples: std::ops::Range<usize>) -> u64 {
+        match self {
+            Self::Same(size, _) => samples.len() as u64 * u64::from(*size),
+            Self::Own(sizes) => {
+                sizes.get(samples).into_iter().flatten().copied().map(u64::from).sum()
+            }
+        }
+    }
+
     fn get(&self, sample: usize) -> Option<u32> {
         match self {
             Self::Same(size, count) => (sample < *count as usize).then_some(*size),
@@ -108,6 +118,20 @@ fn read(stbl: &Atom<'_>, track: u32, file_size: u64) -> Result<ListedTrack> {
         }
         let (mut next, mut inside) = (at, 0);
         let (_, each, entry) = runs.get(row).copied().unwrap_or_default();
+        if let Sizes::Same(size, all) = listed.sizes
+            && size > 0
+        {
+            // PCM has millions.
+            let room = file_size.saturating_sub(at) / u64::from(size);
+            let left = u64::from(all).min(file_size).saturating_sub(listed.count as u64);
+            let inside = room.min(left).min(each.into());
+            listed.count += inside as usize;
+            listed.chunks.push(Chunk { at, samples: inside as u32, entry });
+            if inside < u64::from(each) {
+                break;
+            }
+            continue;
+        }
         for _ in 0..each {
             let size = listed.sizes.get(listed.count);
             let end = size.map(|size| next.saturating_add(size.into()));
@@ -184,6 +208,25 @@ fn expanded<T: Copy>(rows: &[(u32, T)]) -> impl Iterator<Item = T> {
 }
 
 impl ListedTrack {
+    /// The first `each` samples of every `step`: number, place, size, sample entry.
+    pub(crate) fn spread(&self, step: usize, each: usize) -> Vec<(usize, u64, u32, u32)> {
+        let wanted =
+            |from: usize| if from % step < each { from } else { from.next_multiple_of(step) };
+        let (mut found, mut first) = (Vec::new(), 0);
+        for chunk in &self.chunks {
+            let (mut at, mut counted) = (chunk.at, first);
+            first += chunk.samples as usize;
+            let mut number = wanted(counted);
+            while number < first {
+                at = at.saturating_add(self.sizes.sum(counted..number));
+                counted = number;
+                found.push((number, at, self.sizes.get(number).unwrap_or(0), chunk.entry));
+                number = wanted(number + 1);
+            }
+        }
+        found
+    }
+
     /// The samples, in order of decoding, each with its time.
     pub(crate) fn samples(&self) -> impl Iterator<Item = (i64, Seen)> {
         let mut durations = expanded(&self.durations);
@@ -207,5 +250,33 @@ impl ListedTrack {
             time = time.saturating_add(duration.into());
             (decoded, Seen { at, size, duration, offset, flags, lock: None })
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn samples_all_over_a_track_lie_where_a_walk_finds_them() {
+        let chunk = |at, samples, entry| Chunk { at, samples, entry };
+        let chunks = vec![chunk(100, 7, 1), chunk(900, 1, 2), chunk(40, 0, 1), chunk(2000, 12, 1)];
+        for sizes in [Sizes::Same(9, 20), Sizes::Own((1..=20).collect())] {
+            let track =
+                ListedTrack { count: 20, sizes, chunks: chunks.clone(), ..ListedTrack::default() };
+            for (step, each) in [(1, 1), (3, 1), (5, 2), (7, 6), (20, 3), (2, 9)] {
+                let walked: Vec<(usize, u64, u32)> = track
+                    .samples()
+                    .enumerate()
+                    .filter(|(number, _)| number % step < each)
+                    .map(|(number, (_, seen))| (number, seen.at, seen.size))
+                    .collect();
+                let found = track.spread(step, each);
+                let places: Vec<_> =
+                    found.iter().map(|(n, at, size, _)| (*n, *at, *size)).collect();
+                assert_eq!(places, walked, "{step} {each}");
+                assert!(found.iter().all(|(n, .., entry)| (*entry == 2) == (*n == 7)));
+            }
+        }
     }
 }
