@@ -116,7 +116,7 @@ pub struct Check {
     pub mend: Option<Mend>,
     /// Whether files and a manifest of which it is told do not belong together, so
     /// that they are not made into one.
-    pub parts: bool,
+    pub breaks_set: bool,
 }
 
 /// Makes [`CheckId`] and [`CHECKS`] of one table, so that no row can be named that
@@ -155,7 +155,7 @@ macro_rules! checks {
                 title: $title,
                 advice: $advice,
                 mend: CheckId::$id.mend(),
-                parts: CheckId::$id.parts_a_set(),
+                breaks_set: CheckId::$id.breaks_a_set(),
             },)*]
         };
     };
@@ -254,8 +254,8 @@ impl CheckId {
         }
     }
 
-    /// See [`Check::parts`].
-    const fn parts_a_set(self) -> bool {
+    /// See [`Check::breaks_set`].
+    const fn breaks_a_set(self) -> bool {
         matches!(self, Self::ChunksDiffer | Self::TrackIdMismatch | Self::ManifestFileMissing)
     }
 
@@ -277,7 +277,7 @@ impl CheckId {
             title: "The structure of the file is broken.",
             advice: "Copy or download the file again, or write it again with its packager.",
             mend: None,
-            parts: false,
+            breaks_set: false,
         })
     }
 }

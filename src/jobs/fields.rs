@@ -275,6 +275,30 @@ pub const MUX_SET: &[Field] = &[
 #[cfg(test)]
 mod tests {
     use super::*;
+    use serde::Deserialize;
+    use serde::de::value::{Error as Plain, MapDeserializer};
+
+    /// Whether a job's struct has these fields and no other.
+    fn has<J: for<'de> Deserialize<'de>>(fields: &[Field]) {
+        let told = |name: &'static str| {
+            // A value of no type: a field that is not there is named as unknown.
+            let one = MapDeserializer::<_, Plain>::new(std::iter::once((name, ())));
+            J::deserialize(one).err().map_or(String::new(), |e| e.to_string())
+        };
+        for field in fields {
+            let said = told(field.name);
+            assert!(!said.contains("unknown field"), "{}: {said}", field.name);
+        }
+        let said = told("nothing");
+        let listed = said.matches('`').count() / 2 - 1;
+        assert_eq!(listed, fields.len(), "{said}");
+    }
+
+    #[test]
+    fn tables_and_structs_have_the_same_fields() {
+        has::<crate::jobs::Protect>(PROTECT);
+        has::<crate::jobs::MuxSet>(MUX_SET);
+    }
 
     #[test]
     fn every_row_has_words_and_choices() {

@@ -115,12 +115,12 @@ impl MuxSet {
     pub fn plan(&self, files: &[(&str, &Movie)]) -> Result<SetPlan> {
         self.check()?;
         let mut chosen = choose(files, self)?;
-        let taken = chosen.iter().flat_map(|(file, tracks)| {
-            let (name, movie) = files[*file];
+        let mut sentences = Vec::new();
+        for (file, tracks) in &chosen {
+            let Some((name, movie)) = files.get(*file) else { continue };
             let own = movie.tracks.iter().filter(|track| tracks.contains(&track.id));
-            own.map(move |track| taken(name, track))
-        });
-        let sentences = taken.collect();
+            sentences.extend(own.map(|track| taken(name, track)));
+        }
         for file in 0..files.len() {
             if !chosen.iter().any(|(known, _)| *known == file) {
                 chosen.push((file, Vec::new()));
@@ -137,9 +137,9 @@ impl SetPlan {
     /// # Errors
     /// Where files and manifests do not belong together, or cannot be one file.
     pub fn mux(&self, files: &[(&str, &Movie)], manifests: &[(String, Manifest)]) -> Result<Mux> {
-        let parts = self.files.iter().map(|(file, tracks)| {
-            let (name, movie) = files[*file];
-            (name, movie, Some(&tracks[..]))
+        let parts = self.files.iter().filter_map(|(file, tracks)| {
+            let (name, movie) = files.get(*file)?;
+            Some((*name, *movie, Some(&tracks[..])))
         });
         Rewriting::set().mux(&parts.collect::<Vec<_>>(), manifests)
     }

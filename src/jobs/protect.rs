@@ -217,22 +217,6 @@ mod tests {
     }
 
     #[test]
-    fn the_table_and_the_struct_have_the_same_fields() {
-        use crate::jobs::fields::PROTECT;
-        use serde::de::value::{Error as Plain, MapDeserializer};
-        for field in PROTECT {
-            // A value of no type: a field that is not there is named as unknown.
-            let one = MapDeserializer::<_, Plain>::new(std::iter::once((field.name, ())));
-            let said = Protect::deserialize(one).err().map_or(String::new(), |e| e.to_string());
-            assert!(!said.contains("unknown field"), "{}: {said}", field.name);
-        }
-        let none = MapDeserializer::<_, Plain>::new(std::iter::once(("nothing", ())));
-        let said = Protect::deserialize(none).err().expect("it is unknown").to_string();
-        let listed = said.matches('`').count() / 2 - 1;
-        assert_eq!(listed, PROTECT.len(), "{said}");
-    }
-
-    #[test]
     fn what_excludes_each_other_is_refused() {
         let text = |text: &str| Some(text.to_owned());
         let secret = |text: &str| Some(Zeroizing::new(text.to_owned()));

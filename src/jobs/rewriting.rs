@@ -85,7 +85,9 @@ fn check_set(
     let files = files.iter().map(|(name, movie, _)| ((*name).to_owned(), *movie)).collect();
     let set = FileSet { files, manifests: manifests.to_vec(), proofs: Vec::new() };
     let found = set.check();
-    let Some(finding) = found.iter().find(|finding| finding.check.parts) else { return Ok(()) };
+    let Some(finding) = found.iter().find(|finding| finding.check.breaks_set) else {
+        return Ok(());
+    };
     let file = finding.file.clone().unwrap_or_default();
     let mut error = Error::misuse(
         Code::SetDisagrees,

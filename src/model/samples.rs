@@ -466,15 +466,17 @@ impl ListedProtection {
             if saio.offsets.len() > 1 {
                 at = *saio.offsets.get(chunk).ok_or_else(none)?;
             }
-            for _ in 0..*samples {
-                let Some(size) = saiz.size(sample) else { return Ok((Self::of(groups), places)) };
-                if wanted.next_if_eq(&sample).is_some() {
-                    let place = Span { at, len: size.into() };
-                    places.push(ListedInfo { number: sample, place });
-                }
+            let end = sample + *samples as usize;
+            while let Some(number) = wanted.next_if(|number| *number < end) {
+                let sizes = saiz.bytes(sample..number).zip(saiz.size(number));
+                let Some((before, size)) = sizes else { return Ok((Self::of(groups), places)) };
+                at = at.saturating_add(before);
+                places.push(ListedInfo { number, place: Span { at, len: size.into() } });
                 at = at.saturating_add(size.into());
-                sample += 1;
+                sample = number + 1;
             }
+            at = at.saturating_add(saiz.bytes(sample..end).unwrap_or(0));
+            sample = end;
         }
         Ok((Self::of(groups), places))
     }

@@ -395,7 +395,8 @@ export const boxes = {
  */
 export function meanings({ kinds, kind, track, time: times, sync }, inspection) {
   const words = new Map(inspection.tracks.map((own) => [own.id, own.kind]));
-  const doubled = inspection.tracks.length > words.size || inspection.tracks.some((own, i) => inspection.tracks.findIndex((other) => other.kind === own.kind) !== i);
+  // Where two tracks are of one kind, their numbers tell them apart.
+  const doubled = new Set(words.values()).size < inspection.tracks.length;
   let number = 0;
   /** @type {(string | undefined)[]} */
   const found = [];

@@ -186,7 +186,7 @@ mend: Mend | null,
  * Whether files and a manifest of which it is told do not belong together, so
  * that they are not made into one.
  */
-parts: boolean, };
+breaks_set: boolean, };
 
 /**
  * Which check.
@@ -503,7 +503,7 @@ mend: Mend | null,
  * Whether files and a manifest of which it is told do not belong together, so
  * that they are not made into one.
  */
-parts: boolean, };
+breaks_set: boolean, };
 
 /**
  * A field and its choices.

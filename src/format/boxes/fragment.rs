@@ -291,6 +291,15 @@ impl Saiz {
         }
     }
 
+    /// Bytes for some samples together; none past the last.
+    pub fn bytes(&self, samples: std::ops::Range<usize>) -> Option<u64> {
+        match self.default_size {
+            0 => self.sizes.get(samples).map(|sizes| sizes.iter().copied().map(u64::from).sum()),
+            size => (samples.end <= self.sample_count as usize)
+                .then(|| samples.len() as u64 * u64::from(size)),
+        }
+    }
+
     /// The size for one sample; none past the last.
     pub fn size(&self, sample: usize) -> Option<u8> {
         match self.default_size {

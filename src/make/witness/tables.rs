@@ -210,8 +210,10 @@ fn expanded<T: Copy>(rows: &[(u32, T)]) -> impl Iterator<Item = T> {
 impl ListedTrack {
     /// The first `each` samples of every `step`: number, place, size, sample entry.
     pub(crate) fn spread(&self, step: usize, each: usize) -> Vec<(usize, u64, u32, u32)> {
-        let wanted =
-            |from: usize| if from % step < each { from } else { from.next_multiple_of(step) };
+        let wanted = |from: usize| match from % step < each {
+            true => from,
+            false => from.checked_next_multiple_of(step).unwrap_or(usize::MAX),
+        };
         let (mut found, mut first) = (Vec::new(), 0);
         for chunk in &self.chunks {
             let (mut at, mut counted) = (chunk.at, first);
@@ -221,7 +223,7 @@ impl ListedTrack {
                 at = at.saturating_add(self.sizes.sum(counted..number));
                 counted = number;
                 found.push((number, at, self.sizes.get(number).unwrap_or(0), chunk.entry));
-                number = wanted(number + 1);
+                number = wanted(number.saturating_add(1));
             }
         }
         found
