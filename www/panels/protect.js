@@ -177,8 +177,9 @@ function done(run, actions) {
     run.secret ? secretCard(run.secret, run.name, actions) : rows(...preview.keys.map((key) => /** @type {[string, HTMLElement]} */ (['KID', identifier(key.kid, 'KID')]))),
     h('div', { class: 'note receipt' },
       h('p', {}, h('b', {}, 'Read back and compared. '), `${plural(receipt.samples_compared, 'sample')} decrypted again from what was written, each the same as it was${receipt.ivs_unique ? '; no IV twice' : ''}.`),
-      rows(['SHA-256', sum]),
-      h('div', { class: 'actions-row' }, test, save)),
+      // The hash comes later and is longer than what stands for it: nothing that is pressed moves.
+      h('div', { class: 'actions-row' }, test, save),
+      rows(['SHA-256', sum])),
     h('details', {}, h('summary', {}, 'For manifests and servers'),
       preview.keys.map((key) => rows(
         ['KID, GUID order', identifier(key.kid_guid, 'KID in GUID byte order')],
