@@ -48,6 +48,9 @@ pub struct Movie {
     pub systems: Vec<ProtectionHeader>,
     /// The fragments, in file order.
     pub fragments: Vec<Fragment>,
+    /// What kinds of boxes a `moof` has inside: each set of them once, for most
+    /// fragments of a file are made alike.
+    pub insides: Vec<Vec<BoxType>>,
     /// The counters every protected sample used, in runs, in file order.
     pub ivs: Vec<IvRun>,
     /// Every `sidx` at the top.

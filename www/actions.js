@@ -2,12 +2,12 @@
 
 import { core } from './core.js';
 import { $, downloadUrl, say } from './dom.js';
-import { close, forget, holdOutputs, letsGo, openFiles, openMade, recognise } from './open.js';
+import { checkSet, close, forget, holdOutputs, letsGo, openFiles, openMade, recognise } from './open.js';
 import { Refusal } from './rpc.js';
 import { choose as chooseSink } from './sinks.js';
 import { advance, inTurn, newJob } from './queue.js';
 import { newEntry, newKey, set, shown, state } from './state.js';
-import { go, mark } from './views.js';
+import { go, mark, toFile } from './views.js';
 
 /** @typedef {import('./state.js').OpenFile} OpenFile */
 /** @typedef {import('./pkg/ismvault.js').Protect} Protect */
@@ -21,6 +21,7 @@ import { go, mark } from './views.js';
  *   | { type: 'mux', data: { inputs: Input[], manifests?: { name: string, file: Blob }[], options?: Rewriting } }
  *   | { type: 'assemble', data: { manifest: Blob, files: { name: string, file: Blob }[] } }
  *   | { type: 'fragment', data: { key: number } }
+ *   | { type: 'reheader', data: { key: number, options: import('./pkg/ismvault.js').Header }, notes: string[] }
  *   | { type: 'decrypt', data: { key: number, keys: string } }
  * )} NewFile
  */
@@ -62,6 +63,7 @@ async function made(job, choice, watch) {
     case 'mux': return core.call('mux', job.data, watch);
     case 'assemble': return core.call('assemble', job.data, watch);
     case 'fragment': return core.call('fragment', job.data, watch);
+    case 'reheader': return { ...await core.call('reheader', job.data, watch), notes: job.notes };
     default: {
       const { file, written, ...rest } = await core.call('decrypt', { ...job.data, choice: /** @type {import('./sinks.js').Choice} */ (choice) }, watch);
       return { blob: /** @type {Blob} */ (file ?? written), ...rest };
@@ -161,6 +163,29 @@ export const actions = {
   mark,
 
   /**
+   * Closes a file. False if the user thinks better of it.
+   *
+   * @param {number} key
+   */
+  close(key) {
+    const entry = state.files.find((file) => file.key === key);
+    if (!entry || !close(entry)) return false;
+    set({});
+    checkSet();
+    return true;
+  },
+
+  /**
+   * Shows two files side by side.
+   *
+   * @param {number[]} pair
+   */
+  compare(pair) {
+    set({ pair });
+    go('compare');
+  },
+
+  /**
    * Protects a file.
    *
    * @param {number} key
@@ -234,6 +259,7 @@ export const actions = {
    */
   show(key) {
     set({ current: key });
+    toFile();
   },
 
   /**

@@ -1,9 +1,10 @@
 // What can be done from anywhere: one table, for the palette and for the help.
 
 import { $, h } from './dom.js';
-import { checkSet, close, openSample } from './open.js';
+import { actions } from './actions.js';
+import { openSample } from './open.js';
 import { inOrder, running, set, shown, state } from './state.js';
-import { go, VIEWS } from './views.js';
+import { canShow, go, isLink, nameOf, VIEWS } from './views.js';
 
 /**
  * A row of the palette, of the help, or of both. What is not offered now is left out
@@ -28,13 +29,6 @@ function turn(step) {
   if (next) set({ current: next.key });
 }
 
-function shutShown() {
-  const entry = shown();
-  if (!entry || !close(entry)) return;
-  set({});
-  checkSet();
-}
-
 /** Finds a box, or goes to an offset. */
 function find() {
   go('boxes');
@@ -50,14 +44,14 @@ export const COMMANDS = [
   { name: 'Open the sample', run: openSample },
   { name: 'Open a broken file', run: () => dialog('examples').showModal() },
   { name: 'Protect this file', run: press('to-task'), offered: seen('to-task') },
-  ...VIEWS.map((view) => ({ name: `Go to ${$(`tab-${view}`).textContent}`, run: () => go(view), offered: () => state.view !== view && (!$(`tab-${view}`).hidden || view === 'paste' || view === 'batch') })),
+  ...VIEWS.map((view) => ({ name: isLink(view) ? nameOf(view) : `Go to ${nameOf(view)}`, run: () => go(view), offered: () => state.view !== view && canShow(view) })),
   { name: 'Find a box, or go to an offset', keys: ['/'], run: find, offered: () => Boolean(shown()?.inspection) },
   { name: 'Walk the tree of boxes; open and close', keys: ['↑', '↓', '←', '→'] },
   { name: 'The next box that begins so, in the tree', keys: ['A … Z'] },
   { name: 'Open a box, or mark a field\'s bytes', keys: ['Enter'] },
   { name: 'Next file', run: () => turn(1), offered: () => state.files.length > 1 },
   { name: 'Previous file', run: () => turn(-1), offered: () => state.files.length > 1 },
-  { name: 'Close this file', run: shutShown, offered: () => Boolean(shown()) },
+  { name: 'Close this file', run: () => actions.close(state.current ?? 0), offered: () => Boolean(shown()) },
   { name: 'Stop what is running', run: () => running()?.live.abort(), offered: () => Boolean(running()) },
   { name: 'Report as HTML', run: report('html'), offered: seen('reports') },
   { name: 'Report as CSV', run: report('csv'), offered: seen('reports') },

@@ -10,7 +10,8 @@ import { scriptUrl, workersAreServed } from './rpc.js';
 import { leave, openFiles, openSample, recognise, shut } from './open.js';
 import { listen, running, set, shown, state, unkept } from './state.js';
 import { startTheme } from './theme.js';
-import { go, inAddress, paint, startTabs } from './views.js';
+import { focusOf, go, inAddress, paint, startTabs } from './views.js';
+import { files } from './panels/files.js';
 import { job } from './panels/job.js';
 import { story } from './panels/story.js';
 import { lanes } from './panels/lanes.js';
@@ -39,7 +40,7 @@ import { batch } from './panels/batch.js';
 
 /** @type {Record<string, Panel>} */
 // The job's bar comes last: it shows what no other panel does.
-const PANELS = { made, story, lanes, tracks, protection, findings, protect, boxes, samples, key, header, make, play, compare, paste, batch, job };
+const PANELS = { files, made, story, lanes, tracks, protection, findings, protect, boxes, samples, key, header, make, play, compare, paste, batch, job };
 
 const updates = Object.entries(PANELS).map(([id, panel]) => panel.mount(/** @type {HTMLElement} */ ($(id).querySelector('.body')), actions));
 let before = state.view;
@@ -52,7 +53,7 @@ listen((now) => {
   requestAnimationFrame(() => {
     const focused = document.activeElement;
     if (focused && focused !== document.body && focused.checkVisibility()) return;
-    $(`tab-${view}`).focus({ preventScroll: true });
+    focusOf(view);
   });
 });
 startTabs();
@@ -150,7 +151,7 @@ addEventListener('keydown', (event) => {
     command.run();
   } else if (event.key === 'Escape' && state.view !== 'overview') {
     go('overview');
-    $('tab-overview').focus();
+    focusOf('overview');
   }
 });
 addEventListener('click', ({ target }) => {
@@ -159,7 +160,6 @@ addEventListener('click', ({ target }) => {
 
 for (const id of ['choose', 'another']) $(id).addEventListener('click', () => $('picker').click());
 $('choose-folder').addEventListener('click', () => $('folder').click());
-$('to-batch').addEventListener('click', () => go('batch'));
 $('sample').addEventListener('click', openSample);
 $('how').addEventListener('click', () => $('check', HTMLDialogElement).showModal());
 $('shortcuts').addEventListener('click', () => $('keys', HTMLDialogElement).showModal());

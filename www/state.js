@@ -40,7 +40,7 @@ import { isManifest } from './names.js';
 
 /** @typedef {'overview' | 'boxes' | 'samples' | 'key' | 'header' | 'make' | 'play' | 'compare' | 'paste' | 'batch'} View */
 /** @typedef {{ text?: string, typing?: boolean, decoded?: Decoded, refusal?: Refusal }} Pasted */
-/** @typedef {{ files: OpenFile[], current: number | null, view: View, at: number | null, jobs: import('./queue.js').Job[], failures: { name: string, refusal: Refusal }[], pasted: Pasted | null, set: Finding[] | null, tables: Tables | null }} State */
+/** @typedef {{ files: OpenFile[], current: number | null, view: View, at: import('./views.js').Place, jobs: import('./queue.js').Job[], failures: { name: string, refusal: Refusal }[], pasted: Pasted | null, pair: number[] | null, set: Finding[] | null, tables: Tables | null }} State */
 
 /** The file shown, where there is none. */
 const NOTHING = { key: null, file: null, name: '', kind: null, inspection: null, reading: null, refusal: null, run: null, made: null, fragments: null, chosen: null };
@@ -62,13 +62,15 @@ export const state = {
   /** The key of the one shown. */
   current: null,
   view: 'overview',
-  /** What the view is to show: the box or the fragment at this offset. */
+  /** What the view is to show: the box or the fragment at this offset, or a form so filled. */
   at: null,
   /** In the order in which they are done. */
   jobs: [],
   /** Jobs that failed while nobody looked at them. */
   failures: [],
   pasted: null,
+  /** The two files that were chosen to be compared. */
+  pair: null,
   /** What is wrong between files opened together. */
   set: null,
   /** From the core. */

@@ -1,37 +1,65 @@
-// What of the page is shown: the view in the address, tabs, the list of files.
+// What of the page is shown: the view in the address, and the tabs.
 
-import { $, bytes, h, plural } from './dom.js';
-import { checkSet, close } from './open.js';
-import { inOrder, running, set, state } from './state.js';
+import { $, bytes } from './dom.js';
+import { running, set, shown, state } from './state.js';
+import { verdict } from './verdict.js';
 
-/** @typedef {import('./state.js').OpenFile} OpenFile */
 /** @typedef {import('./state.js').Shown} Shown */
 /** @typedef {import('./state.js').View} View */
 
-/** What can be looked at: in the address, and as tabs. */
-export const VIEWS = /** @type {const} */ (['overview', 'boxes', 'samples', 'key', 'header', 'make', 'play', 'compare', 'paste', 'batch']);
+/** What of a file can be looked at: in the address, and as tabs. */
+const TABS = /** @type {const} */ (['overview', 'boxes', 'samples', 'key', 'header', 'make', 'play', 'compare']);
+/** And what is not of a file: in the bar over all. */
+const LINKS = /** @type {const} */ (['paste', 'batch']);
+export const VIEWS = [...TABS, ...LINKS];
 /** Those that need no file. */
-const FREE = ['paste', 'batch'];
+const FREE = ['header', ...LINKS];
 
-const address = (/** @type {View} */ view, /** @type {number | null} */ at) => `#/${view === 'overview' ? '' : view}${at == null ? '' : `@${at}`}`;
+/** Where in a view: at an offset, or with what a form says. */
+/** @typedef {number | URLSearchParams | null} Place */
+
+const address = (/** @type {View} */ view, /** @type {Place} */ at) => `#/${view === 'overview' ? '' : view}${at == null ? '' : typeof at === 'number' ? `@${at}` : `?${at}`}`;
+/** What leads to a view, and names it. */
+const leading = (/** @type {View} */ view) => document.getElementById(`tab-${view}`) ?? $(`link-${view}`);
+export const nameOf = (/** @type {View} */ view) => leading(view).textContent ?? '';
+/** Puts the keyboard to where a view is chosen. */
+export const focusOf = (/** @type {View} */ view) => leading(view).focus({ preventScroll: true });
 
 /**
  * Shows a view, there the box or fragment at an offset, and puts both into the
  * address.
  *
  * @param {View} view
- * @param {number | null} at
+ * @param {Place} at
  */
 export function go(view, at = null) {
   if (state.view === view && (at == null || location.hash === address(view, at))) return set({ at });
   location.hash = address(view, at);
 }
 
-/** What is in the address, such as `#/boxes@1024`. */
+/** What is in the address, such as `#/boxes@1024`, or `#/header?la_url=…`. */
 export function inAddress() {
-  const [, name, at] = location.hash.match(/^#\/(\w*)(?:@(\d+))?$/) ?? [];
-  return { view: VIEWS.find((view) => view === name) ?? /** @type {View} */ ('overview'), at: at == null ? null : Number(at) };
+  const [, name, at, form] = location.hash.match(/^#\/(\w*)(?:@(\d+)|\?(.*))?$/) ?? [];
+  return {
+    view: VIEWS.find((view) => view === name) ?? /** @type {View} */ ('overview'),
+    at: form != null ? new URLSearchParams(form) : at == null ? null : Number(at),
+  };
 }
+
+export const isLink = (/** @type {View} */ view) => LINKS.some((link) => link === view);
+
+/**
+ * Whether a view has something to show, of a file.
+ *
+ * @param {View} view
+ * @param {import('./state.js').OpenFile | null} entry
+ */
+export function canShow(view, entry = shown()) {
+  return entry?.kind === 'media' || FREE.includes(view) || (Boolean(entry) && ['overview', 'compare'].includes(view)) || (view === 'make' && Boolean(entry?.fragments));
+}
+
+/** Leaves what is not of a file, for one. */
+export const toFile = () => isLink(state.view) && go('overview');
 
 /** @type {ReturnType<typeof setTimeout> | undefined} */
 let moving;
@@ -41,7 +69,7 @@ let moving;
  * take only so many changes.
  *
  * @param {View} view
- * @param {number} at
+ * @param {Place} at
  */
 export function mark(view, at) {
   clearTimeout(moving);
@@ -53,13 +81,13 @@ const STEPS = { ArrowRight: (at) => at + 1, ArrowLeft: (at) => at - 1, Home: () 
 
 /** Makes the tabs work, by mouse and by keys. */
 export function startTabs() {
-  for (const view of VIEWS) {
+  for (const view of TABS) {
     const tab = $(`tab-${view}`);
     tab.addEventListener('click', () => go(view));
     tab.addEventListener('keydown', (event) => {
       const step = STEPS[event.key];
       if (!step) return;
-      const visible = VIEWS.filter((v) => !$(`tab-${v}`).hidden);
+      const visible = TABS.filter((v) => !$(`tab-${v}`).hidden);
       const next = visible.at(step(visible.indexOf(view)) % visible.length) ?? view;
       go(next);
       $(`tab-${next}`).focus();
@@ -69,52 +97,30 @@ export function startTabs() {
 }
 
 /**
- * The verdict of a file, and whether it is a bad one.
- *
- * @param {OpenFile} entry
- * @returns {[string, boolean]}
- */
-function verdict({ refusal, reading, inspection, kind, words, name, fragments }) {
-  if (refusal) return [refusal.message, true];
-  if (reading != null) return ['Reading …', false];
-  const own = state.set?.filter((f) => f.file === name) ?? [];
-  const isError = (/** @type {{ severity: string }} */ f) => f.severity === 'error';
-  if (kind !== 'manifest') {
-    const against = own.filter((f) => f.severity !== 'info').length;
-    const told = against ? ` ${plural(against, 'finding')} against the files opened with it.` : '';
-    return [`${inspection?.answer ?? ''}${told}`, Boolean(inspection?.findings.some(isError)) || own.some(isError)];
-  }
-  if (fragments) return [`${words ?? 'Manifest'}, with ${fragments.length} fragments. Make one file of them under Make.`, false];
-  const media = state.files.some((entry) => entry.kind === 'media');
-  const grave = own.filter((f) => f.severity !== 'info').length;
-  const count = plural(grave, 'finding');
-  const found = !media ? `${grave ? `${count}. ` : ''}Open its media files with it to check them against each other.`
-    : grave ? `${count} against the files opened with it.` : 'Nothing is wrong between it and the files opened with it.';
-  return [`${words ?? 'Manifest'}. ${found}`, own.some(isError)];
-}
-
-/**
  * Shows what the state says outside of the panels.
  *
  * @param {Shown} now
  * @returns {View} the view that can be shown
  */
 export function paint({ view: wanted, files, current }) {
-  const entry = files.find((file) => file.key === current);
+  const entry = files.find((file) => file.key === current) ?? null;
   const media = entry?.kind === 'media';
   const alone = !entry && FREE.includes(wanted);
-  const can = (/** @type {View} */ own) => media || FREE.includes(own) || (!alone && ['overview', 'compare'].includes(own)) || (own === 'make' && Boolean(entry?.fragments));
-  const view = can(wanted) ? wanted : 'overview';
+  const view = canShow(wanted, entry) ? wanted : 'overview';
+  const ofFile = !alone && !isLink(view);
   $('start').hidden = Boolean(entry) || alone;
   $('work').hidden = !entry && !alone;
   $('another').hidden = !entry && !alone;
   $('shut').hidden = !alone && !(entry && files.length === 1);
-  $('answer').hidden = alone;
+  $('answer').hidden = !ofFile;
+  $('tabbar').hidden = !ofFile;
+  $('back').hidden = !entry || ofFile;
+  $('back').textContent = `Back to ${entry?.name ?? ''}`;
   const busy = running();
   const percent = busy?.run.total ? `${Math.floor(100 * busy.run.done / busy.run.total)} % – ` : '';
-  const where = view === 'overview' ? '' : `${$(`tab-${view}`).textContent}${entry ? ', ' : ' – '}`;
+  const where = view === 'overview' ? '' : `${nameOf(view)}${entry && ofFile ? ', ' : ' – '}`;
   const whose = busy && busy.key !== entry?.key ? `${busy.name} – ` : '';
-  document.title = `${percent}${whose}${where}${entry && !alone ? `${entry.name} – ` : ''}ISMVault`;
+  document.title = `${percent}${whose}${where}${entry && ofFile ? `${entry.name} – ` : ''}ISMVault`;
   if (entry) {
     $('name').textContent = entry.name;
     const [words, bad] = verdict(entry);
@@ -128,9 +134,14 @@ export function paint({ view: wanted, files, current }) {
     $('reports').hidden = !entry.inspection || entry.reading != null;
     $('to-task').hidden = !(media && entry.inspection?.protectable.yes && view === 'overview' && !entry.run);
   }
-  for (const own of VIEWS) {
+  for (const own of LINKS) {
+    $(`view-${own}`).hidden = own !== view;
+    if (own === view) $(`link-${own}`).setAttribute('aria-current', 'page');
+    else $(`link-${own}`).removeAttribute('aria-current');
+  }
+  for (const own of TABS) {
     const tab = $(`tab-${own}`);
-    tab.hidden = !can(own);
+    tab.hidden = !canShow(own, entry);
     tab.setAttribute('aria-selected', String(own === view));
     tab.tabIndex = own === view ? 0 : -1;
     $(`view-${own}`).hidden = own !== view;
@@ -140,42 +151,5 @@ export function paint({ view: wanted, files, current }) {
   $('overview-body').hidden = !whole && !entry?.refusal && !manifest;
   for (const id of ['tracks', 'protection']) $(id).hidden = !whole;
   $('protect').hidden = !whole && entry?.run == null;
-  list(files, current);
   return view;
-}
-
-/** @type {Record<string, string>} */
-const MARKS = { '…': ', being protected', '⋯': ', waits for its turn', '■': ', has errors', '✓': ', protected' };
-
-/**
- * The open files, where there are several.
- *
- * @param {OpenFile[]} files
- * @param {number | null} current
- */
-function list(files, current) {
-  const nav = $('files');
-  nav.hidden = files.length < 2;
-  const now = JSON.stringify([files.map((f) => [f.key, verdict(f)[1], f.reading != null, f.run?.phase, f.run?.phase === 'writing' && f.run.step === 'turn']), current]);
-  if (nav.dataset.now === now) return;
-  nav.dataset.now = now;
-  const held = nav.contains(document.activeElement);
-  const ordered = inOrder();
-  const isSet = ordered[0]?.kind === 'manifest' && ordered.some(({ kind }) => kind === 'media');
-  nav.replaceChildren(h('ul', {}, ordered.map((entry) => {
-    const [, bad] = verdict(entry);
-    const mark = entry.run?.phase === 'writing' ? (entry.run.step === 'turn' ? '⋯' : '…') : bad ? '■' : entry.run?.phase === 'done' ? '✓' : '';
-    const open = h('button', { type: 'button', 'aria-current': entry.key === current ? 'true' : null, title: entry.name }, h('span', {}, entry.name), mark && h('span', { class: bad ? 'mark bad' : 'mark', 'aria-hidden': 'true' }, mark), mark && h('span', { class: 'visually-hidden' }, MARKS[mark]));
-    open.addEventListener('click', () => set({ current: entry.key }));
-    const shut = h('button', { type: 'button', class: 'shut', 'aria-label': `Close ${entry.name}` }, '×');
-    shut.addEventListener('click', () => {
-      if (!close(entry)) return;
-      set({});
-      if (!nav.contains(document.activeElement)) $('name').focus();
-      checkSet();
-    });
-    return h('li', { class: isSet && entry.kind === 'media' ? 'of-set' : null }, open, shut);
-  })));
-  // The list is made anew; who was in it still is.
-  if (held) (/** @type {HTMLElement | null} */ (nav.querySelector('[aria-current]')) ?? $('name')).focus();
 }

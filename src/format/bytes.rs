@@ -40,6 +40,8 @@ pub mod limits {
     pub const FIELD_BYTES: usize = 64;
     /// Fields of one box shown at a time.
     pub const FIELDS: usize = 2000;
+    /// Sets of kinds of boxes remembered that a `moof` has inside, and kinds in one.
+    pub const INSIDES: usize = 64;
     /// Runs of IVs remembered to find one used twice. Counters that count make
     /// one run of many samples.
     pub const IV_RUNS: usize = 1 << 20;

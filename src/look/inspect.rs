@@ -504,10 +504,37 @@ impl Inspector {
                 for (run, protected) in fragment.runs.iter_mut().zip(protected) {
                     run.protected = protected;
                 }
+                fragment.inside = self.inside(moof);
                 moov::add_fragment(&mut self.movie, fragment);
             }
             Err(e) => self.broken(e),
         }
+    }
+
+    /// Remembers what kinds of boxes a `moof` has inside.
+    fn inside(&mut self, moof: &Node) -> Option<u16> {
+        let mut kinds = Vec::new();
+        let mut open = vec![moof.children()];
+        while let Some(children) = open.pop() {
+            for child in children {
+                if !kinds.contains(&child.kind) {
+                    kinds.push(child.kind);
+                }
+                open.push(child.children());
+            }
+            if kinds.len() > limits::INSIDES {
+                return None;
+            }
+        }
+        let known = &mut self.movie.insides;
+        let at = known.iter().position(|other| *other == kinds).unwrap_or(known.len());
+        if at == limits::INSIDES {
+            return None;
+        }
+        if at == known.len() {
+            known.push(kinds);
+        }
+        u16::try_from(at).ok()
     }
 
     fn tail(&mut self) {

@@ -67,7 +67,7 @@ impl FragmentLayout {
     pub(crate) fn stitch(mut self) -> Result<Stitched> {
         let fragments = self.parts.iter().map(|part| {
             let span = Span { at: part.at, len: 0 };
-            Fragment { moof: span, head: span, span, runs: vec![part.run] }
+            Fragment { moof: span, head: span, span, runs: vec![part.run], inside: None }
         });
         let movie = Movie {
             fragments: fragments.collect(),

@@ -25,6 +25,9 @@ pub struct Fragment {
     pub span: Span,
     /// What it has of each track, in its own order.
     pub runs: Vec<FragmentRun>,
+    /// Which of the movie's [`insides`](crate::model::Movie::insides) its `moof`
+    /// has, where that was remembered.
+    pub inside: Option<u16>,
 }
 
 /// What a fragment has of one track.
@@ -161,7 +164,8 @@ impl Fragment {
         let head = Span { at: span.at, len: end - span.at };
         // Further away they are only read with all of the fragment.
         let head = if head.len > limits::WHOLE_BOX { span } else { head };
-        Self { moof: span, head, span, runs: trafs.iter().map(TrackFragment::run).collect() }
+        let runs = trafs.iter().map(TrackFragment::run).collect();
+        Self { moof: span, head, span, runs, inside: None }
     }
 }
 

@@ -7,7 +7,7 @@ import { bytes, count, plural, rate, time, wait } from '../../www/dom.js';
 import { Cancelled, plain } from '../../www/errors.js';
 import { valuesOf } from '../../www/fields.js';
 import { isManifest, isMedia, know, stem } from '../../www/names.js';
-import { meanings } from '../../www/panels/boxes.js';
+import { meanings, topRows } from '../../www/panels/boxes.js';
 import { FORMS, kidsAmong, kidsOf } from '../../www/panels/kids.js';
 import { batches } from '../../www/pool.js';
 import { Ahead, CHUNK, readSpans, Walk } from '../../www/reading.js';
@@ -177,4 +177,16 @@ test('spans that go on through a file are read ahead, and are the same', async (
     assert.equal(Buffer.compare(Buffer.from(await walk.read(spans.flat())), Buffer.from(expected(...spans))), 0, JSON.stringify(spans));
   }
   assert.equal((await walk.read([39_999_990, 20])).length, 10);
+});
+
+test('an mdat right behind its moof is one row with it', () => {
+  const kinds = ['ftyp', 'moof', 'mdat', 'free'].map((kind) => ({ kind }));
+  const [kind, at, size] = [[0, 1, 2, 1, 3, 2, 2], [0, 20, 120, 200, 300, 310, 400], [20, 100, 80, 100, 10, 90, 8]];
+  const none = kind.map(() => 0);
+  const inside = kind.map((own) => (own === 1 ? 0 : 65535));
+  const rows = topRows({ kinds, insides: [[{ kind: 'traf' }]], kind, at, size, track: none, time: none, sync: none, inside }, { tracks: [] });
+  assert.deepEqual(rows.map((row) => [row.kind, row.number, row.media?.at, row.inside?.[0].kind]), [
+    ['ftyp', 0, undefined, undefined], ['moof', 1, 120, 'traf'], ['moof', 2, undefined, 'traf'], ['free', 3, undefined, undefined],
+    ['mdat', 4, undefined, undefined], ['mdat', 5, undefined, undefined],
+  ]);
 });

@@ -1,7 +1,7 @@
 // Every box: a tree whose rows are made as they come into view, the fields of
 // the one selected, and its bytes; a field marks its bytes, a byte its field.
 
-import { bytes as size, count, h, plural, refused, time } from '../dom.js';
+import { bytes as size, count, h, refused, time } from '../dom.js';
 import { virtual } from '../virtual.js';
 import { hexView } from './hex.js';
 
@@ -14,7 +14,8 @@ import { hexView } from './hex.js';
  * @typedef {{
  *   kind: string, name: string | null, words?: string, source: string | null, at: number, size: number, depth: number,
  *   number: number, children: Row[] | null, loadable: boolean, open: boolean, parent: Row | null, top: Row | null,
- * }} Row
+ *   media?: Row, inside?: import('../pkg/ismvault.js').BoxKind[],
+ * }} Row `media` is the mdat of a moof, shown as one with it; `inside` the kinds in a moof, where they are known
  */
 
 const ROW = 24;
@@ -25,6 +26,8 @@ const LOOKED = 2000;
 /** Those that hold boxes. */
 const PARENTS = new Set(['moov', 'moof', 'mfra', 'meta']);
 const opens = (/** @type {Row} */ row) => (row.children ? row.children.length > 0 : row.loadable);
+/** Whether a row, or the media shown with it, has a byte. */
+const has = (/** @type {Row} */ row, /** @type {number} */ offset) => [row, row.media].some((own) => own && own.at <= offset && offset < own.at + own.size);
 /** A box that is read whole. */
 const WHOLE = 128 << 20;
 
@@ -64,7 +67,7 @@ export const boxes = {
         'aria-setsize': String(row.parent?.children?.length ?? tops), 'aria-posinset': String(row.number + 1),
       },
       h('span', { class: 'twisty', 'aria-hidden': 'true' }, twisty),
-      h('code', {}, short(row.kind)), h('span', { class: 'what' }, row.words ?? row.name ?? 'unknown box'),
+      h('code', {}, row.media ? `${row.kind} + ${row.media.kind}` : short(row.kind)), h('span', { class: 'what' }, row.words ?? row.name ?? 'unknown box'),
       h('span', { class: 'where' }, count(row.at)));
       element.style.paddingLeft = `${8 + row.depth * 14}px`;
       element.addEventListener('click', (event) => {
@@ -96,6 +99,7 @@ export const boxes = {
       if (!row.children && row.loadable) {
         const branch = await actions.call('tree', { key, at: row.at, size: row.size }).catch(() => null);
         row.children = branch ? adopted(branch, row) : [];
+        if (row.media) row.children.push({ ...row.media, number: row.children.length });
       }
       return row.children ?? [];
     }
@@ -271,7 +275,15 @@ export const boxes = {
         return;
       }
       let looked = 0;
-      const matches = (/** @type {Row} */ r) => r.kind.toLowerCase().includes(wanted) || Boolean(r.name?.toLowerCase().includes(wanted));
+      const matches = (/** @type {{ kind: string, name: string | null }} */ r) => r.kind.toLowerCase().includes(wanted) || Boolean(r.name?.toLowerCase().includes(wanted));
+      /** @type {Map<object, boolean>} most fragments have the same kinds inside, which are looked through once */
+      const among = new Map();
+      const mayLead = (/** @type {Row} */ { media, inside: kinds }) => {
+        if (!kinds || (media && matches(media))) return true;
+        const known = among.get(kinds) ?? kinds.some(matches);
+        among.set(kinds, known);
+        return known;
+      };
       for (let step = 0; step < rows.length; step++) {
         const i = (from + step) % rows.length;
         const row = rows[i];
@@ -280,7 +292,7 @@ export const boxes = {
           told.textContent = '';
           return select(i);
         }
-        if (!row.open && opens(row)) {
+        if (!row.open && opens(row) && (row.children || mayLead(row))) {
           if (!row.children && ++looked % 50 === 0) told.textContent = `Looking … ${count(step)} of ${count(rows.length)}`;
           if (looked > LOOKED) {
             told.textContent = `Not found in ${count(LOOKED)} fragments. Enter goes on from here.`;
@@ -318,7 +330,7 @@ export const boxes = {
      * @param {number} offset
      */
     async function reveal(offset) {
-      let i = rows.findIndex((r) => r.depth === 0 && r.at <= offset && offset < r.at + r.size);
+      let i = rows.findIndex((r) => r.depth === 0 && has(r, offset));
       if (i < 0) {
         told.textContent = `No box has the byte ${count(offset)}.`;
         return;
@@ -326,7 +338,7 @@ export const boxes = {
       told.textContent = '';
       for (;;) {
         const row = rows[i];
-        const child = (await inside(row)).find((c) => c.at <= offset && offset < c.at + c.size);
+        const child = (await inside(row)).find((c) => has(c, offset));
         if (!child) break;
         await toggle(i, true);
         i = rows.indexOf(child);
@@ -367,13 +379,9 @@ export const boxes = {
       const mine = ++epoch;
       const columns = await actions.call('tops', { key });
       if (mine !== epoch) return;
-      tops = columns.at.length;
-      const meaning = meanings(columns, inspection);
-      rows = Array.from(columns.at, (at, i) => {
-        const kind = columns.kinds[columns.kind[i]];
-        return { ...kind, words: meaning[i], at, number: i, size: columns.size[i], depth: 0, children: null, loadable: PARENTS.has(kind.kind) && columns.size[i] <= WHOLE, open: false, parent: null, top: null };
-      });
-      told.textContent = `${plural(rows.length, 'box')} at the top, ${size(file.size)}`.replace('boxs', 'boxes');
+      rows = topRows(columns, inspection);
+      tops = rows.length;
+      told.textContent = `${count(columns.at.length)} ${columns.at.length === 1 ? 'box' : 'boxes'} at the top, ${size(file.size)}`;
       redraw();
       select(0, null, false);
     }
@@ -382,10 +390,35 @@ export const boxes = {
       if (state.view !== 'boxes' || !state.inspection || state.reading != null || state.key == null || !state.file) return;
       const at = actions.arrive();
       const ready = state.key === key ? Promise.resolve() : fill(state.key, state.file, state.inspection);
-      if (at != null) ready.then(() => reveal(at));
+      if (typeof at === 'number') ready.then(() => reveal(at));
     };
   },
 };
+
+/**
+ * The boxes at the top; an mdat right behind its moof is one row with it.
+ *
+ * @param {import('../pkg/ismvault.js').Tops} columns
+ * @param {import('../pkg/ismvault.js').Inspection} inspection
+ */
+export function topRows(columns, inspection) {
+  const meaning = meanings(columns, inspection);
+  /** @type {Row[]} */
+  const rows = [];
+  for (const [i, at] of columns.at.entries()) {
+    const kind = columns.kinds[columns.kind[i]];
+    /** @type {Row} */
+    const row = {
+      ...kind, words: meaning[i], at, number: rows.length, size: columns.size[i], depth: 0, children: null,
+      loadable: PARENTS.has(kind.kind) && columns.size[i] <= WHOLE, open: false, parent: null, top: null,
+      inside: columns.insides[columns.inside[i]],
+    };
+    const last = rows.at(-1);
+    if (kind.kind === 'mdat' && last?.kind === 'moof' && last.at + last.size === at && !last.media) last.media = { ...row, depth: 1, parent: last };
+    else rows.push(row);
+  }
+  return rows;
+}
 
 /**
  * What fragments are, and what belongs to them: number, track, time.

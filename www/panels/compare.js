@@ -19,6 +19,8 @@ export const compare = {
     const b = h('select', { id: 'cmp-b', 'aria-label': 'Second file' });
     const out = h('div', { class: 'results', 'aria-live': 'polite' });
     const pick = h('div', { class: 'actions-row' }, a, h('span', {}, 'against'), b);
+    /** @type {number[] | null} */
+    let taken = null;
     const hint = h('p', { class: 'muted' }, 'Open a second file, or the manifests that belong to this one, to compare them.');
     body.append(hint, set, pick, out);
     let known = '';
@@ -53,12 +55,16 @@ export const compare = {
         ] : []));
       }
       const now = media.map((f) => `${f.key} ${f.name}`).join('\n');
-      if (now === known || state.view !== 'compare') return;
+      if ((now === known && state.pair === taken) || state.view !== 'compare') return;
       known = now;
       for (const [at, select] of [a, b].entries()) {
         const was = select.value;
         select.replaceChildren(...media.map((f) => h('option', { value: String(f.key) }, f.name)));
         select.value = media.some((f) => String(f.key) === was) ? was : String(media[at]?.key ?? '');
+      }
+      if (state.pair !== taken) {
+        taken = state.pair;
+        for (const [at, select] of [a, b].entries()) select.value = String(taken?.[at] ?? select.value);
       }
       if (a.value === b.value) b.value = String(media.find((f) => String(f.key) !== a.value)?.key ?? '');
       update();

@@ -1,7 +1,7 @@
 // The header editor: one PlayReady header as a form, in every version side by
 // side, and put into the open file.
 
-import { block, download, h, inputOf, refused, rows } from '../dom.js';
+import { block, h, inputOf, refused, rows } from '../dom.js';
 
 /** @typedef {import('../state.js').Shown} Shown */
 /** @typedef {import('../pkg/ismvault.js').Attempt} Attempt */
@@ -13,6 +13,9 @@ const FORMS = [
   ['ismc', 'For .ismc'], ['mpd', 'For MPD'], ['hls', 'For HLS'],
 ];
 const DELAY = 150;
+/** Fields that the address keeps; never a key. */
+const TEXTS = /** @type {const} */ (['kids', 'la_url', 'lui_url', 'ds_id', 'custom_attributes']);
+const CHECKS = ['cbc', 'on_demand'];
 
 export const header = {
   /**
@@ -35,6 +38,8 @@ export const header = {
       h('div', { class: 'field' }, check('cbc', 'AES-CBC (cbcs) instead of AES-CTR'), check('on_demand', 'Licence on demand (DECRYPTORSETUP)')));
     const out = h('div', { class: 'versions' });
     const result = h('div', { class: 'results' });
+    /** Whether the form was filled once. */
+    let begun = false;
     body.append(form, out, result);
     addEventListener('pagehide', () => { inputOf(form, 'key').value = ''; });
     /** @type {ReturnType<typeof setTimeout> | undefined} */
@@ -99,14 +104,15 @@ export const header = {
       const named = inputOf(form, 'kids').value.toLowerCase().replace(/[^0-9a-f\s,]/g, '').split(/[\s,]+/);
       const missed = inspection.tracks.filter((t) => t.protection?.kid && !named.includes(t.protection.kid.replaceAll('-', '')));
       try {
-        const { blob } = await actions.call('reheader', { key: mine, options: { ...options(), version: number } });
-        if (entry.key !== mine) return;
+        const notes = [
+          'A copy with another header. Its media was copied as it is.',
+          missed.length ? `The header does not name the KID of track ${missed.map((t) => t.id).join(' and ')}: no client will ask for its licence.` : '',
+          inspection.tracks.some((t) => t.protection) ? '' : 'The file is clear; a header alone does not protect it.',
+        ].filter(Boolean);
         const name = file.replace(/(\.[^.]+)?$/, (end) => `-header${end || '.mp4'}`);
-        download(blob, name);
-        result.replaceChildren(
-          h('p', { class: 'note ok', role: 'status' }, `${name} is offered for download, a copy of ${file} with this header. Its media was copied as it is.`),
-          missed.length ? h('p', { class: 'note bad' }, `The header does not name the KID of track ${missed.map((t) => t.id).join(' and ')}: no client will ask for its licence.`) : '',
-          inspection.tracks.some((t) => t.protection) ? '' : h('p', { class: 'note' }, 'The file is clear; a header alone does not protect it.'));
+        const job = /** @type {const} */ ({ type: 'reheader', data: { key: mine, options: { ...options(), version: number } }, name, notes });
+        await actions.make(job, { live: new AbortController(), update() {}, seen: () => false });
+        result.replaceChildren();
       } catch (/** @type {any} */ refusal) {
         result.replaceChildren(refused(refusal));
       } finally {
@@ -114,7 +120,16 @@ export const header = {
       }
     }
 
-    form.addEventListener('input', () => {
+    /** What the form says, for the address. */
+    function inWords() {
+      const own = new URLSearchParams();
+      for (const name of TEXTS) if (inputOf(form, name).value.trim()) own.set(name, inputOf(form, name).value.trim());
+      for (const name of CHECKS) if (inputOf(form, name).checked) own.set(name, '');
+      return own;
+    }
+
+    form.addEventListener('input', ({ target }) => {
+      if (target !== inputOf(form, 'key')) actions.mark('header', inWords());
       clearTimeout(timer);
       timer = setTimeout(update, DELAY);
     });
@@ -122,7 +137,11 @@ export const header = {
 
     return (/** @type {import('../state.js').Shown} */ state) => {
       entry = state;
-      if (state.view !== 'header' || state.reading != null || filled === state.inspection) return;
+      if (state.view !== 'header' || state.reading != null) return;
+      const asked = actions.arrive();
+      const named = asked instanceof URLSearchParams ? asked : null;
+      if (begun && filled === state.inspection && !named) return;
+      begun = true;
       // What was typed for a file is there when one comes back to it.
       if (filled) kept.set(filled, Object.fromEntries([...new FormData(form)].filter(([name]) => name !== 'key').map(([name, value]) => [name, String(value)])));
       filled = state.inspection;
@@ -134,7 +153,11 @@ export const header = {
       inputOf(form, 'key').value = '';
       const typed = filled && kept.get(filled);
       for (const [name, value] of Object.entries(typed ?? {})) if (inputOf(form, name).type !== 'checkbox') inputOf(form, name).value = value;
-      for (const name of ['cbc', 'on_demand']) inputOf(form, name).checked = Boolean(typed?.[name]);
+      for (const name of CHECKS) inputOf(form, name).checked = Boolean(typed?.[name]);
+      if (named) {
+        for (const name of TEXTS) inputOf(form, name).value = named.get(name) ?? '';
+        for (const name of CHECKS) inputOf(form, name).checked = named.has(name);
+      }
       result.replaceChildren();
       update();
     };

@@ -3,6 +3,7 @@
 
 import { $, h } from '../dom.js';
 import { running, set, state } from '../state.js';
+import { focusOf } from '../views.js';
 import { progressWords } from './parts.js';
 
 export const job = {
@@ -51,7 +52,7 @@ export const job = {
       busy = running();
       // Where its own panel tells it, it is not told twice.
       const hidden = !busy || busy.seen();
-      if (hidden && line.contains(document.activeElement)) $(view === 'overview' ? 'name' : `tab-${view}`).focus({ preventScroll: true });
+      if (hidden && line.contains(document.activeElement)) focusOf(view);
       section.hidden = hidden && !failures.length;
       line.hidden = hidden;
       if (!busy || hidden) return;

@@ -141,7 +141,12 @@ function buildSet(_, state, actions) {
   ];
 }
 
-/** @typedef {{ way: Way, root: HTMLElement, now: string | null }} Card */
+/**
+ * A way's card. What stands in it for each file is kept while that is open: a form
+ * half filled, a job under way.
+ *
+ * @typedef {{ way: Way, root: HTMLElement, now: string | null, kept: Map<string, Node[]> }} Card
+ */
 
 export const make = {
   /**
@@ -150,7 +155,7 @@ export const make = {
    */
   mount(body, actions) {
     /** @type {Card[]} */
-    const cards = WAYS.map((way) => ({ way, root: h('article', { class: 'way', id: `way-${way.id}` }), now: null }));
+    const cards = WAYS.map((way) => ({ way, root: h('article', { class: 'way', id: `way-${way.id}` }), now: null, kept: new Map() }));
     const own = manifests(actions);
     const manifestCard = h('article', { class: 'way', id: 'way-manifests' }, h('h4', {}, 'Manifests'), h('p', { class: 'muted' }, 'Written from what the files say. For DASH and HLS each track becomes a file of its own with a segment index.'), own.form);
     body.append(...cards.map(({ root }) => root), manifestCard);
@@ -158,10 +163,10 @@ export const make = {
     let latest;
 
     /**
-     * @param {Card} card
+     * @param {Way} way
      * @param {Shown} state
      */
-    function draw({ way, root }, state) {
+    function draw(way, state) {
       const form = h('form', { autocomplete: 'off' });
       const out = h('div', { 'aria-live': 'polite' });
       const button = h('button', {}, way.action);
@@ -172,7 +177,7 @@ export const make = {
         if (button.disabled || key == null) return;
         await task({ button, out, job: way.run(form, { ...latest, key }), actions });
       });
-      root.replaceChildren(h('h4', {}, way.title), h('p', { class: 'muted' }, way.words), form);
+      return [h('h4', {}, way.title), h('p', { class: 'muted' }, way.words), form];
     }
 
     return (/** @type {import('../state.js').Shown} */ state) => {
@@ -184,8 +189,14 @@ export const make = {
         const now = offered ? `${state.key} ${card.way.changes?.(state) ?? ''}` : null;
         if (now === card.now) continue;
         card.now = now;
-        if (offered) draw(card, state);
-        else card.root.replaceChildren();
+        for (const old of card.kept.keys()) if (!state.files.some(({ key }) => old.startsWith(`${key} `))) card.kept.delete(old);
+        if (now == null) {
+          card.root.replaceChildren();
+          continue;
+        }
+        const nodes = card.kept.get(now) ?? draw(card.way, state);
+        card.kept.set(now, nodes);
+        card.root.replaceChildren(...nodes);
       }
       manifestCard.hidden = !fragmented(state).length;
       own.update(state);

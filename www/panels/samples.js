@@ -173,7 +173,7 @@ export const samples = {
       if (state.view !== 'samples' || !state.inspection || state.reading != null || state.key == null) return;
       const at = actions.arrive();
       const show = () => {
-        const named = at != null && lines.find(({ fragments }) => fragments.some((p) => p.at === at));
+        const named = typeof at === 'number' && lines.find(({ fragments }) => fragments.some((p) => p.at === at));
         if (named && state.key != null) return actions.choose(state.key, { track: named.track, at });
         const [line] = lines;
         const wanted = state.chosen ?? (line && { track: line.track, at: line.fragments[0].at });

@@ -38,8 +38,8 @@ const TYPES: &str = concat!(
     r"
 /** A part of an output: bytes made already, bytes of the input to copy, or a unit to work on. */
 export type Piece = Uint8Array<ArrayBuffer> | { at: number; length: number; unit?: number };
-/** The boxes at the top of a file, in columns: of each the number of its kind, its offset and its size. */
-export type Tops = { kinds: BoxKind[]; kind: Uint16Array; at: Float64Array; size: Float64Array; track: Uint32Array; time: Float64Array; sync: Uint8Array };
+/** The boxes at the top of a file, in columns: of each the number of its kind, its offset and its size; of fragments more. */
+export type Tops = { kinds: BoxKind[]; insides: BoxKind[][]; kind: Uint16Array; at: Float64Array; size: Float64Array; track: Uint32Array; time: Float64Array; sync: Uint8Array; inside: Uint16Array };
 "
 );
 
@@ -166,13 +166,14 @@ impl JsInspector {
 
     /// Every box at the top: what kinds there are, and of each box the number
     /// of its kind, its offset and its size; of those that are fragments the track,
-    /// 0 where there are several, when it is presented, and whether it begins with
-    /// a sync sample.
+    /// 0 where there are several, when it is presented, whether it begins with
+    /// a sync sample, and which of `insides` it has, 65,535 where that is not known.
     #[wasm_bindgen(unchecked_return_type = "Tops")]
     pub fn tops(&self) -> JsResult<JsValue> {
         let mut kinds: Vec<BoxType> = Vec::new();
         let (mut kind, mut at, mut size) = (Vec::new(), Vec::new(), Vec::new());
         let (mut track, mut time, mut sync) = (Vec::new(), Vec::new(), Vec::new());
+        let mut inside = Vec::new();
         let movie = self.0.movie();
         let mut fragments = movie.fragments.iter().peekable();
         for top in &movie.top {
@@ -187,6 +188,7 @@ impl JsInspector {
             });
             time.push(presented.unwrap_or(f64::NAN));
             sync.push(u8::from(run.is_some_and(|run| run.sync_start)));
+            inside.push(fragment.and_then(|fragment| fragment.inside).unwrap_or(u16::MAX));
             let index = kinds.iter().position(|k| *k == top.kind).unwrap_or_else(|| {
                 kinds.push(top.kind);
                 kinds.len() - 1
@@ -195,10 +197,14 @@ impl JsInspector {
             at.push(top.span.at as f64);
             size.push(top.span.len as f64);
         }
-        let kinds: Vec<BoxKind> = kinds.into_iter().map(BoxKind::from).collect();
+        let named = |kinds: &[BoxType]| kinds.iter().copied().map(BoxKind::from).collect();
+        let insides: Vec<Vec<BoxKind>> = movie.insides.iter().map(|own| named(own)).collect();
+        let kinds: Vec<BoxKind> = named(&kinds);
         let tops = js_sys::Object::new();
-        let columns: [(&str, JsValue); 7] = [
+        let columns: [(&str, JsValue); 9] = [
             ("kinds", to_js(&kinds)?),
+            ("insides", to_js(&insides)?),
+            ("inside", Uint16Array::from(&inside[..]).into()),
             ("kind", Uint16Array::from(&kind[..]).into()),
             ("at", Float64Array::from(&at[..]).into()),
             ("size", Float64Array::from(&size[..]).into()),
