@@ -4,7 +4,7 @@ import { core } from './core.js';
 import { $, downloadUrl, say } from './dom.js';
 import { checkSet, close, forget, holdOutputs, letsGo, openFiles, openMade, recognise } from './open.js';
 import { Refusal } from './rpc.js';
-import { choose as chooseSink } from './sinks.js';
+import { choose as chooseSink, stored } from './sinks.js';
 import { advance, inTurn, newJob } from './queue.js';
 import { newEntry, newKey, set, shown, state } from './state.js';
 import { go, mark, toFile } from './views.js';
@@ -23,6 +23,7 @@ import { go, mark, toFile } from './views.js';
  *   | { type: 'fragment', data: { key: number } }
  *   | { type: 'reheader', data: { key: number, options: import('./pkg/ismvault.js').Header }, notes: string[] }
  *   | { type: 'decrypt', data: { key: number, keys: string } }
+ *   | { type: 'fetch', data: { url: string, stamp: string | null } }
  * )} NewFile
  */
 /** @typedef {{ live: AbortController, update: (run: import('./state.js').Writing) => void, seen: () => boolean }} Watch */
@@ -52,6 +53,14 @@ function hashed(receipt, file) {
 }
 
 /**
+ * What was written to a destination, as a blob.
+ *
+ * @template {{ file?: Blob, written?: File }} T
+ * @param {T} result
+ */
+const blobOf = ({ file, written, ...rest }) => ({ blob: /** @type {Blob} */ (file ?? written), ...rest });
+
+/**
  * Does the job of a file to be made.
  *
  * @param {NewFile} job
@@ -64,10 +73,8 @@ async function made(job, choice, watch) {
     case 'assemble': return core.call('assemble', job.data, watch);
     case 'fragment': return core.call('fragment', job.data, watch);
     case 'reheader': return { ...await core.call('reheader', job.data, watch), notes: job.notes };
-    default: {
-      const { file, written, ...rest } = await core.call('decrypt', { ...job.data, choice: /** @type {import('./sinks.js').Choice} */ (choice) }, watch);
-      return { blob: /** @type {Blob} */ (file ?? written), ...rest };
-    }
+    case 'fetch': return blobOf(await core.call('fetch', { ...job.data, choice: stored(job.name) }, watch));
+    default: return blobOf(await core.call('decrypt', { ...job.data, choice: /** @type {import('./sinks.js').Choice} */ (choice) }, watch));
   }
 }
 
@@ -88,7 +95,7 @@ export const actions = {
    */
   async make(job, { live, update, seen }) {
     const inputs = job.type === 'mux' ? job.data.inputs.filter(({ name, tracks }) => name && tracks?.length !== 0) : [];
-    const of = inputs.map(({ name }) => name).join(', ') || (shown()?.name ?? '');
+    const of = job.type === 'fetch' ? new URL(job.data.url).host : inputs.map(({ name }) => name).join(', ') || (shown()?.name ?? '');
     // Asked for at once, while the browser knows who asks.
     const choice = job.type === 'decrypt' ? await chooseSink(job.name) : null;
     if (job.type === 'decrypt' && !choice) return false;
@@ -106,7 +113,7 @@ export const actions = {
     });
     update(item.run);
     const result = await done;
-    const { blob, notes, compared, saved, output } = { saved: undefined, output: undefined, compared: undefined, ...result };
+    const { blob, notes, compared, saved, output } = { notes: undefined, saved: undefined, output: undefined, compared: undefined, ...result };
     const name = saved ?? job.name;
     const entry = newEntry(new File([blob], name), name);
     Object.assign(entry, { made: { of, notes, saved, compared, stored: output && /** @type {File} */ (blob).name }, output });

@@ -28,6 +28,7 @@ import { paste } from './panels/paste.js';
 import { make } from './panels/make.js';
 import { made } from './panels/made.js';
 import { play } from './panels/play.js';
+import { server } from './panels/server.js';
 import { batch } from './panels/batch.js';
 
 /**
@@ -40,7 +41,7 @@ import { batch } from './panels/batch.js';
 
 /** @type {Record<string, Panel>} */
 // The job's bar comes last: it shows what no other panel does.
-const PANELS = { files, made, story, lanes, tracks, protection, findings, protect, boxes, samples, key, header, make, play, compare, paste, batch, job };
+const PANELS = { files, made, story, lanes, tracks, protection, findings, protect, server, boxes, samples, key, header, make, play, compare, paste, batch, job };
 
 const updates = Object.entries(PANELS).map(([id, panel]) => panel.mount(/** @type {HTMLElement} */ ($(id).querySelector('.body')), actions));
 let before = state.view;

@@ -4,8 +4,9 @@ import { core, hello } from './core.js';
 import { $, say } from './dom.js';
 import { isManifest, isMedia } from './names.js';
 import { Refusal } from './rpc.js';
+import { remote, RemoteFile } from './server.js';
 import { outputs } from './sinks.js';
-import { newEntry, set, shown, state, unkept } from './state.js';
+import { manifestsOf, newEntry, set, shown, state, unkept } from './state.js';
 import { go } from './views.js';
 
 /** @typedef {import('./state.js').OpenFile} OpenFile */
@@ -141,6 +142,23 @@ export async function openFiles(list) {
 }
 
 /**
+ * Opens a file on a server. A manifest is fetched whole.
+ *
+ * @param {string} url
+ */
+export async function openRemote(url) {
+  await hello;
+  const file = new RemoteFile(await remote(url));
+  const here = isManifest(file.name) ? new File([await file.slice().arrayBuffer()], file.name) : file;
+  const entry = newEntry(here, file.name);
+  state.files.push(entry);
+  set({ current: entry.key });
+  $('name').focus({ preventScroll: true });
+  if (entry.kind === 'media') await read(entry);
+  await checkSet();
+}
+
+/**
  * Opens a file that was made here.
  *
  * @param {OpenFile} entry
@@ -179,11 +197,11 @@ async function read(entry) {
 /** What is wrong between the files opened. */
 export async function checkSet() {
   if (state.files.length < 2 && !state.files.some((entry) => entry.kind === 'manifest')) return set({ set: null });
-  const of = (/** @type {string} */ kind) => state.files.filter((entry) => entry.kind === kind && !entry.refusal);
+  const media = state.files.filter(({ kind, refusal }) => kind === 'media' && !refusal);
   try {
     const found = await core.call('set', {
-      files: of('media').map(({ key: k, name }) => ({ key: k, name })),
-      manifests: of('manifest').map(({ key: k, name, file }) => ({ key: k, name, file })),
+      files: media.map(({ key: k, name }) => ({ key: k, name })),
+      manifests: manifestsOf(state.files),
     });
     for (const { key: k, kind, refusal } of found.kinds) {
       const entry = state.files.find((e) => e.key === k);

@@ -1,5 +1,11 @@
 // Reading of files: spans in one go, or mostly forwards and ahead.
 
+/**
+ * What is read: a blob, or a file on a server.
+ *
+ * @typedef {{ readonly size: number, slice(from?: number, to?: number): { arrayBuffer(): Promise<ArrayBuffer> } }} Readable
+ */
+
 /** A slice costs the browser as long as reading so many bytes. */
 const GAP = 128 << 10;
 /** Slices of one blob; blobs are read at the same time. */
@@ -14,7 +20,7 @@ const IN_FLIGHT = 2;
  * Reads spans `[at, length, …]` in one go, and what is between them where they
  * are near. Where the file ends early, the bytes end there.
  *
- * @param {Blob} file
+ * @param {Readable} file
  * @param {ArrayLike<number>} spans
  */
 export async function readSpans(file, spans) {
@@ -33,17 +39,18 @@ export async function readSpans(file, spans) {
     }
   }
   const blobs = [];
-  for (let i = 0; i < slices.length; i += SLICES) {
-    const parts = slices.slice(i, i + SLICES).map(({ at, end }) => file.slice(at, end));
-    blobs.push((parts.length === 1 ? parts[0] : new Blob(parts)).arrayBuffer());
+  const together = file instanceof Blob ? SLICES : 1;
+  for (let i = 0; i < slices.length; i += together) {
+    const parts = slices.slice(i, i + together).map(({ at, end }) => file.slice(at, end));
+    blobs.push((parts.length === 1 ? parts[0] : new Blob(/** @type {Blob[]} */ (parts))).arrayBuffer());
   }
   const read = await Promise.all(blobs);
   if (slices.length === 1 && spans.length === 2) return new Uint8Array(read[0]);
   const out = new Uint8Array(total);
   let done = 0;
   for (let i = 0; i < slices.length; i++) {
-    const bytes = new Uint8Array(read[Math.floor(i / SLICES)]);
-    if (i % SLICES === 0) slices[i].from = 0;
+    const bytes = new Uint8Array(read[Math.floor(i / together)]);
+    if (i % together === 0) slices[i].from = 0;
     const { at, end, from } = slices[i];
     for (const [start, stop] of slices[i].spans) {
       const part = bytes.subarray(from + start - at, from + stop - at);
@@ -62,7 +69,7 @@ export class Ahead {
   /** @type {Map<number, Promise<ArrayBuffer>>} */
   #chunks = new Map();
 
-  /** @param {Blob} file */
+  /** @param {Readable} file */
   constructor(file) {
     this.#file = file;
   }
@@ -138,7 +145,7 @@ export class Walk {
   /** Where the last large read ended. */
   #end = -1;
 
-  /** @param {Blob} file */
+  /** @param {Readable} file */
   constructor(file) {
     this.#file = file;
     this.#ahead = new Ahead(file);

@@ -38,8 +38,16 @@ export async function choose(name) {
       if (error.name !== 'SecurityError') throw error;
     }
   }
-  return { kind: hasStorage() ? 'stored' : 'memory', name };
+  return stored(name);
 }
+
+/**
+ * In this browser's own storage, or where there is none, in memory.
+ *
+ * @param {string} name
+ * @returns {Choice}
+ */
+export const stored = (name) => ({ kind: hasStorage() ? 'stored' : 'memory', name });
 
 /** What `choose` will do, for the page to announce. */
 export const asksWhere = () => Boolean(picker());

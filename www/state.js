@@ -10,6 +10,7 @@ import { isManifest } from './names.js';
 /** @typedef {import('./pkg/ismvault.js').Decoded} Decoded */
 /** @typedef {import('./pkg/ismvault.js').Tables} Tables */
 /** @typedef {import('./rpc.js').Refusal} Refusal */
+/** @typedef {import('./server.js').RemoteFile} RemoteFile */
 
 /** @typedef {{ phase: 'writing', name: string, started: number, done: number, total: number, step?: string }} Writing */
 /**
@@ -32,7 +33,7 @@ import { isManifest } from './names.js';
  * opened with a manifest; `output` is its number in storage where it was made here.
  *
  * @typedef {{
- *   key: number, file: File, name: string, kind: 'media' | 'manifest', inspection: Inspection | null,
+ *   key: number, file: File | RemoteFile, name: string, kind: 'media' | 'manifest', inspection: Inspection | null,
  *   reading: number | null, refusal: Refusal | null, run: Run | null, made: Made | null,
  *   fragments: Fragment[] | null, chosen: import('./panels/lanes.js').Chosen | null, words?: string, output?: number, live?: AbortController | null, reader?: AbortController,
  * }} OpenFile
@@ -40,7 +41,7 @@ import { isManifest } from './names.js';
 
 /** @typedef {'overview' | 'boxes' | 'samples' | 'key' | 'header' | 'make' | 'play' | 'compare' | 'paste' | 'batch'} View */
 /** @typedef {{ text?: string, typing?: boolean, decoded?: Decoded, refusal?: Refusal }} Pasted */
-/** @typedef {{ files: OpenFile[], current: number | null, view: View, at: import('./views.js').Place, jobs: import('./queue.js').Job[], failures: { name: string, refusal: Refusal }[], pasted: Pasted | null, pair: number[] | null, set: Finding[] | null, tables: Tables | null }} State */
+/** @typedef {{ files: OpenFile[], current: number | null, view: View, at: import('./views.js').Place, jobs: import('./queue.js').Job[], failures: { name: string, refusal: Refusal }[], pasted: Pasted | null, pair: number[] | null, set: Finding[] | null, servers: string[], licence: string, tables: Tables | null }} State */
 
 /** The file shown, where there is none. */
 const NOTHING = { key: null, file: null, name: '', kind: null, inspection: null, reading: null, refusal: null, run: null, made: null, fragments: null, chosen: null };
@@ -49,7 +50,7 @@ const NOTHING = { key: null, file: null, name: '', kind: null, inspection: null,
  * What a panel is given: the state, with the fields of the file shown.
  *
  * @typedef {State & {
- *   key: number | null, file: File | null, name: string, kind: OpenFile['kind'] | null, inspection: Inspection | null,
+ *   key: number | null, file: File | RemoteFile | null, name: string, kind: OpenFile['kind'] | null, inspection: Inspection | null,
  *   reading: number | null, refusal: Refusal | null, run: Run | null, made: Made | null, fragments: Fragment[] | null,
  *   chosen: import('./panels/lanes.js').Chosen | null,
  * }} Shown
@@ -73,6 +74,9 @@ export const state = {
   pair: null,
   /** What is wrong between files opened together. */
   set: null,
+  /** The origins this page may connect to besides its own, and the licence server's address; on the remote page alone. */
+  servers: [],
+  licence: '',
   /** From the core. */
   tables: null,
 };
@@ -83,7 +87,7 @@ export const newKey = () => nextKey++;
 /**
  * A file for the list.
  *
- * @param {File} file
+ * @param {File | RemoteFile} file
  * @param {string} name
  * @returns {OpenFile}
  */
@@ -93,6 +97,13 @@ export const shown = () => state.files.find((entry) => entry.key === state.curre
 
 /** The open files in the order in which they are listed: a set stands under its manifest. */
 export const inOrder = () => [...state.files].sort((a, b) => Number(b.kind === 'manifest') - Number(a.kind === 'manifest'));
+
+/**
+ * The manifests among files.
+ *
+ * @param {OpenFile[]} files
+ */
+export const manifestsOf = (files) => files.flatMap(({ key, kind, refusal, name, file }) => (kind === 'manifest' && !refusal && file instanceof File ? [{ key, name, file }] : []));
 
 /** The job that is being done; the others wait for their turn. */
 export const running = () => state.jobs.find(({ run }) => run.step !== 'turn') ?? state.jobs[0];

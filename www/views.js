@@ -55,7 +55,8 @@ export const isLink = (/** @type {View} */ view) => LINKS.some((link) => link ==
  * @param {import('./state.js').OpenFile | null} entry
  */
 export function canShow(view, entry = shown()) {
-  return entry?.kind === 'media' || FREE.includes(view) || (Boolean(entry) && ['overview', 'compare'].includes(view)) || (view === 'make' && Boolean(entry?.fragments));
+  const here = entry?.file instanceof Blob || view !== 'make';
+  return (entry?.kind === 'media' && here) || FREE.includes(view) || (Boolean(entry) && ['overview', 'compare'].includes(view)) || (view === 'make' && Boolean(entry?.fragments));
 }
 
 /** Leaves what is not of a file, for one. */
@@ -132,7 +133,7 @@ export function paint({ view: wanted, files, current }) {
     if (entry.reading != null) $('reading', HTMLProgressElement).value = entry.reading;
     $('stop').hidden = entry.reading == null;
     $('reports').hidden = !entry.inspection || entry.reading != null;
-    $('to-task').hidden = !(media && entry.inspection?.protectable.yes && view === 'overview' && !entry.run);
+    $('to-task').hidden = !(media && entry.inspection?.protectable.yes && entry.file instanceof Blob && view === 'overview' && !entry.run);
   }
   for (const own of LINKS) {
     $(`view-${own}`).hidden = own !== view;
@@ -150,6 +151,6 @@ export function paint({ view: wanted, files, current }) {
   const manifest = entry?.kind === 'manifest' && !entry.refusal;
   $('overview-body').hidden = !whole && !entry?.refusal && !manifest;
   for (const id of ['tracks', 'protection']) $(id).hidden = !whole;
-  $('protect').hidden = !whole && entry?.run == null;
+  $('protect').hidden = !(entry?.file instanceof Blob) || (!whole && entry.run == null);
   return view;
 }

@@ -4,13 +4,14 @@
 onmessage = ({ data }) => receive(data);
 
 import { Cancelled, plain } from './errors.js';
+import { fetching } from './jobs/fetching.js';
 import { looking } from './jobs/looking.js';
 import { making } from './jobs/making.js';
 import { protecting } from './jobs/protecting.js';
 import { ready } from './module.js';
 
 /** A job is called with its data, what hears of its progress, and what stops it. */
-const JOBS = { ...looking, ...making, ...protecting };
+const JOBS = { ...fetching, ...looking, ...making, ...protecting };
 /** @typedef {typeof JOBS} Jobs */
 /** @typedef {import('./jobs/making.js').Input} Input */
 

@@ -1,7 +1,7 @@
 // What of the page needs no browser: batches, reading, numbers and names in words.
 
 import assert from 'node:assert/strict';
-import { readFileSync, readdirSync } from 'node:fs';
+import { readFileSync, readdirSync, writeFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { bytes, count, plural, rate, time, wait } from '../../www/dom.js';
 import { Cancelled, plain } from '../../www/errors.js';
@@ -129,6 +129,31 @@ test('everything the page is made of is kept for when there is no network', () =
     .filter((name) => name.includes('.') && !['index.html', 'offline.js'].includes(name) && !name.startsWith('pkg'));
   const made = ['./', 'pkg/ismvault.js', 'pkg/ismvault_bg.wasm', 'pkg/plain_bg.wasm'];
   assert.deepEqual(listed.sort(), [...there, ...made].sort());
+});
+
+/** What remote.html says otherwise than index.html, whose copy it is. */
+const REMOTE = [
+  ['<title>ISMVault</title>', '<title>ISMVault, for files on a server</title>'],
+  ['content="Inspect Smooth Streaming files and protect them with PlayReady, in this browser."', 'content="Inspect Smooth Streaming files on a server, and try their licences."'],
+  ['<!-- No connection but to this page\'s own origin, no', '<!-- This page may connect: remote.js narrows the policy to the servers that are named before anything is asked of them. No'],
+  ["connect-src 'self';", "connect-src 'self' https: http://127.0.0.1:* http://localhost:*;"],
+  ['src="main.js"', 'src="remote.js"'],
+  ['Files and keys stay on this machine.', 'This page connects to the servers that you name, and to no other.'],
+  ['This page carries a Content Security Policy that allows connections to its own origin alone, for its script, its worker and everything they load. View the source: it is in the first lines.', 'This page may connect to the servers that you name, to read from them. From then on a second Content Security Policy allows these alone, for its script, its worker and everything they load: look at the last lines of the head in the developer tools.'],
+  ['Open the developer tools, choose Network, and protect a file: after the page has loaded there is no request.', 'Open the developer tools and choose Network: there are requests for parts of the file, and none that sends anything but a licence request.'],
+  ['    <li>Go offline after the page has loaded, and go on working.</li>\n', ''],
+];
+
+test('remote.html is index.html with another policy', () => {
+  const folder = new URL('../../www/', import.meta.url);
+  let made = readFileSync(new URL('index.html', folder), 'utf8');
+  for (const [from, to] of REMOTE) {
+    assert.equal(made.split(from).length, 2, from);
+    made = made.replace(from, to);
+  }
+  const place = new URL('remote.html', folder);
+  if (process.env.UPDATE_REMOTE) writeFileSync(place, made);
+  assert.equal(readFileSync(place, 'utf8'), made, 'UPDATE_REMOTE=1 npm --prefix tests/www test makes it anew');
 });
 
 test('a KID in every form, once, with where it is named', () => {

@@ -3,6 +3,7 @@
 import { Doctor, everyVersion, FileSet, newKey, readKeyList, recognise, sources, tables, version, writeKeyList } from '../pkg/ismvault.js';
 import { plain } from '../errors.js';
 import { readSpans } from '../reading.js';
+import { revived } from '../server.js';
 import { sweep } from '../sinks.js';
 import { close, inspected, of, open, release } from './opened.js';
 
@@ -23,11 +24,12 @@ export const looking = {
   /**
    * Looks at a file, and keeps it open.
    *
-   * @param {{ key: number, file: Blob }} data
+   * @param {{ key: number, file: import('../reading.js').Readable }} data
    * @param {(news: { inspection: Inspection, progress: number }) => void} update
    * @param {AbortSignal} signal
    */
-  async inspect({ key, file }, update, signal) {
+  async inspect({ key, file: given }, update, signal) {
+    const file = revived(given);
     close(key);
     // At once when the tracks are known, then now and again.
     let told = 0;

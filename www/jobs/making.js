@@ -2,7 +2,7 @@
 
 import { Assembly, fragment, HeaderChange, Mux, Publication } from '../pkg/ismvault.js';
 import { stitchAll, stitched } from '../writing.js';
-import { inspected, of, release } from './opened.js';
+import { here, inspected, of, release } from './opened.js';
 
 /** @typedef {{ key: number, name: string, tracks?: number[] }} Input a file for a mux, and which of its tracks; all where none are named */
 /** @typedef {(progress: { done: number, total: number }) => void} Update */
@@ -17,9 +17,9 @@ export const making = {
    * @param {AbortSignal} signal
    */
   async reheader({ key, options }, update, signal) {
-    const change = new HeaderChange(of(key).inspector, options);
+    const change = new HeaderChange(here(key).inspector, options);
     try {
-      return await stitchAll(change, of(key).file, signal, update);
+      return await stitchAll(change, here(key).file, signal, update);
     } finally {
       release(change);
     }
@@ -31,9 +31,9 @@ export const making = {
    * @param {{ key: number }} data
    */
   fragment({ key }) {
-    const pieces = fragment(of(key).inspector);
+    const pieces = fragment(here(key).inspector);
     const told = /** @type {{ notes: string[], compared: number }} */ (pieces.pop());
-    return { blob: stitched(of(key).file, /** @type {import('../pkg/ismvault.js').Piece[]} */ (pieces)), ...told };
+    return { blob: stitched(here(key).file, /** @type {import('../pkg/ismvault.js').Piece[]} */ (pieces)), ...told };
   },
 
   /**
@@ -61,10 +61,10 @@ export const making = {
   async mux({ inputs, manifests = [], options = { fold: true } }, update, signal) {
     const mux = new Mux();
     try {
-      for (const { key, name, tracks } of inputs) mux.add(name, of(key).inspector, tracks && Uint32Array.from(tracks));
+      for (const { key, name, tracks } of inputs) mux.add(name, here(key).inspector, tracks && Uint32Array.from(tracks));
       for (const { name, file } of manifests) mux.addManifest(name, new Uint8Array(await file.arrayBuffer()));
       mux.begin(options);
-      return await stitchAll(mux, new Blob(inputs.map(({ key }) => of(key).file)), signal, update);
+      return await stitchAll(mux, new Blob(inputs.map(({ key }) => here(key).file)), signal, update);
     } finally {
       release(mux);
     }
@@ -114,9 +114,9 @@ export const making = {
     /** @type {{ name: string, blob: Blob }[]} */
     const media = [];
     try {
-      for (const { key, name } of inputs) publication.input(name, of(key).inspector);
+      for (const { key, name } of inputs) publication.input(name, here(key).inspector);
       for (const [number, { input, name, whole }] of publication.parts().entries()) {
-        const { file, inspector } = of(inputs[input].key);
+        const { file, inspector } = here(inputs[input].key);
         if (whole) {
           publication.made(inspector);
           media.push({ name, blob: file });

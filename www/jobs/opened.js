@@ -3,7 +3,8 @@
 import { Inspector } from '../pkg/ismvault.js';
 import { Walk } from '../reading.js';
 
-/** @typedef {{ file: Blob, inspector: Inspector }} Opened */
+/** @typedef {import('../reading.js').Readable} Readable */
+/** @typedef {{ file: Readable, inspector: Inspector }} Opened */
 
 /** @type {Map<number, Opened>} by the page's number for each */
 export const open = new Map();
@@ -29,6 +30,17 @@ export function of(key) {
   return found;
 }
 
+/**
+ * A file that is here, to make another of.
+ *
+ * @param {number} key
+ */
+export function here(key) {
+  const { file, inspector } = of(key);
+  if (!(file instanceof Blob)) throw new Error('This file is on a server. Fetch it whole first.');
+  return { file, inspector };
+}
+
 /** @param {number} key */
 export function close(key) {
   release(open.get(key)?.inspector);
@@ -38,7 +50,7 @@ export function close(key) {
 /**
  * Looks at a file; `step` is called after each read.
  *
- * @param {Blob} file
+ * @param {Readable} file
  * @param {AbortSignal} signal
  * @param {(inspector: Inspector) => void} [step]
  */

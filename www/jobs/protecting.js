@@ -3,19 +3,17 @@
 import { Decryption, FileHash, Mux, Protection } from '../pkg/ismvault.js';
 import { compiling } from '../module.js';
 import { Ahead, CHUNK } from '../reading.js';
+import { revived } from '../server.js';
 import * as sinks from '../sinks.js';
 import { memory, stitchAll, writeUnits } from '../writing.js';
-import { inspected, of, release } from './opened.js';
+import { here, inspected, of, release } from './opened.js';
+import { kept, letGo } from './outputs.js';
 
 const UPDATE_MS = 100;
 
 /** @typedef {import('../pkg/ismvault.js').Protect} Protect */
 /** @typedef {{ done: number, total: number, phase?: string }} Progress */
 /** @typedef {(progress: Progress) => void} Update */
-
-/** @type {Map<number, () => Promise<void>>} outputs in storage, and how each is let go of */
-const outputs = new Map();
-let nextOutput = 1;
 
 export const protecting = {
   /**
@@ -40,7 +38,7 @@ export const protecting = {
    * @param {AbortSignal} signal
    */
   async protect({ key, options, choice, secret, workers }, update, signal) {
-    const { file, inspector } = of(key);
+    const { file, inspector } = here(key);
     const protection = new Protection(inspector, options);
     try {
       const preview = protection.preview();
@@ -64,7 +62,7 @@ export const protecting = {
    * @param {AbortSignal} signal
    */
   async decrypt({ key, keys, choice }, update, signal) {
-    const { file, inspector } = of(key);
+    const { file, inspector } = here(key);
     const decryption = new Decryption(inspector, { keys: [keys] });
     try {
       const notes = decryption.warnings();
@@ -78,13 +76,14 @@ export const protecting = {
    * What a page needs to play the first seconds of a file, in the boxes
    * browsers read. With keys, decrypted by us.
    *
-   * @param {{ file: Blob, seconds: number, keys?: string }} data
+   * @param {{ file: import('../reading.js').Readable, seconds: number, keys?: string }} data
    * @param {unknown} _
    * @param {AbortSignal} signal
    */
-  async playable({ file, seconds, keys }, _, signal) {
-    let blob = file;
-    let inspector = await inspected(blob, signal);
+  async playable({ file: given, seconds, keys }, _, signal) {
+    const file = revived(given);
+    let blob = file instanceof Blob ? file : new Blob();
+    let inspector = await inspected(file, signal);
     try {
       let playable = inspector.playable(seconds);
       const again = async (/** @type {Blob} */ made) => {
@@ -93,6 +92,11 @@ export const protecting = {
         inspector = await inspected(blob, signal);
         playable = inspector.playable(seconds);
       };
+      if (!(file instanceof Blob)) {
+        // Of one on a server, no more is fetched than these seconds need.
+        const spans = [...playable.head, ...playable.fragments];
+        await again(new Blob(await Promise.all(spans.map(([at, length]) => file.slice(at, at + length).arrayBuffer()))));
+      }
       if (!playable.as_it_is) {
         const mux = new Mux();
         try {
@@ -150,11 +154,7 @@ export const protecting = {
    *
    * @param {{ output: number }} data
    */
-  async release({ output }) {
-    const drop = outputs.get(output);
-    outputs.delete(output);
-    await drop?.().catch(() => {}); // site data may have been cleared
-  },
+  release: ({ output }) => letGo(output),
 };
 
 /**
@@ -184,11 +184,9 @@ async function run(recipe, judge, file, choice, update, signal, workers) {
     const size = await writeUnits(recipe, file, sink, report, signal, await compiling, workers);
     signal.throwIfAborted();
     judge(size);
-    const { drop, ...result } = await sink.close();
+    const closed = await sink.close();
     sink = null;
-    if (!drop) return { ...result, size };
-    outputs.set(nextOutput, drop);
-    return { ...result, size, output: nextOutput++ };
+    return { ...kept(closed), size };
   } catch (error) {
     await Promise.resolve(sink?.abort()).catch(() => {});
     throw error;

@@ -38,6 +38,7 @@ export const boxes = {
    */
   mount(body, actions) {
     let key = 0;
+    /** @type {import('../reading.js').Readable} */
     let file = new Blob();
     /** @type {Row[]} */
     let rows = [];
@@ -369,7 +370,7 @@ export const boxes = {
 
     /**
      * @param {number} ofKey
-     * @param {Blob} of
+     * @param {import('../reading.js').Readable} of
      * @param {import('../pkg/ismvault.js').Inspection} inspection
      */
     async function fill(ofKey, of, inspection) {

@@ -81,7 +81,7 @@ export const header = {
     /** @param {Attempt} attempt */
     function version({ version: number, clients, forms, refusal }) {
       const write = h('button', { type: 'button' }, 'Put into a copy of this file');
-      write.hidden = !entry?.inspection?.tracks.length;
+      write.hidden = !entry?.inspection?.tracks.length || !(entry.file instanceof Blob);
       write.addEventListener('click', () => put(number, write));
       return h('article', {},
         h('h4', {}, `Version ${number}`),

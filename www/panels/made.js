@@ -17,7 +17,7 @@ export const made = {
       shown = key;
       if (url) URL.revokeObjectURL(url);
       url = '';
-      if (!from || !file) return body.replaceChildren();
+      if (!from || !(file instanceof File)) return body.replaceChildren();
       url = downloadUrl(file, name);
       const link = h('a', { class: 'button', href: url, download: name }, `Download ${name}`);
       link.addEventListener('click', () => { from.kept = true; });

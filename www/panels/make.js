@@ -3,6 +3,7 @@
 
 import { h, inputOf, plural, rate, refused } from '../dom.js';
 import { stem } from '../names.js';
+import { manifestsOf } from '../state.js';
 import { manifests } from './manifests.js';
 import { fragmented, secretArea, select, task } from './parts.js';
 
@@ -50,8 +51,7 @@ const WAYS = [
       const inputs = fragmented(state)
         .map(({ key, name }) => ({ key, name, tracks: chosen.filter(([file]) => file === key).map(([, track]) => track) }));
       const first = inputs.find(({ tracks }) => tracks.length);
-      const manifests = state.files.filter((f) => f.kind === 'manifest' && !f.refusal).map(({ name, file }) => ({ name, file }));
-      return { type: 'mux', data: { inputs, manifests }, name: `${stem(first?.name ?? state.name)}-muxed.ismv` };
+      return { type: 'mux', data: { inputs, manifests: manifestsOf(state.files) }, name: `${stem(first?.name ?? state.name)}-muxed.ismv` };
     },
   },
   {
@@ -61,7 +61,7 @@ const WAYS = [
     offered: (state) => state.kind === 'manifest' && Boolean(state.fragments?.length),
     build: (_, state) => [h('p', {}, `${plural(state.fragments?.length ?? 0, 'fragment')} opened with the manifest.`)],
     action: 'Make one file',
-    run: (_, state) => ({ type: 'assemble', data: { manifest: state.file ?? new Blob(), files: state.fragments ?? [] }, name: `${stem(state.name)}.ismv` }),
+    run: (_, state) => ({ type: 'assemble', data: { manifest: state.file instanceof File ? state.file : new Blob(), files: state.fragments ?? [] }, name: `${stem(state.name)}.ismv` }),
   },
   {
     id: 'fragment',

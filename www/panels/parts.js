@@ -43,11 +43,11 @@ export function endOf({ fragments }) {
 }
 
 /**
- * The media files that are open, and have fragments.
+ * The media files that are open and here, and have fragments.
  *
  * @param {import('../state.js').Shown} state
  */
-export const fragmented = ({ files }) => files.filter(({ kind, inspection, reading, refusal }) => kind === 'media' && reading == null && !refusal && Boolean(inspection?.fragments));
+export const fragmented = ({ files }) => files.filter(({ kind, file, inspection, reading, refusal }) => kind === 'media' && file instanceof File && reading == null && !refusal && Boolean(inspection?.fragments));
 
 /**
  * A choice of one.

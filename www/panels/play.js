@@ -2,29 +2,54 @@
 // Extensions and EME ClearKey: with the right key, and beside it with a wrong
 // one. Where there is no ClearKey, decrypted by us into plain media source.
 
-import { h, refused, rows, say } from '../dom.js';
+import { block, h, refused, rows, say } from '../dom.js';
+import { access, ask } from '../licence.js';
 import { systems } from '../systems.js';
+import { decodedView } from './decoded.js';
+import { secretArea } from './parts.js';
 
 /** @typedef {import('../pkg/ismvault.js').Playable} Kind */
 /** @typedef {Kind & { parts: Blob[] }} Playable */
 /** @typedef {Map<string, Uint8Array<ArrayBuffer>>} Keys by KID */
 /** @typedef {{ plays: boolean, words: string }} Outcome */
-import { secretArea } from './parts.js';
 
 const SECONDS = 20;
 /** How long a picture may take to come. */
 const PATIENCE = 8000;
 const SYSTEM = 'org.w3.clearkey';
+/** PlayReady's SystemID. */
+const PLAYREADY = '9a04f079-9840-4286-ab92-e65be0885f95';
 
 const base64url = (/** @type {Uint8Array} */ bytes) => btoa(String.fromCharCode(...bytes)).replace(/\+/g, '-').replace(/\//g, '_').replace(/=+$/, '');
 const unhex = (/** @type {string} */ text) => Uint8Array.from(text.replace(/[^0-9a-f]/gi, '').match(/../g) ?? [], (pair) => Number.parseInt(pair, 16));
 const mime = (/** @type {Kind} */ { mime: type, video, audio }) => `${type}; codecs="${[...video, ...audio].join(', ')}"`;
 /** What EME is asked for: video and audio each by itself. */
-const wanted = (/** @type {Kind} */ { video, audio }) => [{
-  initDataTypes: ['keyids'],
+const capabilities = (/** @type {Kind} */ { video, audio }) => ({
   ...(video.length && { videoCapabilities: video.map((codec) => ({ contentType: `video/mp4; codecs="${codec}"` })) }),
   ...(audio.length && { audioCapabilities: audio.map((codec) => ({ contentType: `audio/mp4; codecs="${codec}"` })) }),
-}];
+});
+const wanted = (/** @type {Kind} */ kind) => [{ initDataTypes: ['keyids'], ...capabilities(kind) }];
+const keyIds = (/** @type {Iterable<string>} */ kids) => new TextEncoder().encode(JSON.stringify({ kids: [...kids].map((kid) => base64url(unhex(kid))) }));
+
+/**
+ * A pssh box of PlayReady, from its data (ISO/IEC 23001-7 §8.1).
+ *
+ * @param {string} data in base64
+ */
+function psshOf(data) {
+  const own = bytesOf(data) ?? new Uint8Array();
+  const box = new Uint8Array(32 + own.length);
+  const view = new DataView(box.buffer);
+  view.setUint32(0, box.length);
+  box.set(new TextEncoder().encode('pssh'), 4);
+  box.set(unhex(PLAYREADY), 12);
+  view.setUint32(28, own.length);
+  box.set(own, 32);
+  return box;
+}
+
+/** @param {import('../licence.js').Answer} answer */
+const answered = ({ status, seconds, keys }) => `The server answered ${status} in ${seconds.toFixed(1)} s${keys.length ? `; keys: ${keys.join(', ')}` : ''}.`;
 
 /**
  * Bytes of hex or of base64; null of neither.
@@ -72,10 +97,9 @@ async function clearKey(video, playable, keys) {
   const mediaKeys = await access.createMediaKeys();
   await video.setMediaKeys(mediaKeys);
   const session = mediaKeys.createSession();
-  const kids = [...keys.keys()].map((kid) => base64url(unhex(kid)));
   const licence = { keys: [...keys].map(([kid, key]) => ({ kty: 'oct', kid: base64url(unhex(kid)), k: base64url(key) })), type: 'temporary' };
   session.addEventListener('message', () => session.update(new TextEncoder().encode(JSON.stringify(licence))));
-  await session.generateRequest('keyids', new TextEncoder().encode(JSON.stringify({ kids })));
+  await session.generateRequest('keyids', keyIds(keys.keys()));
 }
 
 /**
@@ -118,12 +142,12 @@ async function feed(video, playable) {
  *
  * @param {HTMLVideoElement} video
  * @param {Playable} playable
- * @param {Keys} [keys]
+ * @param {() => Promise<unknown>} [unlock]
  * @returns {Promise<Outcome>}
  */
-async function trial(video, playable, keys) {
+async function trial(video, playable, unlock) {
   try {
-    if (keys) await clearKey(video, playable, keys);
+    await unlock?.();
     const fed = feed(video, playable);
     fed.catch(() => {});
     const failed = new Promise((/** @type {(error: { message: string } | null) => void} */ resolve) => video.addEventListener('error', () => resolve(video.error), { once: true }));
@@ -159,9 +183,12 @@ export const play = {
     const intro = h('p', { class: 'muted' });
     form.append(intro, label, field, h('div', { class: 'actions-row' }, button));
     const out = h('div', { class: 'results', 'aria-live': 'polite' });
+    const url = h('input', { id: 'licence-url', type: 'url', class: 'mono', spellcheck: 'false', autocomplete: 'off', required: true });
+    const asking = h('button', {}, 'Ask for a licence and play');
+    const server = h('form', { autocomplete: 'off', hidden: true }, h('label', { for: 'licence-url' }, 'Licence server'), url, h('div', { class: 'actions-row' }, asking));
     const can = h('div');
     const machine = h('details', {}, h('summary', {}, 'Which DRM systems this browser has'), can);
-    body.append(form, out, machine);
+    body.append(form, server, out, machine);
     machine.addEventListener('toggle', async () => {
       if (!machine.open || can.childElementCount) return;
       const found = await systems();
@@ -213,8 +240,8 @@ export const play = {
         const eme = await Promise.resolve(navigator.requestMediaKeySystemAccess?.(SYSTEM, wanted(playable))).then(Boolean, () => false);
         out.replaceChildren(h('div', { class: 'screens' }, right.root, eme && other.root));
         if (eme) {
-          first = await trial(right.video, playable, keys);
-          const second = await trial(other.video, playable, wrong);
+          first = await trial(right.video, playable, () => clearKey(right.video, playable, keys));
+          const second = await trial(other.video, playable, () => clearKey(other.video, playable, wrong));
           if (mine !== asked) return;
           tell(right, first, first.plays);
           tell(other, second.plays ? { plays: true, words: 'This browser plays on with a wrong key and shows garbage; look at the picture.' } : { plays: false, words: `As it should be: ${second.words[0].toLowerCase()}${second.words.slice(1)}` }, !second.plays);
@@ -232,8 +259,52 @@ export const play = {
       }
     });
 
+    server.addEventListener('submit', async (event) => {
+      event.preventDefault();
+      const { file, run, inspection } = latest;
+      const media = run?.phase === 'done' ? run.output : file;
+      if (!media || !inspection || asking.disabled) return;
+      const mine = ++asked;
+      asking.disabled = true;
+      out.replaceChildren(h('p', { class: 'muted' }, 'Reading …'));
+      try {
+        const playable = await actions.call('playable', { file: media, seconds: SECONDS });
+        const own = inspection.systems.find(({ system_id: id }) => id === PLAYREADY);
+        const granted = await access(capabilities(playable), Boolean(own));
+        const one = screen(`With a licence, by ${granted.keySystem}`);
+        if (mine !== asked) return;
+        out.replaceChildren(h('div', { class: 'screens' }, one.root));
+        /** @type {import('../licence.js').Answer | null} */
+        let answer = null;
+        const asks = granted.keySystem === SYSTEM ? { type: 'keyids', data: keyIds(playable.kids) } : { type: 'cenc', data: psshOf(own?.data_base64 ?? '') };
+        const result = await trial(one.video, playable, async () => {
+          answer = await ask(one.video, granted, { url: url.value, ...asks });
+          if (answer.body) throw new Error(`the server refuses (${answer.status})`);
+        });
+        if (mine !== asked) return;
+        tell(one, { ...result, words: `${answer ? answered(answer) : ''} ${result.words}`.trim() }, result.plays);
+        // A server's words may be known: PlayReady's have numbers.
+        const refusal = /** @type {import('../licence.js').Answer | null} */ (answer)?.body;
+        if (refusal) {
+          const decoded = await actions.call('recognise', { bytes: refusal }).catch(() => null);
+          out.append(decoded ? decodedView(decoded) : block(new TextDecoder().decode(refusal.subarray(0, 4000)), 'what the server says'));
+        }
+        say(result.words);
+      } catch (/** @type {any} */ refusal) {
+        if (mine === asked) out.replaceChildren(refused(refusal));
+      } finally {
+        asking.disabled = false;
+      }
+    });
+
     return (/** @type {import('../state.js').Shown} */ state) => {
       latest = state;
+      server.hidden = !state.servers.length || !state.inspection?.tracks.some((track) => track.protection);
+      const named = state.licence || state.inspection?.systems.find((system) => system.header?.la_url)?.header?.la_url || '';
+      if (url.dataset.named !== named) {
+        url.dataset.named = named;
+        url.value = named;
+      }
       const now = `${state.key} ${state.run?.phase === 'done'}`;
       if (now !== shown) {
         shown = now;

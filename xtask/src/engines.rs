@@ -51,6 +51,7 @@ const ENGINES: [Engine; 3] = [
             ("each_file_shows_its_own_key", STORAGE),
             ("what_nobody_took_goes_with_the_page", STORAGE),
             ("the_output_plays_with_clearkey", CLEAR_KEY),
+            ("a_licence_is_asked_for", CLEAR_KEY),
             ("dash_js_hls_js_and_shaka_player", CLEAR_KEY),
             ("chromium_buffers_what_we_publish", RANGES),
         ],
