@@ -1,6 +1,6 @@
 // What can be done from anywhere: one table, for the palette and for the help.
 
-import { $, h } from './dom.js';
+import { $, h, t } from './dom.js';
 import { actions } from './actions.js';
 import { openSample } from './open.js';
 import { inOrder, running, set, shown, state } from './state.js';
@@ -71,7 +71,7 @@ export const COMMANDS = [
  */
 export function matching(text, commands) {
   const words = text.toLowerCase().split(/\s+/).filter(Boolean);
-  return commands.filter(({ name }) => words.every((word) => name.toLowerCase().includes(word)));
+  return commands.filter(({ name }) => words.every((word) => t(name).toLowerCase().includes(word)));
 }
 
 /** Fills the help, and makes the palette work. */

@@ -1,9 +1,19 @@
 // Elements made of text alone, and the ways numbers are written.
 
+import { isForeign, language, t } from './words.js';
+
+export { t };
+
+/** Attributes that are read to people. */
+const SPOKEN = ['aria-label', 'placeholder', 'title'];
+/** What stands in these is a file's own. */
+const VERBATIM = ['code', 'pre'];
+
 /** @typedef {Node | string | number | null | undefined | false | any[]} Child */
 
 /**
- * An element. Strings become text, never markup; null and false are left out.
+ * An element. Strings become text, never markup, in the language of the page; null
+ * and false are left out.
  *
  * @template {keyof HTMLElementTagNameMap} T
  * @param {T} tag
@@ -18,11 +28,16 @@ export function h(tag, props = {}, ...children) {
     if (name.startsWith('on')) element.addEventListener(name.slice(2), value);
     else if (name === 'class') element.className = value;
     else if (name === 'style') Object.assign(element.style, value); // an attribute the policy refuses
+    else if (SPOKEN.includes(name)) element.setAttribute(name, t(value));
     else if (name in element && typeof value !== 'string') Object.assign(element, { [name]: value });
     else element.setAttribute(name, value === true ? '' : value);
   }
   const present = /** @type {(Node | string)[]} */ (children.flat(9).filter((child) => child != null && child !== false));
-  element.append(...present);
+  if (VERBATIM.includes(tag)) element.append(...present);
+  else {
+    element.append(...present.map((child) => (typeof child === 'string' ? t(child) : child)));
+    if (present.some((child) => typeof child === 'string' && isForeign(child))) element.lang = 'en';
+  }
   return element;
 }
 
@@ -73,7 +88,7 @@ export function keepChoice(choice, name, changed) {
  */
 export function say(sentence) {
   const said = document.getElementById('said');
-  if (said) said.textContent = sentence;
+  if (said) said.textContent = t(sentence);
 }
 
 /** @param {string} text */
@@ -100,13 +115,13 @@ export function copyButton(text, what) {
   button.addEventListener('click', async () => {
     try {
       await copy(text);
-      button.textContent = 'Copied';
+      button.textContent = t('Copied');
       say(`${what} copied`);
     } catch {
-      button.textContent = 'Select it';
+      button.textContent = t('Select it');
       say('The browser does not allow copying. Select the text instead.');
     }
-    setTimeout(() => { button.textContent = 'Copy'; }, 1600);
+    setTimeout(() => { button.textContent = t('Copy'); }, 1600);
   });
   return button;
 }
@@ -219,12 +234,12 @@ export function some(list, make) {
     more.before(...list.slice(made, made + 10 * AT_A_TIME).map(make));
     made += 10 * AT_A_TIME;
     more.hidden = made >= list.length;
-    more.textContent = `${count(Math.max(0, list.length - made))} more`;
+    more.textContent = t(`${count(Math.max(0, list.length - made))} more`);
   });
   return [...first, more];
 }
 
-const numbers = new Intl.NumberFormat('en');
+const numbers = new Intl.NumberFormat(language);
 export const count = (/** @type {number} */ n) => numbers.format(n);
 export const plural = (/** @type {number} */ n, /** @type {string} */ word) => `${count(n)} ${word}${n === 1 ? '' : 's'}`;
 

@@ -1,7 +1,7 @@
 // Forms made of the core's table of fields: a row is a label, a control and what
 // it is for. What a form gives is a job, as the command line's batch has it.
 
-import { h } from './dom.js';
+import { h, t } from './dom.js';
 
 /** @typedef {{ value: string, label: string, purpose: string }} Choice */
 /** @typedef {{ name: string, label: string, help: string, control: string, place: string, choices: Choice[] }} Row */
@@ -30,7 +30,7 @@ export function fieldOf(row, prefix = 'f') {
   const control = controlOf(row, id);
   const purposes = new Map(row.choices.filter(({ purpose }) => purpose).map(({ value, purpose }) => [value, purpose]));
   const hint = h('p', { class: 'small muted', id: `${id}-hint` });
-  const tell = () => { hint.textContent = `${purposes.get(control.value) ?? row.help}.`; };
+  const tell = () => { hint.textContent = t(`${purposes.get(control.value) ?? row.help}.`); };
   if (purposes.size) control.addEventListener('change', tell);
   tell();
   // A list says what its values are by itself.

@@ -3,7 +3,7 @@
 import { actions } from './actions.js';
 import { COMMANDS, startCommands } from './commands.js';
 import { core, hello } from './core.js';
-import { $, download, say } from './dom.js';
+import { $, download, keepChoice, say, t } from './dom.js';
 import { startExamples } from './examples.js';
 import { know } from './names.js';
 import { scriptUrl, workersAreServed } from './rpc.js';
@@ -61,6 +61,12 @@ startTabs();
 startCommands();
 startExamples();
 startTheme($('theme', HTMLSelectElement));
+const tongue = $('language', HTMLSelectElement);
+keepChoice(tongue, 'language', () => {});
+tongue.addEventListener('change', () => {
+  if (!state.files.length) location.reload();
+  else $('offline').textContent = t('The language changes when the page is loaded again.');
+});
 addEventListener('hashchange', () => set(inAddress()));
 
 /** @typedef {import('./open.js').Dropped} Dropped */
@@ -205,7 +211,7 @@ async function keepOffline() {
   await serviceWorker.register(scriptUrl('offline.js'));
   await serviceWorker.ready;
   if (!serviceWorker.controller) await claimed;
-  if (await workersAreServed()) $('offline').textContent = 'Ready to be used offline.';
+  if (await workersAreServed()) $('offline').textContent = t('Ready to be used offline.');
 }
 keepOffline().catch(() => {}); // private windows have no service workers, and some hosts
 /** @type {any} */ (globalThis).launchQueue?.setConsumer(async (/** @type {{ files: FileSystemFileHandle[] }} */ { files }) => {
@@ -226,7 +232,7 @@ hello.then(
   (refusal) => {
     const words = $('start').querySelector('p');
     if (!words) return;
-    words.textContent = refusal.message;
+    words.textContent = t(refusal.message);
     words.className = 'note bad';
   },
 );

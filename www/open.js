@@ -1,7 +1,7 @@
 // Opening, reading and closing of files.
 
 import { core, hello } from './core.js';
-import { $, say } from './dom.js';
+import { $, plural, say, t } from './dom.js';
 import { isManifest, isMedia } from './names.js';
 import { Refusal } from './rpc.js';
 import { remote, RemoteFile } from './server.js';
@@ -38,7 +38,7 @@ export function forget(entry) {
  */
 export function letsGo(entry) {
   const lost = unkept(entry);
-  return !lost.length || confirm(`${entry.name} was protected, but not everything was kept: ${lost.join(', and ')}. Let it go?`);
+  return !lost.length || confirm(t(`${entry.name} was protected, but not everything was kept: ${lost.join(', and ')}. Let it go?`));
 }
 
 /**
@@ -48,7 +48,7 @@ export function letsGo(entry) {
  */
 export function close(entry) {
   const jobs = state.jobs.filter(({ inputs }) => inputs.includes(entry.key));
-  if (jobs.length && !confirm(`A job reads ${entry.name}, or waits to. Stop it?`)) return false;
+  if (jobs.length && !confirm(t(`A job reads ${entry.name}, or waits to. Stop it?`))) return false;
   if (!letsGo(entry)) return false;
   for (const { live } of jobs) live.abort();
   entry.live = null;
@@ -132,7 +132,7 @@ export async function openFiles(list) {
   const left = list.length - files.length;
   const words = [fresh.length > 1 && `${fresh.length} files opened.`, left > 0 && `${left} of another kind left out.`].filter(Boolean);
   if (words.length) say(words.join(' '));
-  $('left').textContent = left > 0 ? `${left} file${left > 1 ? 's' : ''} of another kind left out.` : '';
+  $('left').textContent = t(left > 0 ? `${plural(left, 'file')} of another kind left out.` : '');
   const first = fresh.find((entry) => entry.fragments) ?? fresh.find((entry) => entry.kind === 'media') ?? fresh[0];
   if (state.view !== 'overview' && state.at == null && !(state.view === 'compare' && state.files.length > 1)) go('overview');
   set({ current: first.key });
@@ -227,7 +227,7 @@ export async function openSample() {
     await openFiles([await sample()]);
   } catch (/** @type {any} */ error) {
     say(error.message);
-    button.textContent = 'The sample cannot be loaded';
+    button.textContent = t('The sample cannot be loaded');
   } finally {
     button.disabled = false;
   }

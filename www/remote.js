@@ -1,7 +1,7 @@
 // The page that may connect: to the servers that are named, and to nothing else. It
 // is index.html with another policy; a test keeps them the same.
 
-import { $, block, h, say } from './dom.js';
+import { $, block, h, say, t } from './dom.js';
 import { ServerError, settings } from './server.js';
 
 /** The servers this page may connect to; the policy cannot be widened again. */
@@ -35,7 +35,7 @@ function addressOf(text, what) {
 async function connect(origins) {
   document.head.append(h('meta', { 'http-equiv': 'Content-Security-Policy', content: `connect-src 'self' ${origins.join(' ')}` }));
   servers = origins;
-  $('privacy').textContent = `This page may connect to ${origins.map((origin) => new URL(origin).host).join(' and ')}, and to no other server.`;
+  $('privacy').textContent = t(`This page may connect to ${origins.map((origin) => new URL(origin).host).join(' and ')}, and to no other server.`);
   return import('./main.js');
 }
 

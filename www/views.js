@@ -1,8 +1,9 @@
 // What of the page is shown: the view in the address, and the tabs.
 
-import { $, bytes } from './dom.js';
+import { $, bytes, t } from './dom.js';
 import { running, set, shown, state } from './state.js';
 import { verdict } from './verdict.js';
+import { isForeign, language } from './words.js';
 
 /** @typedef {import('./state.js').Shown} Shown */
 /** @typedef {import('./state.js').View} View */
@@ -116,7 +117,7 @@ export function paint({ view: wanted, files, current }) {
   $('answer').hidden = !ofFile;
   $('tabbar').hidden = !ofFile;
   $('back').hidden = !entry || ofFile;
-  $('back').textContent = `Back to ${entry?.name ?? ''}`;
+  $('back').textContent = t(`Back to ${entry?.name ?? ''}`);
   const busy = running();
   const percent = busy?.run.total ? `${Math.floor(100 * busy.run.done / busy.run.total)} % – ` : '';
   const where = view === 'overview' ? '' : `${nameOf(view)}${entry && ofFile ? ', ' : ' – '}`;
@@ -125,10 +126,11 @@ export function paint({ view: wanted, files, current }) {
   if (entry) {
     $('name').textContent = entry.name;
     const [words, bad] = verdict(entry);
-    if ($('verdict').textContent !== words) $('verdict').textContent = words;
+    if ($('verdict').textContent !== t(words)) $('verdict').textContent = t(words);
+    $('verdict').lang = isForeign(words) ? 'en' : language;
     $('verdict').classList.toggle('bad', bad);
     const facts = entry.reading == null && !entry.refusal ? entry.inspection?.facts ?? '' : '';
-    $('made-of').textContent = facts && `${facts[0].toUpperCase()}${facts.slice(1)}, ${bytes(entry.file.size)}`;
+    $('made-of').textContent = t(facts && `${facts[0].toUpperCase()}${facts.slice(1)}, ${bytes(entry.file.size)}`);
     $('reading').hidden = entry.reading == null;
     if (entry.reading != null) $('reading', HTMLProgressElement).value = entry.reading;
     $('stop').hidden = entry.reading == null;

@@ -1,7 +1,7 @@
 // Folders at a time: every title of a folder protected into another, one after
 // the other, with a journal in the output folder so that a closed tab goes on.
 
-import { bytes, download, downloadUrl, h, inputOf, plural, refused, say, wait } from '../dom.js';
+import { bytes, download, downloadUrl, h, inputOf, plural, refused, say, t, wait } from '../dom.js';
 import { advance, inTurn, newJob } from '../queue.js';
 import { fieldOf, valuesOf } from '../fields.js';
 import { isTitle, pickFolder, place, readText, walk, writeText } from '../folders.js';
@@ -108,7 +108,7 @@ export const batch = {
     function summary() {
       const count = (/** @type {Status[]} */ ...states) => titles.filter((t) => states.includes(t.status)).length;
       const failed = count('failed');
-      words.textContent = titles.length ? `${plural(titles.length, 'title')}: ${count('done', 'before')} done, ${failed} failed, ${count('waiting', 'running')} to do.` : '';
+      words.textContent = t(titles.length ? `${plural(titles.length, 'title')}: ${count('done', 'before')} done, ${failed} failed, ${count('waiting', 'running')} to do.` : '');
     }
 
     /** @param {import('../folders.js').Listed[]} files */
@@ -156,7 +156,7 @@ export const batch = {
       if (!pick) return;
       try {
         output = await pick({ id: 'output', mode: 'readwrite' });
-        where.textContent = `Writes to ${output.name}. What is done is noted there in ${JOURNAL}; choose the same folder again to go on.`;
+        where.textContent = t(`Writes to ${output.name}. What is done is noted there in ${JOURNAL}; choose the same folder again to go on.`);
         await resume();
         draw();
         summary();

@@ -1,7 +1,7 @@
 // Every box: a tree whose rows are made as they come into view, the fields of
 // the one selected, and its bytes; a field marks its bytes, a byte its field.
 
-import { bytes as size, count, h, refused, time } from '../dom.js';
+import { bytes as size, count, h, refused, t, time } from '../dom.js';
 import { virtual } from '../virtual.js';
 import { hexView } from './hex.js';
 
@@ -272,7 +272,7 @@ export const boxes = {
       const offset = /^(0x[0-9a-f]+|\d[\d,]*)$/.test(wanted) ? Number(wanted.replaceAll(',', '')) : null;
       if (offset != null) {
         if (entered) return reveal(offset);
-        told.textContent = 'Enter goes to this offset.';
+        told.textContent = t('Enter goes to this offset.');
         return;
       }
       let looked = 0;
@@ -294,9 +294,9 @@ export const boxes = {
           return select(i);
         }
         if (!row.open && opens(row) && (row.children || mayLead(row))) {
-          if (!row.children && ++looked % 50 === 0) told.textContent = `Looking … ${count(step)} of ${count(rows.length)}`;
+          if (!row.children && ++looked % 50 === 0) told.textContent = t(`Looking … ${count(step)} of ${count(rows.length)}`);
           if (looked > LOOKED) {
-            told.textContent = `Not found in ${count(LOOKED)} fragments. Enter goes on from here.`;
+            told.textContent = t(`Not found in ${count(LOOKED)} fragments. Enter goes on from here.`);
             select(i);
             return;
           }
@@ -310,7 +310,7 @@ export const boxes = {
           }
         }
       }
-      told.textContent = `No box with "${text.trim()}".`;
+      told.textContent = t(`No box with "${text.trim()}".`);
     }
 
     /**
@@ -333,7 +333,7 @@ export const boxes = {
     async function reveal(offset) {
       let i = rows.findIndex((r) => r.depth === 0 && has(r, offset));
       if (i < 0) {
-        told.textContent = `No box has the byte ${count(offset)}.`;
+        told.textContent = t(`No box has the byte ${count(offset)}.`);
         return;
       }
       told.textContent = '';
@@ -382,7 +382,8 @@ export const boxes = {
       if (mine !== epoch) return;
       rows = topRows(columns, inspection);
       tops = rows.length;
-      told.textContent = `${count(columns.at.length)} ${columns.at.length === 1 ? 'box' : 'boxes'} at the top, ${size(file.size)}`;
+      const all = columns.at.length;
+      told.textContent = t(all === 1 ? `1 box at the top, ${size(file.size)}` : `${count(all)} boxes at the top, ${size(file.size)}`);
       redraw();
       select(0, null, false);
     }

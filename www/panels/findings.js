@@ -1,6 +1,6 @@
 // What is wrong, or worth knowing, in plain sentences; one click to the bytes.
 
-import { count, h } from '../dom.js';
+import { count, h, plural, t } from '../dom.js';
 
 const SEVERITY = { error: ['■', 'Error'], warning: ['▲', 'Warning'], info: ['●', 'Note'] };
 
@@ -44,6 +44,8 @@ export function row(finding, jump, go) {
     h('span', { class: 'severity' }, h('span', { 'aria-hidden': 'true' }, shape), ` ${word}`),
     h('div', {},
       h('p', {}, finding.file ? h('code', {}, `${finding.file} `) : '', finding.track ? `Track ${finding.track}: ` : '', finding.message),
+      // The message is the core's own; its title says the same in general.
+      finding.title && t(finding.title) !== finding.title ? h('p', {}, finding.title) : null,
       finding.evidence?.length ? h('pre', { class: 'evidence' }, finding.evidence.join('\n')) : null,
       finding.advice && h('p', { class: 'small muted' }, finding.advice),
       mend && h('button', { type: 'button', class: 'small', onclick: () => go(mend[1]) }, mend[0]),
@@ -90,7 +92,7 @@ export const findings = {
       body.replaceChildren(
         grave.length ? h('ul', { class: 'findings' }, first.map(own)) : h('p', { class: 'muted' }, 'No errors, no warnings.'),
         ...(more.length ? [h('details', {}, h('summary', {}, `${more.length} more`), h('ul', { class: 'findings' }, more.map(own)))] : []),
-        ...(notes.length ? [h('details', {}, h('summary', {}, `${notes.length} note${notes.length > 1 ? 's' : ''}`), h('ul', { class: 'findings' }, notes.map((f) => row(f, jump))))] : []));
+        ...(notes.length ? [h('details', {}, h('summary', {}, plural(notes.length, 'note')), h('ul', { class: 'findings' }, notes.map((f) => row(f, jump))))] : []));
     };
   },
 };

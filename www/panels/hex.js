@@ -1,6 +1,6 @@
 // The bytes of a box.
 
-import { count, h } from '../dom.js';
+import { count, h, t } from '../dom.js';
 import { virtual } from '../virtual.js';
 
 /** @typedef {import('../pkg/ismvault.js').BoxField} BoxField */
@@ -57,7 +57,7 @@ export function hexView(file, row, fields, chosen) {
     bar.hidden = row.size <= WINDOW;
     back.disabled = from === 0;
     on.disabled = from + WINDOW >= row.size;
-    where.textContent = `bytes ${count(from)} to ${count(from + have.length)} of ${count(row.size)} of this box`;
+    where.textContent = t(`bytes ${count(from)} to ${count(from + have.length)} of ${count(row.size)} of this box`);
     view.draw(Math.ceil(have.length / 16));
   }
   back.addEventListener('click', () => read(from - WINDOW));

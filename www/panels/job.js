@@ -1,7 +1,7 @@
 // The job under way, over all views: how far, how fast, how long still; and those
 // that failed while nobody looked.
 
-import { $, h } from '../dom.js';
+import { $, h, t } from '../dom.js';
 import { running, set, state } from '../state.js';
 import { focusOf } from '../views.js';
 import { progressWords } from './parts.js';
@@ -35,7 +35,7 @@ export const job = {
     cancel.addEventListener('click', () => {
       stopped = busy?.live;
       stopped?.abort();
-      cancel.textContent = 'Stopping …';
+      cancel.textContent = t('Stopping …');
     });
     return (/** @type {import('../state.js').Shown} */ { jobs, failures, view }) => {
       if (failures !== told) {
@@ -56,12 +56,12 @@ export const job = {
       section.hidden = hidden && !failures.length;
       line.hidden = hidden;
       if (!busy || hidden) return;
-      if (busy.live !== stopped) cancel.textContent = 'Cancel';
+      if (busy.live !== stopped) cancel.textContent = t('Cancel');
       const { run } = busy;
       const queued = jobs.length - 1;
       name.textContent = busy.name;
       bar.value = run.total ? run.done / run.total : 0;
-      words.textContent = [progressWords(run), queued ? `${queued} more waiting` : ''].filter(Boolean).join(' · ');
+      words.textContent = t([progressWords(run), queued ? `${queued} more waiting` : ''].filter(Boolean).join(' · '));
     };
   },
 };

@@ -1,7 +1,7 @@
 // Fragments as lanes: a row for each track, on one axis of time and one scale of
 // bitrate. What is chosen here is what Samples and Boxes show.
 
-import { bytes, count, h, plural, rate, refused, svg, time } from '../dom.js';
+import { bytes, count, h, plural, rate, refused, svg, t, time } from '../dom.js';
 import { endOf } from './parts.js';
 
 /** @typedef {import('../pkg/ismvault.js').Inspection} Inspection */
@@ -35,7 +35,7 @@ const percent = (share) => `${(100 * share).toFixed(3)}%`;
 function faults(point, before, findings) {
   const gap = before ? point.start - before.start - before.duration : 0;
   const words = findings.filter(({ at }) => at != null && at >= point.at && at < point.at + point.size).map(({ message }) => message);
-  if (Math.abs(gap) > 0.002 && !words.some((w) => w.includes('gap') || w.includes('overlap'))) words.unshift(`${gap > 0 ? 'A gap' : 'An overlap'} of ${Math.abs(gap).toFixed(3)} s before it.`);
+  if (Math.abs(gap) > 0.002 && !words.some((w) => w.includes('gap') || w.includes('overlap'))) words.unshift(gap > 0 ? `A gap of ${gap.toFixed(3)} s before it.` : `An overlap of ${Math.abs(gap).toFixed(3)} s before it.`);
   return words;
 }
 
@@ -132,7 +132,7 @@ export function drawLanes(lines, inspection, choose) {
       cursor.style.left = percent(place(point.start));
       cursor.style.width = percent(point.duration / (end - begin));
       slider.setAttribute('aria-valuenow', String(index + 1));
-      slider.setAttribute('aria-valuetext', words(line, index));
+      slider.setAttribute('aria-valuetext', t(words(line, index)));
     };
     cursor.hidden = true;
     const facts = [['average', line.average], ['peak', line.peak], ['declared', line.declared]].filter(([, value]) => value);
@@ -205,7 +205,7 @@ export const lanes = {
       drawn = drawLanes(lines, inspection, (chosen) => actions.choose(key, chosen));
       body.replaceChildren(drawn.root, detail);
       told = null;
-      detail.textContent = 'Choose a fragment, by a click or the arrow keys.';
+      detail.textContent = t('Choose a fragment, by a click or the arrow keys.');
     }
 
     return (/** @type {import('../state.js').Shown} */ { inspection, reading, key, chosen }) => {

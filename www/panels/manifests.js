@@ -1,6 +1,6 @@
 // Manifests for the open files, and the files as they need them.
 
-import { bytes, copyButton, downloadUrl, h, plural, refused, say } from '../dom.js';
+import { bytes, copyButton, downloadUrl, h, plural, refused, say, t } from '../dom.js';
 import { pickFolder } from '../folders.js';
 import { stem } from '../names.js';
 import { fragmented, select } from './parts.js';
@@ -89,12 +89,12 @@ async function saveAll(files, button) {
   button.disabled = true;
   try {
     for (const { name, blob } of files) {
-      button.textContent = `Saving ${name} …`;
+      button.textContent = t(`Saving ${name} …`);
       const writable = await (await folder.getFileHandle(name, { create: true })).createWritable();
       await blob.stream().pipeTo(writable);
     }
-    button.textContent = `Saved in ${folder.name}`;
+    button.textContent = t(`Saved in ${folder.name}`);
   } catch (/** @type {any} */ error) {
-    button.textContent = `Not saved: ${error.message}`;
+    button.textContent = t(`Not saved: ${error.message}`);
   }
 }

@@ -1,6 +1,6 @@
 // What several panels have in common: fields for keys, and a task with progress.
 
-import { h, refused, say, wait } from '../dom.js';
+import { h, refused, say, t, wait } from '../dom.js';
 
 /**
  * A button that shows what is typed into a masked field.
@@ -12,7 +12,7 @@ export function eyeOf(input, what) {
   const eye = h('button', { type: 'button', class: 'copy', 'aria-pressed': 'false', 'aria-label': what ? `Show ${what}` : null }, 'Show');
   eye.addEventListener('click', () => {
     const hidden = input.classList.toggle('secret');
-    eye.textContent = hidden ? 'Show' : 'Hide';
+    eye.textContent = t(hidden ? 'Show' : 'Hide');
     eye.setAttribute('aria-pressed', String(!hidden));
   });
   return eye;
@@ -73,7 +73,7 @@ export async function task({ button, out, job, actions }) {
   out.replaceChildren(h('div', { class: 'run' }, bar, h('div', { class: 'actions-row' }, words, cancel)));
   const update = (/** @type {import('../state.js').Writing} */ run) => {
     if (run.total) bar.value = run.done / run.total;
-    words.textContent = progressWords(run);
+    words.textContent = t(progressWords(run));
   };
   try {
     const made = await actions.make(job, { live, update, seen: () => out.checkVisibility() });

@@ -2,7 +2,7 @@
 // Extensions and EME ClearKey: with the right key, and beside it with a wrong
 // one. Where there is no ClearKey, decrypted by us into plain media source.
 
-import { block, h, refused, rows, say } from '../dom.js';
+import { block, h, refused, rows, say, t } from '../dom.js';
 import { access, ask } from '../licence.js';
 import { systems } from '../systems.js';
 import { decodedView } from './decoded.js';
@@ -208,7 +208,7 @@ export const play = {
     };
     const tell = (/** @type {{ words: HTMLElement }} */ { words }, /** @type {Outcome} */ { plays, words: text }, /** @type {boolean} */ good) => {
       words.className = `note ${good ? 'ok' : 'bad'}`;
-      words.textContent = text;
+      words.textContent = t(text);
       return plays;
     };
 
@@ -249,7 +249,7 @@ export const play = {
           const clear = await actions.call('playable', { file: media, seconds: SECONDS, keys: given });
           first = await trial(right.video, clear);
           if (mine !== asked) return;
-          tell(right, { ...first, words: `${first.words} This browser has no ClearKey, so it was decrypted by this page.` }, first.plays);
+          tell(right, { ...first, words: [first.words, 'This browser has no ClearKey, so it was decrypted by this page.'].join(' ') }, first.plays);
         }
         say(`With the key: ${first.words}`);
       } catch (/** @type {any} */ refusal) {

@@ -1,7 +1,7 @@
 // The task: options in the order a person decides them, what will be written,
 // one button; then progress; then the result.
 
-import { $, block, bytes, copyButton, count, download, h, identifier, inputOf, plural, refused, rows } from '../dom.js';
+import { $, block, bytes, copyButton, count, download, h, identifier, inputOf, plural, refused, rows, t } from '../dom.js';
 import { fieldOf, valuesOf } from '../fields.js';
 import { asksWhere } from '../sinks.js';
 import { next } from './next.js';
@@ -126,7 +126,7 @@ function secretCard([secret], name, actions) {
   eye.addEventListener('click', () => {
     const hidden = value.textContent !== secret.key;
     value.textContent = hidden ? secret.key : '•'.repeat(32);
-    eye.textContent = hidden ? 'Hide' : 'Show';
+    eye.textContent = t(hidden ? 'Hide' : 'Show');
   });
   const copy = copyButton(secret.key, 'Content key');
   copy.addEventListener('click', () => actions.keep('keyKept'));
@@ -145,7 +145,7 @@ function writing() {
     /** @param {import('../state.js').Writing} run */
     update(run) {
       bar.value = run.total ? run.done / run.total : 0;
-      words.textContent = progressWords(run);
+      words.textContent = t(progressWords(run));
     },
   };
 }
@@ -176,7 +176,9 @@ function done(run, actions) {
     link,
     run.secret ? secretCard(run.secret, run.name, actions) : rows(...preview.keys.map((key) => /** @type {[string, HTMLElement]} */ (['KID', identifier(key.kid, 'KID')]))),
     h('div', { class: 'note receipt' },
-      h('p', {}, h('b', {}, 'Read back and compared. '), `${plural(receipt.samples_compared, 'sample')} decrypted again from what was written, each the same as it was${receipt.ivs_unique ? '; no IV twice' : ''}.`),
+      h('p', {}, h('b', {}, 'Read back and compared. '), receipt.ivs_unique
+        ? `${plural(receipt.samples_compared, 'sample')} decrypted again from what was written, each the same as it was; no IV twice.`
+        : `${plural(receipt.samples_compared, 'sample')} decrypted again from what was written, each the same as it was.`),
       // The hash comes later and is longer than what stands for it: nothing that is pressed moves.
       h('div', { class: 'actions-row' }, test, save),
       rows(['SHA-256', sum])),
@@ -261,7 +263,7 @@ export const protect = {
       if (mine !== asked) return ready;
       // Said again only where it says something else.
       if (place.textContent !== words.map((e) => e.textContent).join('')) place.replaceChildren(...words);
-      line.textContent = short;
+      line.textContent = t(short ?? '');
       button.disabled = !ready;
       return ready;
     }
@@ -323,7 +325,7 @@ export const protect = {
       const now = run?.phase ?? (reading != null || !inspection ? 'waiting' : inspection.protectable.yes ? 'form' : 'refused');
       const changed = now !== phase;
       phase = now;
-      title.textContent = now === 'refused' ? 'What next?' : 'Protect';
+      title.textContent = t(now === 'refused' ? 'What next?' : 'Protect');
       if (now === 'form') {
         if (!tables || !inspection || state.key == null) return;
         rows = tables.protect;
@@ -343,7 +345,7 @@ export const protect = {
           const cancel = h('button', { type: 'button', class: 'wide' }, 'Cancel');
           cancel.addEventListener('click', () => {
             cancel.setAttribute('aria-disabled', 'true'); // disabled, it would lose the focus
-            cancel.textContent = 'Stopping …';
+            cancel.textContent = t('Stopping …');
             actions.cancel();
           });
           body.replaceChildren(progress.root, cancel);

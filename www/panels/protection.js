@@ -31,7 +31,7 @@ function schemes(inspection) {
 /** @param {Scheme} scheme */
 function schemeCard(scheme) {
   return h('article', {},
-    h('h4', {}, `Track${scheme.tracks.length > 1 ? 's' : ''} ${scheme.tracks.join(' and ')}`),
+    h('h4', {}, scheme.tracks.length > 1 ? `Tracks ${scheme.tracks.join(' and ')}` : `Track ${scheme.tracks[0]}`),
     rows(
       ['KID', scheme.kid && identifier(scheme.kid, 'KID')],
       ['Scheme', `${scheme.scheme ?? 'unknown'} ${scheme.scheme_version}`],

@@ -1,6 +1,6 @@
 // Fragments in lanes and tables, and the samples of one of them.
 
-import { count, h, plural, rate, refused, svg, time } from '../dom.js';
+import { count, h, plural, rate, refused, svg, t, time } from '../dom.js';
 import { drawLanes } from './lanes.js';
 
 /** @typedef {import('../pkg/ismvault.js').Inspection} Inspection */
@@ -50,7 +50,7 @@ export const samples = {
       }
       drawn = drawLanes(lines, inspection, (wanted) => actions.choose(of, wanted));
       plots.replaceChildren(drawn.root, ...lines.map((line) => table(line, of)));
-      align.textContent = alignment();
+      align.textContent = t(alignment());
     }
 
     /** @param {Timeline} line */

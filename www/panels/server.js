@@ -1,6 +1,6 @@
 // A file on a server: what can be done with it there, and how it comes here.
 
-import { bytes, h } from '../dom.js';
+import { bytes, h, t } from '../dom.js';
 import { RemoteFile } from '../server.js';
 import { task } from './parts.js';
 
@@ -28,8 +28,8 @@ export const server = {
       section.hidden = !now || reading != null;
       if (!now || now === file) return;
       file = now;
-      words.textContent = `This file is on ${now.host}. Looking at it reads its headers and a few samples.`;
-      button.textContent = `Fetch all of it, ${bytes(now.size)}`;
+      words.textContent = t(`This file is on ${now.host}. Looking at it reads its headers and a few samples.`);
+      button.textContent = t(`Fetch all of it, ${bytes(now.size)}`);
       out.replaceChildren();
     };
   },

@@ -614,6 +614,33 @@ fn a_theme_is_chosen_and_kept() {
 
 #[test]
 #[ignore = "needs the page served: cargo xtask test"]
+fn the_page_speaks_german_too() {
+    in_browser(|page| async move {
+        // Without a file the page is loaded anew at once.
+        page.select("#language", "de").await;
+        page.wait_for_text("#start h2", "Smooth-Streaming-Datei hier ablegen").await;
+        page.find("html[lang=de][data-ready]").await;
+        page.choose(&fixture_path("h264_aac.ismv")).await;
+        page.wait_for_text("#verdict", "Unverschlüsselt. Bereit zum Schützen.").await;
+        page.wait_for_text("#story", "289 Samples in 4 Fragmenten, an ihrem Platz.").await;
+        page.wait_for_text("#tracks", "unverschlüsselt").await;
+        page.click("#findings summary").await;
+        // A check has its title and advice; what the core says of this file says that it is English.
+        page.wait_for_text("#findings", "wie Smooth-Streaming-Werkzeuge schreiben").await;
+        page.find("#findings p[lang=en]").await;
+        page.click("#tab-boxes").await;
+        page.wait_for_text("#boxes .side [role=status]", "11 Boxen obenauf").await;
+        // With one it waits until it is loaded again.
+        page.select("#language", "en").await;
+        page.wait_for_text("#offline", "wenn die Seite neu geladen wird").await;
+        page.client.refresh().await.unwrap();
+        page.wait_for_text("#start h2", "Drop a Smooth Streaming file").await;
+        page.find("html[lang=en]").await;
+    });
+}
+
+#[test]
+#[ignore = "needs the page served: cargo xtask test"]
 fn the_key_doctor_answers() {
     in_browser(|page| async move {
         let file = protected(&page, "a.mp4", "dual");
