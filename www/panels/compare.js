@@ -106,7 +106,7 @@ function result(found, [first, second]) {
   const table = (/** @type {string} */ title, /** @type {Difference[]} */ list) => (!list.length ? [] : [
     h('h4', {}, title),
     h('table', { class: 'diff' },
-      h('thead', {}, h('tr', {}, ['', first, second].map((t) => h('th', { scope: 'col' }, t)))),
+      h('thead', {}, h('tr', {}, h('th', { scope: 'col' }, h('span', { class: 'visually-hidden' }, 'What')), [first, second].map((name) => h('th', { scope: 'col' }, name)))),
       h('tbody', {}, list.map((d) => h('tr', {},
         h('th', { scope: 'row' }, d.of === 'box' ? h('code', {}, d.what) : `${d.of}: ${d.what}`),
         h('td', { 'data-label': first }, h('div', {}, d.a == null ? '–' : h('code', {}, d.a))),

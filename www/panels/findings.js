@@ -46,7 +46,7 @@ export function row(finding, jump, go) {
       h('p', {}, finding.file ? h('code', {}, `${finding.file} `) : '', finding.track ? `Track ${finding.track}: ` : '', finding.message),
       // The message is the core's own; its title says the same in general.
       finding.title && t(finding.title) !== finding.title ? h('p', {}, finding.title) : null,
-      finding.evidence?.length ? h('pre', { class: 'evidence' }, finding.evidence.join('\n')) : null,
+      finding.evidence?.length ? h('pre', { class: 'evidence', tabindex: '0', role: 'region', 'aria-label': 'Evidence' }, finding.evidence.join('\n')) : null,
       finding.advice && h('p', { class: 'small muted' }, finding.advice),
       mend && h('button', { type: 'button', class: 'small', onclick: () => go(mend[1]) }, mend[0]),
       h('p', { class: 'small muted' }, ...origin(place, finding))));

@@ -468,6 +468,10 @@ measuring-fragments-n = Fragmente werden gemessen, { $n } %
 
 ## Findings
 
+evidence = Beleg
+    .en = Evidence
+what = Was
+    .en = What
 error = Fehler
     .en = Error
 warning = Warnung

@@ -266,7 +266,7 @@ fn a_folder_is_protected_into_another_and_goes_on() {
         }
         page.put("in", "broken.ismv", &fixture_path("README.md")).await;
         page.offer_folders(&["in", "out"]).await;
-        page.click("#to-batch").await;
+        page.click("#link-batch").await;
         page.click("#batch-in").await;
         page.wait_for_text("#batch table", "broken").await;
         page.click("#batch-out").await;
@@ -313,7 +313,7 @@ fn a_folder_is_protected_into_another_and_goes_on() {
 fn a_batch_is_downloaded_where_no_folder_can_be_picked() {
     in_browser(|page| async move {
         page.script("delete window.showDirectoryPicker").await;
-        page.click("#to-batch").await;
+        page.click("#link-batch").await;
         page.script(
             "const picker = document.querySelector('#batch input[type=file]');
              picker.webkitdirectory = false;
@@ -357,7 +357,7 @@ fn no_key_of_a_batch_takes_the_place_of_another() {
             page.put(folder, name, &fixture_path("slices.ismv")).await;
         }
         page.offer_folders(&["in", "in", "out"]).await;
-        page.click("#to-batch").await;
+        page.click("#link-batch").await;
         page.click("#batch-in").await;
         page.wait_for_text("#batch table", "show.S01.E02").await;
         // Not over the clear files.
@@ -521,6 +521,16 @@ fn without_a_network_it_works_as_before() {
         copy(&ismvault_testkit::root().join("pkg"), &folder.join("pkg"));
         let site = serve(folder.clone());
         page.client.goto(&format!("{site}/")).await.unwrap();
+        page.wait_for_text("#offline", "Ready to be used offline.").await;
+        // What the system's menu shares is opened, and the worker keeps none of it.
+        let share = "const done = arguments[0];
+             const form = new FormData();
+             form.set('text', '09e36702-8f33-436c-a5dd-60ffe6671e70');
+             fetch('share', { method: 'POST', body: form }).then(({ url }) => done(url), (e) => done(String(e)))";
+        let to = page.client.execute_async(share, Vec::new()).await.unwrap();
+        assert_eq!(to, format!("{site}/?shared"));
+        page.client.goto(&format!("{site}/?shared")).await.unwrap();
+        page.wait_for_text("#paste .results", "09e36702-8f33-436c-a5dd-60ffe6671e70").await;
         page.wait_for_text("#offline", "Ready to be used offline.").await;
         fs::write(folder.join("stopped"), "").unwrap();
         page.client.goto(&format!("{site}/?again")).await.unwrap();
