@@ -3,8 +3,8 @@
 import { core } from './core.js';
 import { $, downloadUrl, say } from './dom.js';
 import { checkSet, close, forget, holdOutputs, letsGo, openFiles, openMade, recognise } from './open.js';
-import { Refusal } from './rpc.js';
-import { choose as chooseSink, stored } from './sinks.js';
+import { Refusal } from './pkg/lib/rpc.js';
+import { choose as chooseSink, stored } from './pkg/lib/sinks.js';
 import { advance, inTurn, newJob } from './queue.js';
 import { newEntry, newKey, set, shown, state } from './state.js';
 import { go, mark, toFile } from './views.js';
@@ -12,7 +12,7 @@ import { go, mark, toFile } from './views.js';
 /** @typedef {import('./state.js').OpenFile} OpenFile */
 /** @typedef {import('./pkg/ismvault.js').Protect} Protect */
 /** @typedef {import('./pkg/ismvault.js').Rewriting} Rewriting */
-/** @typedef {import('./worker.js').Input} Input */
+/** @typedef {import('./pkg/lib/worker.js').Input} Input */
 
 /**
  * A file to be made, by one of these jobs.
@@ -64,7 +64,7 @@ const blobOf = ({ file, written, ...rest }) => ({ blob: /** @type {Blob} */ (fil
  * Does the job of a file to be made.
  *
  * @param {NewFile} job
- * @param {import('./sinks.js').Choice | null} choice where a decrypted file goes
+ * @param {import('./pkg/lib/sinks.js').Choice | null} choice where a decrypted file goes
  * @param {{ signal: AbortSignal, update: (progress: { done: number, total: number, phase?: string }) => void }} watch
  */
 async function made(job, choice, watch) {
@@ -74,7 +74,7 @@ async function made(job, choice, watch) {
     case 'fragment': return core.call('fragment', job.data, watch);
     case 'reheader': return { ...await core.call('reheader', job.data, watch), notes: job.notes };
     case 'fetch': return blobOf(await core.call('fetch', { ...job.data, choice: stored(job.name) }, watch));
-    default: return blobOf(await core.call('decrypt', { ...job.data, choice: /** @type {import('./sinks.js').Choice} */ (choice) }, watch));
+    default: return blobOf(await core.call('decrypt', { ...job.data, choice: /** @type {import('./pkg/lib/sinks.js').Choice} */ (choice) }, watch));
   }
 }
 

@@ -6,7 +6,7 @@ import { core, hello } from './core.js';
 import { $, download, keepChoice, say, t } from './dom.js';
 import { startExamples } from './examples.js';
 import { know } from './names.js';
-import { scriptUrl, workersAreServed } from './rpc.js';
+import { scriptUrl, workersAreServed } from './workers.js';
 import { leave, openFiles, openSample, recognise, shut } from './open.js';
 import { listen, running, set, shown, state, unkept } from './state.js';
 import { startTheme } from './theme.js';

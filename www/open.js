@@ -3,9 +3,9 @@
 import { core, hello } from './core.js';
 import { $, plural, say, t } from './dom.js';
 import { isManifest, isMedia } from './names.js';
-import { Refusal } from './rpc.js';
-import { remote, RemoteFile } from './server.js';
-import { outputs } from './sinks.js';
+import { Refusal } from './pkg/lib/rpc.js';
+import { remote, RemoteFile } from './pkg/lib/server.js';
+import { outputs } from './pkg/lib/sinks.js';
 import { manifestsOf, newEntry, set, shown, state, unkept } from './state.js';
 import { go } from './views.js';
 

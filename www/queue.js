@@ -1,6 +1,6 @@
 // Jobs, one after the other: each takes all the cores.
 
-import { Refusal } from './rpc.js';
+import { Refusal } from './pkg/lib/rpc.js';
 import { set, state } from './state.js';
 
 /**

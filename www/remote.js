@@ -2,7 +2,7 @@
 // is index.html with another policy; a test keeps them the same.
 
 import { $, block, h, say, t } from './dom.js';
-import { ServerError, settings } from './server.js';
+import { ServerError, settings } from './pkg/lib/server.js';
 
 /** The servers this page may connect to; the policy cannot be widened again. */
 let servers = /** @type {string[]} */ ([]);

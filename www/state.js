@@ -9,8 +9,8 @@ import { isManifest } from './names.js';
 /** @typedef {import('./pkg/ismvault.js').Finding} Finding */
 /** @typedef {import('./pkg/ismvault.js').Decoded} Decoded */
 /** @typedef {import('./pkg/ismvault.js').Tables} Tables */
-/** @typedef {import('./rpc.js').Refusal} Refusal */
-/** @typedef {import('./server.js').RemoteFile} RemoteFile */
+/** @typedef {import('./pkg/lib/rpc.js').Refusal} Refusal */
+/** @typedef {import('./pkg/lib/server.js').RemoteFile} RemoteFile */
 
 /** @typedef {{ phase: 'writing', name: string, started: number, done: number, total: number, step?: string }} Writing */
 /**

@@ -4,15 +4,15 @@ import assert from 'node:assert/strict';
 import { readFileSync, readdirSync, writeFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { bytes, count, plural, rate, time, wait } from '../../www/dom.js';
-import { Cancelled, plain } from '../../www/errors.js';
+import { Cancelled, plain } from '../../pkg/lib/errors.js';
 import { valuesOf } from '../../www/fields.js';
 import { isManifest, isMedia, know, stem } from '../../www/names.js';
 import { meanings, topRows } from '../../www/panels/boxes.js';
 import { FORMS, kidsAmong, kidsOf } from '../../www/panels/kids.js';
-import { batches } from '../../www/pool.js';
-import { Ahead, CHUNK, readSpans, Walk } from '../../www/reading.js';
+import { batches } from '../../pkg/lib/pool.js';
+import { Ahead, CHUNK, readSpans, Walk } from '../../pkg/lib/reading.js';
 import { keyFor, titlesOf } from '../../www/titles.js';
-import { stitched } from '../../www/writing.js';
+import { stitched } from '../../pkg/lib/writing.js';
 
 /** A file whose every byte tells where it is, modulo a prime. */
 const film = (size) => new Blob([Uint8Array.from({ length: size }, (_, i) => i % 251)]);
@@ -127,7 +127,9 @@ test('everything the page is made of is kept for when there is no network', () =
   const there = readdirSync(www, { recursive: true })
     .map((name) => name.replaceAll('\\', '/'))
     .filter((name) => name.includes('.') && !['index.html', 'offline.js'].includes(name) && !name.startsWith('pkg') && !name.endsWith('.d.ts'));
-  const made = ['./', 'pkg/ismvault.js', 'pkg/ismvault_bg.wasm', 'pkg/plain_bg.wasm'];
+  const lib = readdirSync(new URL('../pkg/lib/', www), { recursive: true }).map((name) => `pkg/lib/${name.replaceAll('\\', '/')}`)
+    .filter((name) => name.endsWith('.js') && name !== 'pkg/lib/node-worker.js');
+  const made = ['./', 'pkg/index.js', 'pkg/ismvault.js', 'pkg/ismvault_bg.wasm', 'pkg/plain_bg.wasm', ...lib];
   assert.deepEqual(listed.sort(), [...there, ...made].sort());
 });
 

@@ -11,7 +11,8 @@ const www = new URL('../../www/', import.meta.url);
 const read = (name, from = www) => readFileSync(new URL(name, from), 'utf8');
 const scripts = readdirSync(www, { recursive: true })
   .map((name) => name.replaceAll('\\', '/'))
-  .filter((name) => name.endsWith('.js') && !/^(pkg|fluent)\//.test(name) && name !== 'offline.js');
+  .filter((name) => name.endsWith('.js') && !/^(pkg|fluent)\//.test(name) && name !== 'offline.js')
+  .concat(readdirSync(new URL('../pkg/lib/', www), { recursive: true }).filter((name) => name.endsWith('.js')).map((name) => `../pkg/lib/${name}`));
 const german = catalogueOf(read('words/de.ftl'), 'de', fluent);
 
 /** What is the same in every language, or is not said: names, types, what others say. */

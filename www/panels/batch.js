@@ -248,7 +248,7 @@ export const batch = {
      */
     async function one(title, keys, item, finished) {
       const { signal } = item.live;
-      /** @type {import('../jobs/making.js').Input[]} */
+      /** @type {import('../pkg/lib/jobs/making.js').Input[]} */
       const opened = [];
       const folder = output;
       title.status = 'running';
@@ -278,7 +278,7 @@ export const batch = {
         const options = { ...job, kid: own.kid, key: own.key };
         const to = folder && await place(folder, title.output, true);
         const fileName = title.output.replaceAll('/', '_');
-        /** @type {import('../sinks.js').Choice} */
+        /** @type {import('../pkg/lib/sinks.js').Choice} */
         const choice = to
           ? { kind: 'picked', name: to.name, from: title.name, handle: await to.folder.getFileHandle(`${to.name}.part`, { create: true }), folder: to.folder, rename: to.name }
           : { kind: navigator.storage && 'getDirectory' in navigator.storage ? 'stored' : 'memory', name: fileName, from: title.name };

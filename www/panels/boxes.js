@@ -38,7 +38,7 @@ export const boxes = {
    */
   mount(body, actions) {
     let key = 0;
-    /** @type {import('../reading.js').Readable} */
+    /** @type {import('../pkg/lib/reading.js').Readable} */
     let file = new Blob();
     /** @type {Row[]} */
     let rows = [];
@@ -370,7 +370,7 @@ export const boxes = {
 
     /**
      * @param {number} ofKey
-     * @param {import('../reading.js').Readable} of
+     * @param {import('../pkg/lib/reading.js').Readable} of
      * @param {import('../pkg/ismvault.js').Inspection} inspection
      */
     async function fill(ofKey, of, inspection) {

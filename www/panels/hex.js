@@ -13,7 +13,7 @@ const WINDOW = 64 << 10;
  * The bytes of a box, 64 KiB at a time; `chosen` hears of the field whose byte
  * was clicked.
  *
- * @param {import('../reading.js').Readable} file
+ * @param {import('../pkg/lib/reading.js').Readable} file
  * @param {{ at: number, size: number }} row
  * @param {BoxField[]} fields
  * @param {(field: BoxField) => void} chosen

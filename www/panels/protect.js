@@ -3,7 +3,7 @@
 
 import { $, block, bytes, copyButton, count, download, h, identifier, inputOf, plural, refused, rows, t } from '../dom.js';
 import { fieldOf, valuesOf } from '../fields.js';
-import { asksWhere } from '../sinks.js';
+import { asksWhere } from '../pkg/lib/sinks.js';
 import { next } from './next.js';
 import { eyeOf, progressWords } from './parts.js';
 

@@ -1,7 +1,7 @@
 // A file on a server: what can be done with it there, and how it comes here.
 
 import { bytes, h, t } from '../dom.js';
-import { RemoteFile } from '../server.js';
+import { RemoteFile } from '../pkg/lib/server.js';
 import { task } from './parts.js';
 
 export const server = {

@@ -19,6 +19,7 @@ cargo xtask test                build and run every check and test, the browser'
 cargo xtask build               build pkg/, the WebAssembly package
 cargo xtask twice               build the module in another folder too, and compare the bytes
 cargo xtask dist                write dist/, a folder that any static host can serve
+cargo xtask pack                make the package for npm, target/ismvault-*.tgz
 cargo xtask bench [PART...]     measure it against native packagers and others, in Chromium and
                                 natively: cipher, protect, start, growth, open; all if none is named
 cargo xtask pictures            take the pictures of docs/ again, in Chromium
@@ -39,6 +40,7 @@ fn main() -> ExitCode {
         ["build"] => package::build(),
         ["twice"] => package::twice(),
         ["dist"] => package::dist(),
+        ["pack"] => package::pack(),
         ["bench", ref only @ ..] => bench::bench(only),
         ["fixtures"] => test::fixtures(),
         ["deny"] => test::deny(),

@@ -1,6 +1,6 @@
 //! From Rust to `pkg/`, and from there to `dist/`.
 
-use crate::{cargo, root, run};
+use crate::{cargo, root, run, tools};
 use anyhow::{Context as _, Result, bail};
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -119,7 +119,17 @@ fn bind(wasm: &Path, to: &Path) -> Result<()> {
         .remove_name_section(true)
         .remove_producers_section(true)
         .generate(to)
-        .context("wasm-bindgen cannot make pkg/")
+        .context("wasm-bindgen cannot make pkg/")?;
+    // What is freed by itself is of a library that not every project names.
+    let types = to.join(MADE[1]);
+    let declared = fs::read_to_string(&types)?;
+    let lines = declared.lines().map(|line| match line.len() - line.trim_start().len() {
+        0..=8 => line.to_owned(),
+        _ => format!("    {}", line.trim_start()), // it indents far more than it means
+    });
+    let reference = "/// <reference lib=\"esnext.disposable\" />".to_owned();
+    let lines: Vec<String> = std::iter::once(reference).chain(lines).collect();
+    fs::write(types, lines.join("\n") + "\n").context("pkg/ cannot be written")
 }
 
 /// Adds the WebAssembly target to the toolchain that compiles us.
@@ -144,9 +154,9 @@ pub(crate) fn dist() -> Result<()> {
         fs::remove_dir_all(&dist).context("dist/ cannot be cleared")?;
     }
     let mut names = Vec::new();
-    copy(&root().join("www"), &dist, &mut names)?;
-    fs::create_dir_all(dist.join("pkg"))?;
-    for name in [MADE[0], MADE[2], PLAIN] {
+    copy(&root().join("www"), &dist, "", &mut names)?;
+    copy(&root().join("pkg/lib"), &dist.join("pkg/lib"), "pkg/lib/", &mut names)?;
+    for name in ["index.js", MADE[0], MADE[2], PLAIN] {
         fs::copy(root().join("pkg").join(name), dist.join("pkg").join(name))?;
         names.push(format!("pkg/{name}"));
     }
@@ -217,18 +227,43 @@ fn brotli(file: &[u8]) -> Result<usize> {
     Ok(packed.len())
 }
 
-fn copy(from: &Path, to: &Path, names: &mut Vec<String>) -> Result<()> {
+/// Copies a folder, without declarations of types, and notes each file as `under` it.
+fn copy(from: &Path, to: &Path, under: &str, names: &mut Vec<String>) -> Result<()> {
     fs::create_dir_all(to)?;
     for entry in fs::read_dir(from)? {
         let entry = entry?;
-        let (from, to) = (entry.path(), to.join(entry.file_name()));
+        let name = entry.file_name().to_string_lossy().into_owned();
+        let (from, to) = (entry.path(), to.join(&name));
         if from.is_dir() {
-            copy(&from, &to, names)?;
-        } else {
+            copy(&from, &to, &format!("{under}{name}/"), names)?;
+        } else if !name.ends_with(".d.ts") {
             fs::copy(&from, &to)?;
-            let name = from.strip_prefix(root().join("www")).unwrap_or(&from);
-            names.push(name.display().to_string());
+            names.push(format!("{under}{name}"));
         }
     }
     Ok(())
+}
+
+/// Makes the package for npm, with declarations of its types: `target/*.tgz`.
+pub(crate) fn pack() -> Result<()> {
+    build()?;
+    let Some(modules) = tools::npm() else {
+        bail!("npm and its registry are needed to make the package");
+    };
+    // In a folder of its own: beside the scripts, old declarations would be taken for them.
+    let folder = root().join("target/npm");
+    if folder.exists() {
+        fs::remove_dir_all(&folder)?;
+    }
+    copy(&root().join("pkg"), &folder, "", &mut Vec::new())?;
+    for name in ["LICENSE-APACHE", "LICENSE-MIT"] {
+        fs::copy(root().join(name), folder.join(name))?;
+    }
+    for name in [MADE[1], MADE[3]] {
+        fs::copy(root().join("pkg").join(name), folder.join(name))?;
+    }
+    let mut types = Command::new(modules.join(".bin/tsc"));
+    run(types.args(["--project", "tests/www/tsconfig.pack.json"]))?;
+    let mut pack = Command::new("npm");
+    run(pack.args(["pack", "--silent", "./target/npm", "--pack-destination", "target"]))
 }

@@ -95,7 +95,12 @@ fn scripts() -> Result<()> {
         run(Command::new("npm").args(["--prefix", "tests/www", "run", "--silent", script]))
             .with_context(|| format!("npm --prefix tests/www run {script}"))?;
     }
-    Ok(())
+    package::pack()?;
+    if tools::package_tests().is_none() {
+        return Ok(());
+    }
+    run(Command::new("npm").args(["--prefix", "tests/package", "run", "--silent", "test"]))
+        .context("npm --prefix tests/package run test")
 }
 
 /// Makes the fixtures again.

@@ -128,20 +128,29 @@ fn built((name, version): (&str, &str)) -> Option<PathBuf> {
 /// of `www/`, a linter, and the players that manifests are tried in. None where
 /// it cannot be had, and then the tests that need it say so.
 pub(crate) fn npm() -> Option<PathBuf> {
-    let folder = root().join("tests/www");
+    npm_of("tests/www")
+}
+
+/// The same for what the package is tried with: bundlers, and readers of its types.
+pub(crate) fn package_tests() -> Option<PathBuf> {
+    npm_of("tests/package")
+}
+
+fn npm_of(name: &str) -> Option<PathBuf> {
+    let folder = root().join(name);
     let (modules, lock) = (folder.join("node_modules"), folder.join("package-lock.json"));
     let time = |path: PathBuf| std::fs::metadata(path).and_then(|meta| meta.modified()).ok();
     let made = time(modules.join(".package-lock.json"));
     if made.is_some() && made >= time(lock) {
         return Some(modules);
     }
-    println!("Fetching what tests/www/package-lock.json lists …");
+    println!("Fetching what {name}/package-lock.json lists …");
     let mut install = Command::new("npm");
     install.args(["ci", "--silent", "--no-fund", "--no-audit"]).current_dir(&folder);
     if installs(&mut install) {
         return Some(modules);
     }
-    println!("It cannot be had (npm and its registry): the tests of www/ will be skipped.");
+    println!("It cannot be had (npm and its registry): its tests will be skipped.");
     None
 }
 

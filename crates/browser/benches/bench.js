@@ -1,7 +1,7 @@
 // What `cargo xtask bench` has this browser do, and measures. Each function gives
 // milliseconds, or megabytes a second where it says so.
 
-import { Core } from '/rpc.js';
+import { Core } from '/pkg/lib/rpc.js';
 import init, { encryptSamples } from '/pkg/ismvault.js';
 
 const KID = '09e36702-8f33-436c-a5dd-60ffe6671e70';

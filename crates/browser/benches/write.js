@@ -2,8 +2,8 @@
 
 onmessage = async ({ data: { kind, handle, file, units, code } }) => {
   try {
-    const { Pool, batches, howMany } = await import('/pool.js');
-    const sinks = await import('/sinks.js');
+    const { Pool, batches, howMany } = await import('/pkg/lib/pool.js');
+    const sinks = await import('/pkg/lib/sinks.js');
     const from = performance.now();
     const start = () => new Worker(URL.createObjectURL(new Blob([code], { type: 'text/javascript' })));
     const stop = new AbortController();

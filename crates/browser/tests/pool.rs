@@ -84,7 +84,7 @@ fn a_worker_that_dies_is_replaced() {
         laboratory(&page, 60_000_000).await;
         // Workers that throw when they get their nth message, and do no more.
         let body = "
-            const { Pool, batches } = await import('/pool.js');
+            const { Pool, batches } = await import('/pkg/lib/pool.js');
             const { default: init, Inspector, Protection } = await import('/pkg/ismvault.js');
             const module = await WebAssembly.compileStreaming(fetch('/pkg/ismvault_bg.wasm'));
             await init({ module_or_path: module });
@@ -100,7 +100,7 @@ fn a_worker_that_dies_is_replaced() {
               let [started, died] = [0, 0];
               const start = () => {
                 const at = dies(++started);
-                const script = `import '${location.origin}/units.js';
+                const script = `import '${location.origin}/pkg/lib/units.js';
                   const { onmessage: work } = globalThis;
                   let messages = 0;
                   onmessage = (event) => {
@@ -150,7 +150,7 @@ fn a_core_that_stops_is_replaced_and_everything_else_goes_on() {
         laboratory(&page, 2_000_000).await;
         // The tool's own worker, but that a file of 1234 bytes is its end.
         let body = "
-            const { Core } = await import('/rpc.js');
+            const { Core } = await import('/pkg/lib/rpc.js');
             const script = `
               import '${location.origin}/worker.js';
               const real = WebAssembly.instantiate;

@@ -4,6 +4,10 @@
 //   worker to page   {id, type: 'update', …} any number of times, then
 //                    {id, type: 'done', result} or {id, type: 'failed', error}
 
+import { CustomSource } from './sources.js';
+
+/** @typedef {Blob | import('./server.js').RemoteFile | CustomSource} Openable what can be opened */
+
 /** What stops a job: a sentence, its place, and a code for programs. */
 export class Refusal extends Error {
   /** @param {{ message: string, code?: string, at?: number, path?: string }} failure */
@@ -21,54 +25,6 @@ export class Refusal extends Error {
   }
 }
 
-/** @type {{ createScriptURL(url: string): string } | undefined} */
-let policy;
-
-/**
- * An address of a script of ours, as the page's policy wants it.
- *
- * @param {string} url
- */
-export function scriptUrl(url) {
-  // Not every browser has it, and its types are not those of a URL.
-  policy ??= /** @type {any} */ (globalThis).trustedTypes?.createPolicy('ismvault', { createScriptURL: (/** @type {string} */ u) => u });
-  return policy ? policy.createScriptURL(url) : url;
-}
-
-/**
- * Starts a worker behind a blob of one import. A worker loaded from its own
- * address would come with that response's policy, on a plain static host none;
- * a blob's worker takes the page's.
- *
- * @param {string} name
- */
-export function startWorker(name) {
-  const script = `import ${JSON.stringify(new URL(name, import.meta.url).href)};`;
-  const url = URL.createObjectURL(new Blob([script], { type: 'text/javascript' }));
-  return new Worker(scriptUrl(url), { type: 'module' });
-}
-
-/**
- * Whether what workers load comes by the service worker, without which there is
- * nothing offline. Firefox does not send the requests of a blob's worker there.
- *
- * @returns {Promise<boolean>}
- */
-export function workersAreServed() {
-  const script = `import ${JSON.stringify(new URL('kept.js', import.meta.url).href)}; postMessage(true);`;
-  const url = URL.createObjectURL(new Blob([script], { type: 'text/javascript' }));
-  const worker = new Worker(/** @type {any} */ (scriptUrl(url)), { type: 'module' });
-  return new Promise((resolve) => {
-    const end = (/** @type {boolean} */ served) => {
-      worker.terminate();
-      URL.revokeObjectURL(url);
-      resolve(served);
-    };
-    worker.onmessage = ({ data }) => end(data);
-    worker.onerror = () => end(false);
-  });
-}
-
 /** @typedef {import('./worker.js').Jobs} Jobs */
 /**
  * What a job tells while it is done.
@@ -80,7 +36,7 @@ export function workersAreServed() {
  * A job on its way: what it was asked with, to ask again, and who waits for it.
  *
  * @typedef {{
- *   message: { id: number, type: string, key?: number, file?: Blob }, resolve: (result: any) => void,
+ *   message: { id: number, type: string, key?: number, file?: Openable }, resolve: (result: any) => void,
  *   reject: (refusal: Refusal) => void, update?: (news: any) => void, again: boolean,
  * }} Waiting
  */
@@ -92,7 +48,7 @@ export class Core {
   #worker;
   /** @type {Map<number, Waiting>} */
   #jobs = new Map();
-  /** @type {Map<number, Blob>} the files that are open, for a worker that takes the place of another */
+  /** @type {Map<number, Openable>} the files that are open, for a worker that takes the place of another */
   #open = new Map();
   #next = 1;
   /** @type {Promise<unknown> | null} settles when the files are open again in a new worker */
@@ -101,7 +57,7 @@ export class Core {
   #fatal = null;
 
   /** @param {() => Worker} make */
-  constructor(make = () => startWorker('worker.js')) {
+  constructor(make = () => new Worker(new URL('./worker.js', import.meta.url), { type: 'module' })) {
     this.#make = make;
     this.#worker = this.#start();
   }
@@ -146,8 +102,24 @@ export class Core {
    * @param {Waiting['message']} message
    */
   #ask(id, message) {
-    if (!this.#opening) return this.#worker.postMessage(message);
-    this.#opening.then(() => this.#jobs.has(id) && this.#worker.postMessage(message));
+    if (!this.#opening) return this.#post(message);
+    this.#opening.then(() => this.#jobs.has(id) && this.#post(message));
+  }
+
+  /** @param {Waiting['message']} message */
+  #post(message) {
+    const { file } = message;
+    if (!(file instanceof CustomSource)) return this.#worker.postMessage(message);
+    const port = file.port();
+    this.#worker.postMessage({ ...message, file: { size: file.size, port } }, [port]);
+  }
+
+  /** Ends the worker; what it was doing is refused. */
+  terminate() {
+    this.#worker.terminate();
+    this.#fatal = new Refusal({ code: 'cancelled', message: 'Cancelled. Nothing was kept.' });
+    for (const job of this.#jobs.values()) job.reject(this.#fatal);
+    this.#jobs.clear();
   }
 
   /**
@@ -162,7 +134,7 @@ export class Core {
     const opened = [...this.#open].map(([key, file]) => new Promise((resolve) => {
       const message = { id: this.#next++, type: 'inspect', key, file };
       this.#jobs.set(message.id, { message, resolve, reject: resolve, update: undefined, again: true });
-      this.#worker.postMessage(message);
+      this.#post(message);
     }));
     const opening = Promise.all(opened).then(() => {
       if (this.#opening === opening) this.#opening = null;

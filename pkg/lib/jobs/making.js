@@ -1,6 +1,6 @@
 // Jobs that make files by boxes alone; the page stitches them together.
 
-import { Assembly, fragment, HeaderChange, Mux, Publication } from '../pkg/ismvault.js';
+import { Assembly, fragment, HeaderChange, Mux, Publication } from '../../ismvault.js';
 import { stitchAll, stitched } from '../writing.js';
 import { here, inspected, of, release } from './opened.js';
 
@@ -12,7 +12,7 @@ export const making = {
   /**
    * The file with another header.
    *
-   * @param {{ key: number, options: import('../pkg/ismvault.js').Header }} data
+   * @param {{ key: number, options: import('../../ismvault.js').Header }} data
    * @param {Update} update
    * @param {AbortSignal} signal
    */
@@ -33,13 +33,13 @@ export const making = {
   fragment({ key }) {
     const pieces = fragment(here(key).inspector);
     const told = /** @type {{ notes: string[], compared: number }} */ (pieces.pop());
-    return { blob: stitched(here(key).file, /** @type {import('../pkg/ismvault.js').Piece[]} */ (pieces)), ...told };
+    return { blob: stitched(here(key).file, /** @type {import('../../ismvault.js').Piece[]} */ (pieces)), ...told };
   },
 
   /**
    * Every track of some files that can go into one, and which of them are meant.
    *
-   * @param {{ keys: number[], job: import('../pkg/ismvault.js').MuxSet }} data
+   * @param {{ keys: number[], job: import('../../ismvault.js').MuxSet }} data
    */
   candidates({ keys, job }) {
     const mux = new Mux();
@@ -54,7 +54,7 @@ export const making = {
   /**
    * One file of several, or one anew.
    *
-   * @param {{ inputs: Input[], manifests?: Named[], options?: import('../pkg/ismvault.js').Rewriting }} data
+   * @param {{ inputs: Input[], manifests?: Named[], options?: import('../../ismvault.js').Rewriting }} data
    * @param {Update} update
    * @param {AbortSignal} signal
    */
@@ -105,7 +105,7 @@ export const making = {
   /**
    * Manifests for files, and the files as manifests need them.
    *
-   * @param {{ inputs: Input[], format: import('../pkg/ismvault.js').Format, title: string }} data
+   * @param {{ inputs: Input[], format: import('../../ismvault.js').Format, title: string }} data
    * @param {Update} update
    * @param {AbortSignal} signal
    */

@@ -1,7 +1,8 @@
 // The files that are open in the worker.
 
-import { Inspector } from '../pkg/ismvault.js';
+import { Inspector } from '../../ismvault.js';
 import { Walk } from '../reading.js';
+import { PortSource } from '../sources.js';
 
 /** @typedef {import('../reading.js').Readable} Readable */
 /** @typedef {{ file: Readable, inspector: Inspector }} Opened */
@@ -43,7 +44,9 @@ export function here(key) {
 
 /** @param {number} key */
 export function close(key) {
-  release(open.get(key)?.inspector);
+  const { inspector, file } = open.get(key) ?? {};
+  release(inspector);
+  if (file instanceof PortSource) file.close();
   open.delete(key);
 }
 

@@ -14,7 +14,7 @@ const GATHER = 4 << 20;
 /** @typedef {{ write(bytes: Uint8Array<ArrayBuffer>): unknown, close(): Promise<Closed>, abort(): unknown }} Sink */
 
 /** Not in every private window, whatever types say. */
-const hasStorage = () => 'storage' in navigator && 'getDirectory' in navigator.storage;
+const hasStorage = () => Boolean(globalThis.navigator?.storage && 'getDirectory' in navigator.storage);
 
 /** @returns {((options: object) => Promise<any>) | undefined} */
 const picker = () => /** @type {any} */ (globalThis).showSaveFilePicker;

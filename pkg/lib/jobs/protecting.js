@@ -1,9 +1,9 @@
 // Jobs that encrypt and decrypt.
 
-import { Decryption, FileHash, Mux, Protection } from '../pkg/ismvault.js';
+import { Decryption, FileHash, Mux, Protection } from '../../ismvault.js';
 import { compiling } from '../module.js';
 import { Ahead, CHUNK } from '../reading.js';
-import { revived } from '../server.js';
+import { revived } from '../sources.js';
 import * as sinks from '../sinks.js';
 import { memory, stitchAll, writeUnits } from '../writing.js';
 import { here, inspected, of, release } from './opened.js';
@@ -11,7 +11,7 @@ import { kept, letGo } from './outputs.js';
 
 const UPDATE_MS = 100;
 
-/** @typedef {import('../pkg/ismvault.js').Protect} Protect */
+/** @typedef {import('../../ismvault.js').Protect} Protect */
 /** @typedef {{ done: number, total: number, phase?: string }} Progress */
 /** @typedef {(progress: Progress) => void} Update */
 
@@ -43,7 +43,7 @@ export const protecting = {
     try {
       const preview = protection.preview();
       const secrets = secret ? protection.secret() : null;
-      /** @type {import('../pkg/ismvault.js').Receipt | undefined} */
+      /** @type {import('../../ismvault.js').Receipt | undefined} */
       let receipt;
       const judge = (/** @type {number} */ size) => { receipt = protection.receipt(choice.from ?? '', file.size, size); };
       const result = await run(protection, judge, file, choice, update, signal, workers);

@@ -4,7 +4,7 @@
 import { Pool, batches, howMany } from './pool.js';
 import { Ahead, CHUNK, readSpans } from './reading.js';
 
-/** @import { Protection, Decryption } from './pkg/ismvault.js' */
+/** @import { Protection, Decryption } from '../ismvault.js' */
 /** @import { Made } from './pool.js' */
 /** @typedef {Protection | Decryption} Recipe */
 /** @typedef {{ at: number, length: number, unit?: number }} Place */

@@ -1,15 +1,15 @@
 // Jobs that look at files, and at what is pasted.
 
-import { Doctor, everyVersion, FileSet, newKey, readKeyList, recognise, sources, tables, version, writeKeyList } from '../pkg/ismvault.js';
+import { Doctor, everyVersion, FileSet, newKey, readKeyList, recognise, sources, tables, version, writeKeyList } from '../../ismvault.js';
 import { plain } from '../errors.js';
 import { readSpans } from '../reading.js';
-import { revived } from '../server.js';
+import { revived } from '../sources.js';
 import { sweep } from '../sinks.js';
 import { close, inspected, of, open, release } from './opened.js';
 
 const UPDATE_MS = 100;
 
-/** @typedef {import('../pkg/ismvault.js').Inspection} Inspection */
+/** @typedef {import('../../ismvault.js').Inspection} Inspection */
 /** @typedef {{ key: number }} One */
 /** @typedef {{ key: number, at: number, size: number }} TopBox a box at the top of a file */
 /** @typedef {{ key: number, kind?: string, refusal?: import('../errors.js').Failure }} Kind what a manifest is, or why it is none */
@@ -24,7 +24,7 @@ export const looking = {
   /**
    * Looks at a file, and keeps it open.
    *
-   * @param {{ key: number, file: import('../reading.js').Readable }} data
+   * @param {{ key: number, file: import('../rpc.js').Openable }} data
    * @param {(news: { inspection: Inspection, progress: number }) => void} update
    * @param {AbortSignal} signal
    */
@@ -127,11 +127,11 @@ export const looking = {
   /**
    * A list of such lines.
    *
-   * @param {{ entries: import('../pkg/ismvault.js').Entry[] }} data
+   * @param {{ entries: import('../../ismvault.js').Entry[] }} data
    */
   writeKeyList: ({ entries }) => writeKeyList(entries),
 
-  /** @param {{ options: import('../pkg/ismvault.js').Header }} data */
+  /** @param {{ options: import('../../ismvault.js').Header }} data */
   everyVersion: ({ options }) => everyVersion(options),
 
   /**

@@ -2,8 +2,6 @@
 // own of the one module. They read their batches themselves; what they make
 // comes back in order, with a bounded number in flight.
 
-import { startWorker } from './rpc.js';
-
 /** More would wait for the one that writes. */
 const MOST = 8;
 /** Bytes that all workers read at a time, about, and of one batch. */
@@ -17,6 +15,18 @@ const TRIES = 3;
 
 /** How many workers this machine is good for. */
 export const howMany = () => Math.max(1, Math.min(navigator.hardwareConcurrency || 2, MOST));
+
+/** @type {() => Worker} */
+let startUnits = () => new Worker(new URL('./units.js', import.meta.url), { type: 'module' });
+
+/**
+ * How a worker of the pool is started, where it is not as the Web does.
+ *
+ * @param {() => Worker} how
+ */
+export function startUnitsWith(how) {
+  startUnits = how;
+}
 
 /** @typedef {{ at: number, length: number, unit: number }} Unit */
 /** @typedef {{ at: number, length: number, units: Unit[] }} Batch */
@@ -80,7 +90,7 @@ export class Pool {
    * @param {Hello} hello
    * @param {AbortSignal} signal
    */
-  constructor(hello, signal, workers = howMany(), start = () => startWorker('units.js')) {
+  constructor(hello, signal, workers = howMany(), start = startUnits) {
     this.#start = start;
     this.#hello = hello;
     this.#signal = signal;

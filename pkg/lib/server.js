@@ -118,14 +118,6 @@ export class RemoteFile {
 }
 
 /**
- * What came to a worker: a blob as it is, and what was a file on a server as one.
- *
- * @template {import('./reading.js').Readable} T
- * @param {T | Remote} file
- */
-export const revived = (file) => ('url' in file && !(file instanceof RemoteFile) ? new RemoteFile(file) : /** @type {T} */ (file));
-
-/**
  * All of a file on a server, piece by piece.
  *
  * @param {string} url

@@ -15,7 +15,7 @@ onmessage = ({ data }) => {
   last = last.then(() => make(data, read)).catch((error) => postMessage({ number: data.number, error: plain(error) }));
 };
 
-import init, { Worker as Units } from './pkg/ismvault.js';
+import init, { Worker as Units } from '../ismvault.js';
 import { plain } from './errors.js';
 
 /** @typedef {import('./pool.js').Hello} Hello */
