@@ -651,7 +651,8 @@ mod tests {
         );
         for check in CHECKS {
             let (id, severity) = (check.id, check.severity.word());
-            text += &format!("\n## `{id}`: {severity}\n\n{}\n", check.explanation());
+            let words = check.explanation().replace('<', "\\<");
+            text += &format!("\n## `{id}`: {severity}\n\n{words}\n");
         }
         let path = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/checks.md");
         if std::env::var_os("UPDATE_DOCS").is_some() {

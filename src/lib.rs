@@ -9,13 +9,18 @@
 //! * Every output is a [`Recipe`]: a list of [`Piece`]s that a host writes in
 //!   order into a sink that only ever grows at its end.
 //!
-//! The hosts are a Web Worker (`www/worker.js`, through `crates/wasm`) and the
+//! The hosts are a Web Worker (`pkg/lib/worker.js`, through `crates/wasm`) and the
 //! command line (`crates/cli`).
 //!
 //! Four wings: [`mod@format`] knows bytes, [`model`] what they mean, [`look`] gives
 //! answers, [`make`] writes files.
 
 #![warn(clippy::missing_errors_doc)]
+
+/// What the crate's README shows is compiled, and run.
+#[cfg(doctest)]
+#[doc = include_str!("README.md")]
+struct Readme;
 
 pub mod checks;
 pub(crate) mod collections;

@@ -21,6 +21,15 @@ pub enum Manifest {
 }
 
 impl Manifest {
+    /// The files that a server manifest names, each once; nothing of others.
+    pub fn sources(&self) -> Vec<String> {
+        let Self::Server(server) = self else { return Vec::new() };
+        let mut files: Vec<String> = server.tracks.iter().map(|t| t.src.clone()).collect();
+        files.sort_unstable();
+        files.dedup();
+        files
+    }
+
     /// Reads whichever it is.
     ///
     /// # Errors

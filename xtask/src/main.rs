@@ -1,6 +1,7 @@
 //! `cargo xtask`: builds, serves, tests and packs ISMVault.
 
 mod bench;
+mod docs;
 mod engines;
 mod fuzz;
 mod mutants;
@@ -20,6 +21,8 @@ cargo xtask build               build pkg/, the WebAssembly package
 cargo xtask twice               build the module in another folder too, and compare the bytes
 cargo xtask dist                write dist/, a folder that any static host can serve
 cargo xtask pack                make the package for npm, target/ismvault-*.tgz
+cargo xtask publish             what publishing the crates would do, without doing it
+cargo xtask docs                build the site of documentation, target/book
 cargo xtask bench [PART...]     measure it against native packagers and others, in Chromium and
                                 natively: cipher, protect, start, growth, open; all if none is named
 cargo xtask pictures            take the pictures of docs/ again, in Chromium
@@ -41,6 +44,8 @@ fn main() -> ExitCode {
         ["twice"] => package::twice(),
         ["dist"] => package::dist(),
         ["pack"] => package::pack(),
+        ["publish"] => package::publish(),
+        ["docs"] => docs::docs(),
         ["bench", ref only @ ..] => bench::bench(only),
         ["fixtures"] => test::fixtures(),
         ["deny"] => test::deny(),

@@ -228,7 +228,7 @@ fn brotli(file: &[u8]) -> Result<usize> {
 }
 
 /// Copies a folder, without declarations of types, and notes each file as `under` it.
-fn copy(from: &Path, to: &Path, under: &str, names: &mut Vec<String>) -> Result<()> {
+pub(crate) fn copy(from: &Path, to: &Path, under: &str, names: &mut Vec<String>) -> Result<()> {
     fs::create_dir_all(to)?;
     for entry in fs::read_dir(from)? {
         let entry = entry?;
@@ -242,6 +242,11 @@ fn copy(from: &Path, to: &Path, under: &str, names: &mut Vec<String>) -> Result<
         }
     }
     Ok(())
+}
+
+/// Packs every crate that is published, builds it from its package, and uploads nothing.
+pub(crate) fn publish() -> Result<()> {
+    run(&mut cargo(&["publish", "--workspace", "--dry-run", "--locked", "--allow-dirty"]))
 }
 
 /// Makes the package for npm, with declarations of its types: `target/*.tgz`.

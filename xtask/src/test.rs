@@ -1,6 +1,6 @@
 //! Every check and every test, by one command.
 
-use crate::{cargo, engines, package, root, run, serve, tools};
+use crate::{cargo, docs, engines, package, root, run, serve, tools};
 use anyhow::{Context as _, Result};
 use std::process::Command;
 
@@ -27,6 +27,9 @@ pub(crate) fn test() -> Result<()> {
     run(cargo(&vectors).env("RUSTFLAGS", "-C target-feature=+simd128"))?;
     run(cargo(&["doc", "--quiet", "--no-deps", "--workspace"]).env("RUSTDOCFLAGS", "-D warnings"))?;
     deny()?;
+    if tools::mdbook().is_some() {
+        docs::docs()?;
+    }
     package::build()?;
     package::twice()?;
     let (_server, site) = serve::in_background()?;

@@ -21,6 +21,7 @@ const PROGRAMS: &Programs = &[
 /// Programs that no package of Debian has, and the versions that are used.
 const GECKODRIVER: (&str, &str) = ("geckodriver", "=0.37.1");
 const DENY: (&str, &str) = ("cargo-deny", "=0.20.2");
+const MDBOOK: (&str, &str) = ("mdbook", "0.5.4");
 
 fn works(command: &mut Command) -> bool {
     let quiet = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
@@ -106,6 +107,11 @@ pub(crate) fn geckodriver() -> Option<PathBuf> {
 /// The folder with cargo-deny.
 pub(crate) fn deny() -> Option<PathBuf> {
     built(DENY)
+}
+
+/// The folder with mdBook.
+pub(crate) fn mdbook() -> Option<PathBuf> {
+    built(MDBOOK)
 }
 
 /// The folder with a program of crates.io, built once.

@@ -2,22 +2,24 @@
 
 use crate::flags;
 use crate::host::{
-    Input, Stop, USAGE, check_output, print, printable, shown, to_json, write_small,
+    Input, Stop, USAGE, check_output, print, printable, shown, stop, to_json, unwritten,
+    write_small,
 };
-use crate::identity::Roles;
+use crate::identity::{Roles, same_file};
 use crate::keys_out::KeysOut;
-use crate::make::Set;
-use crate::protect::Protection;
+use crate::make::{Set, files_in};
+use crate::progress::{Progress, of_many};
+use crate::protect::{Out, Protection};
 use crate::secret::{self, Opening};
 use clap::Args;
 use ismvault::error::redacted;
 use ismvault::format::cipher::CipherMode;
 use ismvault::format::ids::Kid;
-use ismvault::jobs::MuxSet;
 use ismvault::jobs::fields::MUX_SET;
 use ismvault::jobs::key_list::Entry;
+use ismvault::jobs::{MuxSet, names};
+use ismvault::model::manifest::Manifest;
 use serde::{Deserialize, Serialize};
-use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Mutex;
@@ -25,6 +27,15 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use zeroize::Zeroizing;
 
 #[derive(Args)]
+#[command(after_help = "\
+Examples:
+  ismvault batch jobs.json --jobs 2 --keys-out keys.json
+  ismvault protect titles/ -o protected/      (every title of a folder, alike)
+
+jobs.json:
+  {\"defaults\": {\"la_url\": \"https://licence.example/\"},
+   \"jobs\": [{\"input\": \"film.ismv\", \"output\": \"film.mp4\"},
+            {\"input\": [\"set.ism\", \"set/\"], \"output\": \"set.mp4\", \"under\": 3000}]}")]
 pub(crate) struct BatchArgs {
     /// The jobs, as JSON: {"defaults": {…}, "jobs": [{"input": …, "output": …, …}]}.
     jobs: PathBuf,
@@ -204,9 +215,101 @@ fn check(jobs: &[Job], args: &BatchArgs) -> Result<(), Stop> {
     Ok(())
 }
 
+/// Every title of a folder, protected alike into another: a file, or where there is a
+/// server manifest, the set it names.
+pub(crate) fn folder(input: &Path, out: &Out, protection: &Protection) -> Result<ExitCode, Stop> {
+    let outputs = &out.output;
+    if outputs.is_file() || outputs.extension().is_some() && !outputs.is_dir() {
+        let sentence = "is a folder, so what comes of it goes into one. Name a folder with -o";
+        return Err(Stop(format!("{} {sentence}.", input.display()), USAGE));
+    }
+    if protection.receipt.is_some() {
+        return Err(Stop("One receipt cannot be of a folder of titles.".into(), USAGE));
+    }
+    if same_file(input, outputs) {
+        let sentence = "Choose another folder to write to: in this one, protected files would \
+                        stand among clear ones.";
+        return Err(Stop(sentence.into(), USAGE));
+    }
+    let mut jobs = Vec::new();
+    for paths in titles(input)? {
+        let [first, ..] = &paths[..] else { continue };
+        let name = Path::new(first.file_stem().unwrap_or_default()).with_extension("mp4");
+        let output = outputs.join(first.strip_prefix(input).unwrap_or(first)).with_file_name(name);
+        let set = MuxSet::default();
+        let input = match paths.len() {
+            1 => Inputs::One(first.clone()),
+            _ => Inputs::Several(paths.clone()),
+        };
+        let listed = shown(output.strip_prefix(outputs).unwrap_or(&output));
+        jobs.push(Job {
+            place: Place { input, output, listed },
+            set,
+            protection: protection.clone(),
+        });
+    }
+    if jobs.is_empty() {
+        return Err(stop(format!("There is no media file in {}.", input.display())));
+    }
+    for job in &jobs {
+        let parent = job.place.output.parent().unwrap_or(outputs);
+        std::fs::create_dir_all(parent).map_err(|e| unwritten(parent, &e))?;
+    }
+    let keys_out = protection.makes_key().then(|| outputs.join("ismvault-keys.json"));
+    if let Some(path) = &keys_out {
+        eprintln!("A key for each title is made, and listed in {}.", path.display());
+    }
+    let args = BatchArgs {
+        jobs: input.to_owned(),
+        at_once: 1,
+        keys_out,
+        opening: Opening::default(),
+        force: out.force,
+        verbose: !out.json,
+        json: out.json,
+    };
+    all(&jobs, &args)
+}
+
+/// The files of each title below a folder, in their order.
+fn titles(folder: &Path) -> Result<Vec<Vec<PathBuf>>, Stop> {
+    let mut files = Vec::new();
+    files_in(&[folder.to_owned()], 0, &mut files)?;
+    let is = |path: &Path, what: fn(&str) -> bool| what(&path.to_string_lossy());
+    let server = |path: &&PathBuf| path.extension().is_some_and(|e| e.eq_ignore_ascii_case("ism"));
+    let mut titles: Vec<Vec<PathBuf>> = Vec::new();
+    let mut taken: Vec<PathBuf> = Vec::new();
+    for manifest in files.iter().filter(server) {
+        let text = Input::open(manifest)?.read_text()?;
+        let Ok(parsed) = Manifest::parse(&text) else { continue };
+        let named = parsed.sources();
+        let beside = manifest.parent().unwrap_or(folder);
+        let own: Vec<PathBuf> = files
+            .iter()
+            .filter(|path| is(path, names::is_media))
+            .filter(|path| named.iter().any(|name| beside.join(name) == **path))
+            .cloned()
+            .collect();
+        if own.is_empty() {
+            continue;
+        }
+        taken.extend(own.iter().cloned());
+        titles.push(std::iter::once(manifest.clone()).chain(own).collect());
+    }
+    for path in files.iter().filter(|path| is(path, names::is_media) && !taken.contains(path)) {
+        titles.push(vec![path.clone()]);
+    }
+    Ok(titles)
+}
+
 pub(crate) fn batch(args: &BatchArgs) -> Result<ExitCode, Stop> {
-    let jobs = read(args)?;
-    check(&jobs, args)?;
+    all(&read(args)?, args)
+}
+
+fn all(jobs: &[Job], args: &BatchArgs) -> Result<ExitCode, Stop> {
+    check(jobs, args)?;
+    of_many();
+    let progress = Progress::of_titles(jobs.len());
     let keys = args.keys_out.as_deref().map(KeysOut::open).transpose()?;
     let next = AtomicUsize::new(0);
     let outcomes: Mutex<Vec<(usize, Outcome)>> = Mutex::default();
@@ -218,24 +321,26 @@ pub(crate) fn batch(args: &BatchArgs) -> Result<ExitCode, Stop> {
                     let Some(job) = jobs.get(number) else { return };
                     let outcome = one(job, args, keys.as_ref());
                     if args.verbose {
-                        let _ = writeln!(
-                            std::io::stderr(),
-                            "{} {}{}",
-                            outcome.status,
-                            printable(&outcome.output),
-                            outcome.reason.as_ref().map(|r| format!(": {r}")).unwrap_or_default()
-                        );
+                        let why = outcome.reason.as_ref().map(|r| format!(": {r}"));
+                        let (status, output) = (outcome.status, printable(&outcome.output));
+                        progress.say(&format!("{status} {output}{}", why.unwrap_or_default()));
                     }
+                    progress.add(1);
                     outcomes.lock().unwrap_or_else(|e| e.into_inner()).push((number, outcome));
                 }
             });
         }
     });
+    drop(progress);
     let mut outcomes = outcomes.into_inner().unwrap_or_else(|e| e.into_inner());
     outcomes.sort_by_key(|(number, _)| *number);
     let jobs: Vec<Outcome> = outcomes.into_iter().map(|(_, outcome)| outcome).collect();
     let count = |status: &str| jobs.iter().filter(|job| job.status == status).count();
     let (done, skipped, failed) = (count("done"), count("skipped"), count("failed"));
+    if !args.json && args.jobs.is_dir() {
+        print(&format!("{done} done, {skipped} skipped, {failed} failed."))?;
+        return Ok(if failed > 0 { ExitCode::FAILURE } else { ExitCode::SUCCESS });
+    }
     print(&to_json(&Summary { done, skipped, failed, jobs })?)?;
     Ok(if failed > 0 { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }

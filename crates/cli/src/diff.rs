@@ -7,6 +7,9 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 #[derive(Args)]
+#[command(after_help = "\
+Example:
+  ismvault diff plays.mp4 fails.mp4")]
 pub(crate) struct DiffArgs {
     a: PathBuf,
     b: PathBuf,

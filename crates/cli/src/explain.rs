@@ -6,6 +6,9 @@ use ismvault::checks::{CHECKS, Check};
 use std::process::ExitCode;
 
 #[derive(Args)]
+#[command(after_help = "\
+Example:
+  ismvault explain kid_byte_swapped")]
 pub(crate) struct ExplainArgs {
     /// The identifier of a finding, as kid_byte_swapped; without one, all are listed.
     id: Option<String>,

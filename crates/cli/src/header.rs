@@ -15,6 +15,11 @@ use std::process::ExitCode;
 
 #[derive(Args)]
 #[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
+#[command(after_help = "\
+Examples:
+  ismvault header pssh.txt
+  ismvault header new --kid KID --la-url https://licence.example/ --form pssh
+  ismvault header set film.mp4 -o fixed.mp4 --la-url https://licence.example/")]
 pub(crate) struct HeaderArgs {
     /// base64, hex, a GUID, XML, a part of a manifest; a file; or - for standard input.
     #[arg(required = true, allow_hyphen_values = true)]

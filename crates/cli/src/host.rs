@@ -2,6 +2,8 @@
 
 use crate::identity::same_file;
 use crate::parts::{PartFile, Readers};
+use crate::pipes;
+use crate::progress::Progress;
 use crate::writing::write_out;
 use ismvault::error::Code;
 use ismvault::look::inspect::Inspector;
@@ -9,7 +11,7 @@ use ismvault::make::recipe::Planner;
 use ismvault::model::Movie;
 use ismvault::{Error, Piece, Recipe, Session, Span, Step, Stitched};
 use std::fs::File;
-use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
+use std::io::{self, IsTerminal as _, Read as _, Seek as _, SeekFrom, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -118,6 +120,11 @@ impl Part {
 
 impl Input {
     pub(crate) fn open(path: &Path) -> Result<Self, Stop> {
+        if pipes::is_pipe(path) {
+            let mut input = Self::open(&pipes::input()?)?;
+            "standard input".clone_into(&mut input.name);
+            return Ok(input);
+        }
         let failed = |e: io::Error| stop(format!("{} cannot be opened: {e}.", path.display()));
         let meta = path.metadata().map_err(failed)?;
         if meta.is_dir() {
@@ -218,7 +225,13 @@ impl Input {
 
     pub(crate) fn inspect(&self) -> Result<Movie, Stop> {
         let mut inspector = Inspector::new(self.size);
-        self.drive(&mut inspector)?;
+        let progress = Progress::new("Reading", self.size);
+        while let Step::Read(spans) = inspector.step()? {
+            for span in spans {
+                inspector.feed(&self.read_whole(span)?)?;
+            }
+            progress.at(inspector.position());
+        }
         Ok(inspector.into_movie())
     }
 
@@ -239,14 +252,20 @@ impl Input {
     ) -> Result<Written, Stop> {
         let failed = |e: io::Error| unwritten(output, &e);
         // Through a link to what it points at.
-        let output = output.canonicalize().unwrap_or_else(|_| output.to_owned());
+        let piped = pipes::is_pipe(output);
+        let output = match piped {
+            true => pipes::output(),
+            false => output.canonicalize().unwrap_or_else(|_| output.to_owned()),
+        };
         let mut file = PartFile::new(&output, Readers::Usual).map_err(failed)?;
+        let progress = Progress::new("Writing", self.size);
         let len = write_out(recipe, self, |bytes| {
             wrote(bytes);
+            progress.add(bytes.len() as u64);
             file.write_all(bytes).map_err(failed)
         })?;
         file.flush().map_err(failed)?;
-        Ok(Written { file, output, len })
+        Ok(Written { file, output, len, piped })
     }
 
     pub(crate) fn read_whole(&self, span: Span) -> Result<Vec<u8>, Stop> {
@@ -263,20 +282,30 @@ pub(crate) struct Written {
     file: PartFile,
     output: PathBuf,
     pub(crate) len: u64,
+    /// Whether it goes to standard output.
+    piped: bool,
 }
 
 impl Written {
     /// Gives the output its name, and says so.
     pub(crate) fn keep(self, force: bool) -> Result<PathBuf, Stop> {
-        let len = self.len;
+        let (len, piped) = (self.len, self.piped);
         let output = self.keep_silently(force)?;
+        if piped {
+            eprintln!("Wrote {len} bytes to standard output.");
+            return Ok(output);
+        }
         eprintln!("Wrote {} ({len} bytes).", printable(&output.display().to_string()));
         Ok(output)
     }
 
     /// Gives the output its name.
     pub(crate) fn keep_silently(self, force: bool) -> Result<PathBuf, Stop> {
-        let Self { file, output, .. } = self;
+        let Self { mut file, output, piped, .. } = self;
+        if piped {
+            pipes::send(file.as_file_mut())?;
+            return Ok(PathBuf::from("-"));
+        }
         let failed = |e: io::Error| unwritten(&output, &e);
         file.keep(&output, force).map_err(failed)?;
         Ok(output)
@@ -341,6 +370,15 @@ pub(crate) fn write_small(path: &Path, text: &[u8], force: bool) -> Result<(), S
 
 /// Refuses an output that is there, or is the input.
 pub(crate) fn check_output(input: &Path, output: &Path, force: bool) -> Result<(), Stop> {
+    if pipes::is_pipe(output) {
+        return match io::stdout().is_terminal() {
+            true => Err(Stop(
+                "Standard output is a terminal. Redirect it, or name a file.".into(),
+                USAGE,
+            )),
+            false => Ok(()),
+        };
+    }
     if same_file(input, output) {
         return Err(stop("The output is the input itself. Choose another name."));
     }

@@ -1,8 +1,11 @@
 //! `ismvault inspect`: a file in words, as JSON, as a report; its boxes and samples.
 
-use crate::host::{Input, Stop, plural, print, printable, stop, to_json};
+use crate::host::{Input, Stop, USAGE, plural, print, printable, shown, stop, to_json};
+use crate::make::files_in;
+use crate::style;
 use clap::Args;
 use ismvault::Span;
+use ismvault::jobs::names;
 use ismvault::look::explore;
 use ismvault::look::report::{self, Inspection, kbits, timecode};
 use ismvault::model::{Finding, Movie};
@@ -11,8 +14,15 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 #[derive(Args)]
+#[command(after_help = "\
+Examples:
+  ismvault inspect film.ismv
+  ismvault inspect titles/ --json
+  ismvault inspect - < film.ismv")]
 pub(crate) struct InspectArgs {
-    file: PathBuf,
+    /// Files, or a folder of them; - is standard input.
+    #[arg(required = true)]
+    files: Vec<PathBuf>,
     /// Print everything as JSON.
     #[arg(long)]
     json: bool,
@@ -28,10 +38,75 @@ pub(crate) struct InspectArgs {
 }
 
 pub(crate) fn inspect(args: &InspectArgs) -> Result<ExitCode, Stop> {
-    let input = Input::open(&args.file)?;
+    let mut files = Vec::new();
+    files_in(&args.files, 0, &mut files)?;
+    files.retain(|path| args.files.contains(path) || names::is_media(&path.to_string_lossy()));
+    if let [file] = &files[..] {
+        return one(args, file);
+    }
+    if files.is_empty() {
+        return Err(stop("There is no media file in there."));
+    }
+    if args.boxes || args.samples || args.report.is_some() {
+        return Err(Stop("Boxes, samples and reports are of one file. Name one.".into(), USAGE));
+    }
+    // One that cannot be read does not hide the others.
+    let mut worst = ExitCode::SUCCESS;
+    for (number, file) in files.iter().enumerate() {
+        if args.json {
+            print(if number == 0 { "[" } else { "," })?;
+        } else {
+            print(&format!("{}{}", if number == 0 { "" } else { "\n" }, printable(&shown(file))))?;
+        }
+        let looked = Input::open(file).and_then(|input| input.inspect());
+        match looked {
+            Err(Stop(sentence, status)) => {
+                worst = ExitCode::from(status);
+                match args.json {
+                    true => print(&to_json(&Refused { file: shown(file), error: sentence })?)?,
+                    false => print(&printable(&sentence))?,
+                }
+            }
+            Ok(movie) => {
+                let inspection = Inspection::new(&movie);
+                if movie.damage.is_some() {
+                    worst = ExitCode::FAILURE;
+                }
+                match args.json {
+                    true => {
+                        print(&to_json(&Named { file: shown(file), inspection: &inspection })?)?
+                    }
+                    false => print(&inspection.verdict)?,
+                }
+            }
+        }
+    }
+    if args.json {
+        print("]")?;
+    }
+    Ok(worst)
+}
+
+/// One of several files, as JSON.
+#[derive(serde::Serialize)]
+struct Named<'a> {
+    file: String,
+    #[serde(flatten)]
+    inspection: &'a Inspection,
+}
+
+/// One that cannot be read.
+#[derive(serde::Serialize)]
+struct Refused {
+    file: String,
+    error: String,
+}
+
+fn one(args: &InspectArgs, file: &Path) -> Result<ExitCode, Stop> {
+    let input = Input::open(file)?;
     let movie = input.inspect()?;
     let inspection = Inspection::new(&movie);
-    let name = args.file.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    let name = input.name.clone();
     let timelines = || report::timelines(&movie);
     match args.report {
         Some(form) => print(&form.write(&name, &inspection, &timelines()))?,
@@ -43,7 +118,7 @@ pub(crate) fn inspect(args: &InspectArgs) -> Result<ExitCode, Stop> {
         }
         None => print(&describe(&inspection))?,
     }
-    Ok(damage(&args.file, &movie))
+    Ok(damage(file, &movie))
 }
 
 /// The inspection, and its fragments over time.
@@ -211,7 +286,7 @@ fn damage(file: &Path, movie: &Movie) -> ExitCode {
 }
 
 fn describe(inspection: &Inspection) -> String {
-    let mut out = format!("{}\n\n", inspection.verdict);
+    let mut out = format!("{}\n\n", style::strong(&inspection.verdict));
     // Writing to a String does not fail.
     let _ = describe_into(&mut out, inspection);
     out
@@ -303,7 +378,8 @@ fn describe_into(out: &mut String, inspection: &Inspection) -> std::fmt::Result 
 
 /// A finding on one line, with its evidence below.
 pub(crate) fn finding_text(finding: &Finding) -> String {
-    let severity = finding.severity().word();
+    let severity = format!("{:8}", finding.severity().word());
+    let severity = style::severity(finding.severity(), &severity);
     let track = finding.track.map(|id| format!("track {id}: ")).unwrap_or_default();
     let at = match (finding.at, finding.times) {
         (None, 1) => String::new(),
@@ -312,7 +388,7 @@ pub(crate) fn finding_text(finding: &Finding) -> String {
         (Some(at), n) => format!(" ({n} times, first at byte {at})"),
     };
     let mut text =
-        format!("{severity:8} {track}{}{at} [{}]", printable(&finding.message), finding.check.id);
+        format!("{severity} {track}{}{at} [{}]", printable(&finding.message), finding.check.id);
     for line in &finding.evidence {
         text += &format!("\n             {}", printable(line));
     }

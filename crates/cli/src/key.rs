@@ -9,6 +9,10 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 #[derive(Args)]
+#[command(after_help = "\
+Examples:
+  ismvault key film.mp4 --try AmfjCTOPbEOl3WD/5mcecA==
+  ismvault key film.mp4 --try @key.txt")]
 pub(crate) struct KeyArgs {
     file: PathBuf,
     /// Anything that may be a key: hex, base64, a GUID, KID:KEY, a key seed,

@@ -15,6 +15,11 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 #[derive(Args)]
+#[command(after_help = "\
+Examples:
+  ismvault lint film.mp4 --key @key.txt
+  ismvault lint set/                         (a set and its manifests, against each other)
+  ismvault lint set/ --format sarif > findings.sarif")]
 pub(crate) struct LintArgs {
     /// Files, manifests (.ism, .ismc, .mpd, .m3u8) or a folder of them; those
     /// given together are one set.

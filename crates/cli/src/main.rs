@@ -4,6 +4,7 @@
 //! a key or a UUID that cannot be read is too.
 
 mod batch;
+mod config;
 mod diff;
 mod explain;
 mod flags;
@@ -17,20 +18,38 @@ mod lint;
 mod make;
 mod manifest;
 mod parts;
+mod pipes;
+mod progress;
 mod protect;
 mod secret;
+mod style;
 mod unlock;
 mod writing;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory as _, Parser, Subcommand};
 use host::{Stop, USAGE, printable};
-use std::path::Path;
+use std::io;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 /// Inspect Smooth Streaming files and protect them with PlayReady.
 #[derive(Parser)]
-#[command(name = "ismvault", version, arg_required_else_help = true)]
+#[command(name = "ismvault", version, arg_required_else_help = true, after_help = AFTER)]
 struct Cli {
+    /// When to colour what is printed.
+    #[arg(
+        long,
+        value_enum,
+        global = true,
+        default_value = "auto",
+        hide_possible_values = true,
+        value_name = "auto|always|never"
+    )]
+    color: style::Color,
+    /// Defaults for flags that are left out (la_url, lui_url, profile, header_version), as
+    /// JSON; without it ismvault/config.json in the user's configuration folder.
+    #[arg(long, global = true, value_name = "FILE")]
+    config: Option<PathBuf>,
     #[command(subcommand)]
     command: Command,
 }
@@ -39,7 +58,7 @@ struct Cli {
 enum Command {
     /// Show tracks, bitrates, KIDs and protection headers; boxes and samples; a report.
     Inspect(inspect::InspectArgs),
-    /// Check files, and manifests with them, against 64 rules.
+    /// Check files, and manifests with them, by every rule.
     Lint(lint::LintArgs),
     /// Explain a finding: what it means, who trips over it, what to do.
     Explain(explain::ExplainArgs),
@@ -67,9 +86,32 @@ enum Command {
     Manifest(manifest::ManifestArgs),
     /// Protect many titles.
     Batch(batch::BatchArgs),
+    /// Print what a shell needs to complete commands and flags.
+    Completions {
+        /// Which shell.
+        shell: clap_complete::Shell,
+    },
+    /// Write manual pages into a folder.
+    Man {
+        /// The folder, which must be there.
+        folder: PathBuf,
+    },
 }
 
 impl Command {
+    /// Where its result goes.
+    fn out(&self) -> Option<&protect::Out> {
+        match self {
+            Self::Protect(args) => Some(&args.out),
+            Self::Decrypt(args) => Some(&args.out),
+            Self::Mux(args) => Some(&args.out),
+            Self::Assemble(args) => Some(&args.out),
+            Self::Fragment(args) | Self::Repair(args) => Some(&args.out),
+            Self::Rebox(args) => Some(&args.out),
+            _ => None,
+        }
+    }
+
     /// What opens the keys it is given.
     fn private_key(&self) -> Option<&Path> {
         let opening = match self {
@@ -85,11 +127,36 @@ impl Command {
     }
 }
 
+const AFTER: &str = "\
+Examples:
+  ismvault inspect film.ismv
+  ismvault lint set/
+  ismvault protect film.ismv -o film.mp4 --la-url https://licence.example/
+
+Exit status: 0 where all is well, 1 for a bad file, an error found, or a refusal, 2 for bad usage,
+which a key or a UUID that cannot be read is too.";
+
 fn main() -> ExitCode {
-    let cli = match Cli::try_parse() {
+    // Where the shell leaves * to programs.
+    let cli = match Cli::try_parse_from(wild::args_os()) {
         Ok(cli) => cli,
         Err(error) => return refuse(error),
     };
+    style::choose(cli.color);
+    let code = run(cli);
+    pipes::clear();
+    code
+}
+
+fn run(cli: Cli) -> ExitCode {
+    if cli.command.out().is_some_and(|out| out.json && pipes::is_pipe(&out.output)) {
+        eprintln!("ismvault: Standard output takes the file or the JSON, not both.");
+        return ExitCode::from(USAGE);
+    }
+    if let Err(Stop(sentence, status)) = config::read(cli.config.as_deref()) {
+        eprintln!("ismvault: {}", printable(&sentence));
+        return ExitCode::from(status);
+    }
     if let Some(path) = cli.command.private_key() {
         secret::open_with(path);
     }
@@ -109,6 +176,13 @@ fn main() -> ExitCode {
         Command::Repair(args) => make::repair(&args),
         Command::Manifest(args) => manifest::manifest(&args),
         Command::Batch(args) => batch::batch(&args),
+        Command::Completions { shell } => {
+            clap_complete::generate(shell, &mut Cli::command(), "ismvault", &mut io::stdout());
+            Ok(ExitCode::SUCCESS)
+        }
+        Command::Man { folder } => clap_mangen::generate_to(Cli::command(), &folder)
+            .map(|()| ExitCode::SUCCESS)
+            .map_err(|e| host::unwritten(&folder, &e)),
     };
     result.unwrap_or_else(|Stop(sentence, status)| {
         eprintln!("ismvault: {}", printable(&sentence));

@@ -24,10 +24,14 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 #[derive(Args)]
+#[command(after_help = "\
+Examples:
+  ismvault decrypt film.mp4 -o clear.mp4 --key @key.txt
+  ismvault decrypt set.mp4 -o clear.mp4 --key KID1:KEY1 --key KID2:KEY2")]
 pub(crate) struct DecryptArgs {
     input: PathBuf,
     #[command(flatten)]
-    out: Out,
+    pub(crate) out: Out,
     /// A content key, in hex or base64; with a KID or a track number in front
     /// if there are several. @FILE, - (standard input) and env:NAME keep it off
     /// the command line.
@@ -38,6 +42,10 @@ pub(crate) struct DecryptArgs {
 }
 
 #[derive(Args)]
+#[command(after_help = "\
+Examples:
+  ismvault mux set/ -o film.ismv --under 3000
+  ismvault mux set.ism video_2.ismv audio.isma -o film.mp4 --protect --la-url https://licence.example/")]
 pub(crate) struct MuxArgs {
     /// The files of a set, with its .ism and .ismc if they are there; or a folder.
     #[arg(required = true)]
@@ -45,7 +53,7 @@ pub(crate) struct MuxArgs {
     #[command(flatten)]
     pub(crate) opening: Opening,
     #[command(flatten)]
-    out: Out,
+    pub(crate) out: Out,
     #[command(flatten)]
     choice: Choice,
     /// Protect the result.
@@ -85,6 +93,9 @@ impl FromArgMatches for Choice {
 }
 
 #[derive(Args)]
+#[command(after_help = "\
+Example:
+  ismvault assemble stream.ismc fragments/ -o stream.ismv")]
 pub(crate) struct AssembleArgs {
     /// The client manifest (.ismc).
     manifest: PathBuf,
@@ -92,21 +103,28 @@ pub(crate) struct AssembleArgs {
     #[arg(required = true)]
     fragments: Vec<PathBuf>,
     #[command(flatten)]
-    out: Out,
+    pub(crate) out: Out,
 }
 
 #[derive(Args)]
+#[command(after_help = "\
+Examples:
+  ismvault fragment progressive.mp4 -o fragmented.ismv
+  ismvault repair broken.ismv -o mended.ismv")]
 pub(crate) struct OneArgs {
     input: PathBuf,
     #[command(flatten)]
-    out: Out,
+    pub(crate) out: Out,
 }
 
 #[derive(Args)]
+#[command(after_help = "\
+Example:
+  ismvault rebox film.ismv -o film.mp4 --profile cenc")]
 pub(crate) struct ReboxArgs {
     input: PathBuf,
     #[command(flatten)]
-    out: Out,
+    pub(crate) out: Out,
     /// Whose boxes to write: dual, piff or cenc.
     #[arg(long, value_name = "P")]
     profile: String,
@@ -216,7 +234,11 @@ fn natural(name: &str) -> Vec<(u64, String)> {
 const FOLDERS: usize = 32;
 
 /// Files, and those in folders; in folders, every one below.
-fn files_in(paths: &[PathBuf], depth: usize, found: &mut Vec<PathBuf>) -> Result<(), Stop> {
+pub(crate) fn files_in(
+    paths: &[PathBuf],
+    depth: usize,
+    found: &mut Vec<PathBuf>,
+) -> Result<(), Stop> {
     for path in paths {
         // A link to a folder may lead back; one that is named is meant.
         if depth > 0 && path.is_symlink() && path.is_dir() {

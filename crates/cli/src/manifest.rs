@@ -15,6 +15,9 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 #[derive(Args)]
+#[command(after_help = "\
+Example:
+  ismvault manifest low.ismv high.ismv --format dash --out out/")]
 pub(crate) struct ManifestArgs {
     /// The files, one for each bitrate.
     #[arg(required = true)]

@@ -57,6 +57,11 @@ impl PartFile {
         self.0.as_file().sync_all()
     }
 
+    /// To read what was written, where it gets no name.
+    pub(crate) fn as_file_mut(&mut self) -> &mut File {
+        self.0.as_file_mut()
+    }
+
     /// Gives it its name, in place of what is there only where it is to.
     pub(crate) fn keep(self, output: &Path, force: bool) -> io::Result<()> {
         let part = self.0.path().to_owned();

@@ -1,8 +1,10 @@
 //! `ismvault protect`, and protection as the last step of other commands.
 
+use crate::config;
 use crate::flags;
 use crate::host::{Input, Small, Stop, check_output, fill, printable, shown, stop, to_json, usage};
 use crate::identity::Roles;
+use crate::pipes;
 use crate::secret::{self, Opening, secret};
 use clap::{Arg, ArgMatches, Args, Command, FromArgMatches, value_parser};
 use ismvault::jobs::KeyPair;
@@ -19,10 +21,16 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 #[derive(Args)]
+#[command(after_help = "\
+Examples:
+  ismvault protect film.ismv -o film.mp4 --la-url https://licence.example/
+  ismvault protect film.ismv -o film.mp4 --kid KID --key @key.txt --receipt film.json
+  ismvault protect titles/ -o protected/ --la-url https://licence.example/")]
 pub(crate) struct ProtectArgs {
+    /// The file; - is standard input. Of a folder every title, into another folder.
     input: PathBuf,
     #[command(flatten)]
-    out: Out,
+    pub(crate) out: Out,
     #[command(flatten)]
     options: Protection,
     #[command(flatten)]
@@ -32,7 +40,7 @@ pub(crate) struct ProtectArgs {
 /// Where the result goes.
 #[derive(Args)]
 pub(crate) struct Out {
-    /// Where to write, usually an .mp4.
+    /// Where to write, usually an .mp4; - is standard output.
     #[arg(short, long)]
     pub(crate) output: PathBuf,
     /// Overwrite the output.
@@ -143,13 +151,20 @@ impl Protection {
 
     /// Takes down what is written.
     pub(crate) fn write_roles(&self, output: &Path, roles: &mut Roles) -> Result<(), Stop> {
-        roles.write("an output", output)?;
+        if !pipes::is_pipe(output) {
+            roles.write("an output", output)?;
+        }
         self.receipt.as_deref().map_or(Ok(()), |path| roles.write("a receipt", path))
     }
 
     /// As the core takes it.
     pub(crate) fn options(&self) -> Result<Options, Stop> {
         let mut job = self.job.clone();
+        let defaults = config::defaults();
+        job.la_url = job.la_url.or(defaults.la_url);
+        job.lui_url = job.lui_url.or(defaults.lui_url);
+        job.profile = job.profile.or(defaults.profile);
+        job.header_version = job.header_version.or(defaults.header_version);
         for text in [&mut job.key, &mut job.seed].into_iter().flatten() {
             *text = secret(text)?;
         }
@@ -190,6 +205,9 @@ impl Run {
 }
 
 pub(crate) fn protect(args: &ProtectArgs) -> Result<ExitCode, Stop> {
+    if args.input.is_dir() {
+        return crate::batch::folder(&args.input, &args.out, &args.options);
+    }
     check_output(&args.input, &args.out.output, args.out.force)?;
     args.options.check_roles(&args.out, [&args.input])?;
     let input = Input::open(&args.input)?;
@@ -237,8 +255,13 @@ pub(crate) fn finish(
             let _ = writeln!(words, "Key  {}", *made.key);
         }
     }
-    let mut stdout = io::stdout().lock();
-    let printed = stdout.write_all(words.as_bytes()).and_then(|()| stdout.flush());
+    // Where the file itself goes to standard output, words do not.
+    let mut to: Box<dyn io::Write> = match pipes::is_pipe(&out.output) {
+        true => Box::new(io::stderr().lock()),
+        false => Box::new(io::stdout().lock()),
+    };
+    let printed = to.write_all(words.as_bytes()).and_then(|()| to.flush());
+    drop(to);
     if let (Err(e), true) = (printed, protection.makes_key()) {
         return Err(stop(format!("The key cannot be printed: {e}. Nothing was written.")));
     }

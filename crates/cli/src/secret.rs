@@ -24,7 +24,7 @@ pub(crate) fn open_with(private_key: &Path) {
 }
 
 /// How keys are opened that are encrypted for their receiver.
-#[derive(clap::Args)]
+#[derive(Default, clap::Args)]
 pub(crate) struct Opening {
     /// The receiver's RSA private key (PEM), for a CPIX whose keys are encrypted.
     #[arg(long, value_name = "FILE")]

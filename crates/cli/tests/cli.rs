@@ -113,7 +113,8 @@ fn exit_status_and_sentences() {
         assert!(!out.exists(), "{args:?} leaves a file");
     };
     refused(1, &["inspect", "/nowhere/at.all"], "cannot be opened");
-    refused(1, &["inspect", path(folder.path())], "is a folder");
+    refused(1, &["inspect", path(folder.path())], "no media file in there");
+    refused(1, &["diff", input, path(folder.path())], "is a folder");
     refused(1, &["protect", path(&progressive), "-o", out_path], "progressive");
     refused(2, &["protect", input, "-o", out_path, "--key", "0011"], "The key is 2 bytes");
     refused(2, &["protect", input, "-o", out_path, "--kid", "x"], "is not a UUID");

@@ -146,15 +146,7 @@ impl JsMux {
 /// The files that a server manifest (.ism) names.
 #[wasm_bindgen]
 pub fn sources(manifest: &[u8]) -> JsResult<Vec<String>> {
-    match Manifest::parse(manifest).map_err(throw)? {
-        Manifest::Server(server) => {
-            let mut files: Vec<String> = server.tracks.into_iter().map(|track| track.src).collect();
-            files.sort_unstable();
-            files.dedup();
-            Ok(files)
-        }
-        _ => Ok(Vec::new()),
-    }
+    Ok(Manifest::parse(manifest).map_err(throw)?.sources())
 }
 
 /// Makes a file of a client manifest and fragments: files are added, then
