@@ -5,8 +5,12 @@
 //   await esbuild.build({ entryPoints: ['app.js'], bundle: true, format: 'esm', outdir: 'out', plugins: [ismvault()] });
 
 import { copyFile, mkdir, readFile } from 'node:fs/promises';
+import { realpathSync } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
 
+/** This package's own folder: others have files of such names too. */
+const OWN = realpathSync(dirname(fileURLToPath(import.meta.url)));
 /** Addresses as this package writes them. */
 const ADDRESS = /new URL\('([^']+)', import\.meta\.url\)/g;
 
@@ -16,7 +20,8 @@ export function ismvault() {
     name: 'ismvault',
     setup(build) {
       const { outdir, outfile } = build.initialOptions;
-      const out = resolve(outdir ?? dirname(outfile ?? '.'));
+      const { absWorkingDir = '.' } = build.initialOptions;
+      const out = resolve(absWorkingDir, outdir ?? dirname(outfile ?? '.'));
       /** @type {Map<string, Promise<unknown>>} */
       const put = new Map();
       const bring = async (/** @type {string} */ from, /** @type {string} */ name) => {
@@ -25,6 +30,7 @@ export function ismvault() {
         return build.esbuild.build({ ...build.initialOptions, entryPoints: [from], outdir: undefined, outfile: join(out, name), splitting: false, bundle: true, format: 'esm' });
       };
       build.onLoad({ filter: /[\\/]lib[\\/](rpc|pool|module)\.js$/ }, async (/** @type {{ path: string }} */ { path }) => {
+        if (!path.startsWith(OWN)) return undefined;
         const text = await readFile(path, 'utf8');
         const found = [...text.matchAll(ADDRESS)].map(([, address]) => resolve(dirname(path), address));
         const nameOf = (/** @type {string} */ from) => `ismvault-${basename(from)}`;

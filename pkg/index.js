@@ -26,14 +26,15 @@ export { Core, Refusal } from './lib/rpc.js';
 
 /**
  * What is read: a blob or a file; an address, read by ranges; or whatever has a size
- * and can be read in parts. What makes files of an address or of your own reads all of
- * it once, into the browser's storage, before it begins.
+ * and can be read in parts. What makes another file of an address reads all of it
+ * once, into the browser's storage where there is some, and of your own into memory.
  *
  * @typedef {Blob | string | URL | Custom} Source
  */
 /**
- * Where a file goes: one that was picked, or a stream. Without one it comes back as a
- * blob, in the browser's own storage where there is some, else in memory.
+ * Where a file goes: one that was picked, or a stream, which gets it when it is proved.
+ * Without one it comes back as a blob, in the browser's own storage where there is
+ * some, else in memory, which holds 1 GiB at most.
  *
  * @typedef {FileSystemFileHandle | WritableStream<Uint8Array>} Sink
  */
@@ -44,14 +45,15 @@ export { Core, Refusal } from './lib/rpc.js';
  */
 /**
  * A file that was made: in `file`, where no sink was given. `compared` samples were
- * read again and were the same; `notes` say what is not as it was.
+ * read again and were the same; `notes` say what is not as it was. `release` gives its
+ * place in the browser's storage back, when `file` is not needed any more.
  *
- * @typedef {{ file: Blob | null, notes: string[], compared: number }} Made
+ * @typedef {{ file: Blob | null, notes: string[], compared: number, release(): Promise<void> }} Made
  */
 /**
  * A protected file, what was written, what was proved, and the keys that were made.
  *
- * @typedef {{ file: Blob | null, preview: Preview, receipt: Receipt, keys: KeyPair[] }} Protected
+ * @typedef {{ file: Blob | null, preview: Preview, receipt: Receipt, keys: KeyPair[], release(): Promise<void> }} Protected
  */
 
 /** @type {() => Core} */
@@ -63,8 +65,11 @@ let keys = 1;
 /** Whether a blob can be sent to a worker; what cannot is asked for from there. */
 let canBeSent = (/** @type {Blob} */ _) => true;
 
-/** The worker, started when it is first needed. */
-const one = () => (core ??= make());
+/** The worker, started when it is first needed; another where one stopped for good. */
+function one() {
+  if (!core || core.stopped) core = make();
+  return core;
+}
 
 /**
  * How the worker is started, and which blobs can be sent to it; for hosts other than
@@ -113,14 +118,17 @@ async function withOpen(source, { signal, onProgress }, whole, work) {
   const own = one();
   const key = keys++;
   const given = await opened(source);
-  const file = whole ? await here(own, given, signal) : given;
+  const { file, release } = whole ? await here(own, given, signal) : { file: given, release: nothing };
   try {
     const inspection = await own.call('inspect', { key, file }, { signal, update: whole ? undefined : ({ progress }) => onProgress?.(progress) });
     return await work(own, key, inspection, file.size);
   } finally {
     own.call('close', { key }).catch(() => {});
+    await release();
   }
 }
+
+const nothing = async () => {};
 
 const part = (/** @type {Watch} */ { onProgress }) => (/** @type {{ done: number, total: number }} */ { done, total }) => {
   if (total) onProgress?.(Math.min(1, done / total));
@@ -150,11 +158,21 @@ async function handed(file, sink) {
 /**
  * What a job wrote: in its place already where that was a file that was picked.
  *
- * @param {{ file?: Blob, written?: File }} result
+ * @param {Core} own
+ * @param {{ file?: Blob, written?: File, output?: number }} result
  * @param {Sink | undefined} sink
  */
-async function placed({ file, written }, sink) {
-  return written ? null : handed(/** @type {Blob} */ (file), sink);
+async function placed(own, { file, written, output }, sink) {
+  const release = async () => {
+    if (output) await own.call('release', { output });
+  };
+  if (written || !file) return { file: null, release };
+  if (!sink) return { file, release };
+  try {
+    return { file: await handed(file, sink), release: nothing };
+  } finally {
+    await release();
+  }
 }
 
 /**
@@ -182,7 +200,7 @@ export async function protect(source, options, sink, watch) {
   const [to, how] = sorted(sink, watch);
   return withOpen(source, how, true, async (own, key) => {
     const made = await own.call('protect', { key, options, choice: choiceOf(to), secret: true }, { signal: how.signal, update: part(how) });
-    return { file: await placed(made, to), preview: made.preview, receipt: made.receipt, keys: made.secret ?? [] };
+    return { ...await placed(own, made, to), preview: made.preview, receipt: made.receipt, keys: made.secret ?? [] };
   });
 }
 
@@ -199,7 +217,7 @@ export async function decrypt(source, keyText, sink, watch) {
   const [to, how] = sorted(sink, watch);
   return withOpen(source, how, true, async (own, key) => {
     const made = await own.call('decrypt', { key, keys: keyText, choice: choiceOf(to) }, { signal: how.signal, update: part(how) });
-    return { file: await placed(made, to), notes: made.notes, compared: 0 };
+    return { ...await placed(own, made, to), notes: made.notes, compared: 0 };
   });
 }
 
@@ -216,16 +234,18 @@ export async function mux(sources, options = {}, sink, watch) {
   const [to, how] = sorted(sink, watch);
   const own = one();
   const files = await Promise.all(sources.map(async (source) => here(own, await opened(source), how.signal)));
-  const opens = files.map((file) => ({ key: keys++, file }));
+  const opens = files.map(({ file }) => ({ key: keys++, file }));
+  // What is made without a sink is cut out of these, so they stay.
   try {
     for (const { key, file } of opens) await own.call('inspect', { key, file }, { signal: how.signal });
     const { best } = await own.call('candidates', { keys: opens.map(({ key }) => key), job: options });
     const chosen = new Map(best.map(([file, tracks]) => [file, tracks]));
     const inputs = opens.map(({ key }, i) => ({ key, name: sources.length > 1 ? `input ${i + 1}` : '', tracks: chosen.get(i) ?? [] }));
     const made = await own.call('mux', { inputs, options }, { signal: how.signal, update: part(how) });
-    return { file: await handed(made.blob, to), notes: made.notes, compared: made.compared };
+    return { file: await handed(made.blob, to), notes: made.notes, compared: made.compared, release: nothing };
   } finally {
     for (const { key } of opens) own.call('close', { key }).catch(() => {});
+    if (to) for (const { release } of files) await release();
   }
 }
 
@@ -242,7 +262,7 @@ export async function rebox(source, options, sink, watch) {
   const [to, how] = sorted(sink, watch);
   return withOpen(source, how, true, async (own, key) => {
     const made = await own.call('mux', { inputs: [{ key, name: '' }], options }, { signal: how.signal, update: part(how) });
-    return { file: await handed(made.blob, to), notes: made.notes, compared: made.compared };
+    return { file: await handed(made.blob, to), notes: made.notes, compared: made.compared, release: nothing };
   });
 }
 

@@ -111,6 +111,11 @@ export class IsmvaultInspector extends HTMLElement {
     });
   }
 
+  connectedCallback() {
+    // Moved while it read.
+    if (this.#reading?.signal.aborted) this.file = this.#file;
+  }
+
   disconnectedCallback() {
     this.#reading?.abort();
   }

@@ -12,8 +12,8 @@ const VERBATIM = ['code', 'pre'];
 /** @typedef {Node | string | number | null | undefined | false | any[]} Child */
 
 /**
- * An element. Strings become text, never markup, in the language of the page; null
- * and false are left out.
+ * An element. Strings become text, never markup, in the language of the page, but
+ * where `translate` is "no": names of files and the like. Null and false are left out.
  *
  * @template {keyof HTMLElementTagNameMap} T
  * @param {T} tag
@@ -28,12 +28,12 @@ export function h(tag, props = {}, ...children) {
     if (name.startsWith('on')) element.addEventListener(name.slice(2), value);
     else if (name === 'class') element.className = value;
     else if (name === 'style') Object.assign(element.style, value); // an attribute the policy refuses
-    else if (SPOKEN.includes(name)) element.setAttribute(name, t(value));
+    else if (SPOKEN.includes(name)) element.setAttribute(name, props.translate === 'no' && name === 'title' ? value : t(value));
     else if (name in element && typeof value !== 'string') Object.assign(element, { [name]: value });
     else element.setAttribute(name, value === true ? '' : value);
   }
   const present = /** @type {(Node | string)[]} */ (children.flat(9).filter((child) => child != null && child !== false));
-  if (VERBATIM.includes(tag)) element.append(...present);
+  if (VERBATIM.includes(tag) || props.translate === 'no') element.append(...present);
   else {
     element.append(...present.map((child) => (typeof child === 'string' ? t(child) : child)));
     if (present.some((child) => typeof child === 'string' && isForeign(child))) element.lang = 'en';

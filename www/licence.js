@@ -56,6 +56,8 @@ export async function ask(video, granted, { url, type, data }) {
   const begun = performance.now();
   return new Promise((resolve, reject) => {
     let status = 0;
+    const late = () => (status ? end(null) : reject(new Error(`${new URL(url).host} gives no licence within ${PATIENCE / 1000} s.`)));
+    setTimeout(late, PATIENCE);
     const end = (/** @type {Uint8Array<ArrayBuffer> | null} */ body) => {
       const keys = [.../** @type {any} */ (session.keyStatuses).values()].map(String);
       resolve({ status, seconds: (performance.now() - begun) / 1000, keys, body });
@@ -63,12 +65,11 @@ export async function ask(video, granted, { url, type, data }) {
     session.addEventListener('keystatuseschange', () => status && end(null));
     session.addEventListener('message', async ({ message }) => {
       try {
-        const response = await fetch(url, { method: 'POST', ...request(message), credentials: 'omit', referrerPolicy: 'no-referrer' });
+        const response = await fetch(url, { method: 'POST', ...request(message), credentials: 'omit', referrerPolicy: 'no-referrer', signal: AbortSignal.timeout(PATIENCE) });
         const body = new Uint8Array(await response.arrayBuffer());
         ({ status } = response);
         if (!response.ok) return end(body);
         await session.update(body).catch((/** @type {Error} */ error) => reject(new Error(`The server answered (${status}), but the browser does not take it as a licence: ${error.message}`)));
-        setTimeout(() => end(null), PATIENCE);
       } catch {
         reject(new Error(`${new URL(url).host} cannot be asked: it cannot be reached, does not let this page ask it (CORS), or this page may not connect to it.`));
       }

@@ -211,15 +211,6 @@ async function keepOffline() {
   await serviceWorker.register(scriptUrl('offline.js'));
   await serviceWorker.ready;
   if (!serviceWorker.controller) await claimed;
-  if (location.search === '?shared') {
-    serviceWorker.addEventListener('message', ({ data: { shared } }) => {
-      if (!shared) return;
-      if (shared.files.length) openFiles(shared.files);
-      else if (shared.text) recognise(shared.text);
-    });
-    serviceWorker.controller?.postMessage('shared');
-    history.replaceState(null, '', './');
-  }
   if (await workersAreServed()) $('offline').textContent = t('Ready to be used offline.');
 }
 keepOffline().catch(() => {}); // private windows have no service workers, and some hosts

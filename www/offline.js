@@ -1,7 +1,8 @@
 // The service worker: the page without a network. Where there is one, everything
 // comes from it, and is kept for when there is none: who is online has the newest.
-// It never sees a file or a key, which are in no request; but for what the system's
-// menu shares with the page, which it hands on and does not keep.
+// It never sees a file or a key: those are in no request. So nothing can be shared
+// with the page from a system's menu: without its worker, a browser would send that
+// to the host.
 
 const CACHE = 'ismvault';
 /** All that the page is made of; a test compares it with the folder. */
@@ -103,24 +104,7 @@ worker.addEventListener('fetch', (/** @type {any} */ event) => {
   if (request.url === new URL('kept.js', location.href).href) {
     return event.respondWith(new Response('export const kept = true;', { headers: { 'content-type': 'text/javascript' } }));
   }
-  if (request.method === 'POST' && request.url === new URL('share', location.href).href) return event.respondWith(take(request));
   if (request.method === 'GET' && new URL(request.url).origin === location.origin) event.respondWith(answer(request));
-});
-
-/** @type {{ files: FormDataEntryValue[], text: FormDataEntryValue | null } | null} what was shared, until the page asks for it */
-let shared = null;
-
-/** @param {Request} request */
-async function take(request) {
-  const form = await request.formData();
-  shared = { files: form.getAll('files'), text: form.get('text') };
-  return Response.redirect(new URL('./?shared', location.href), 303);
-}
-
-worker.addEventListener('message', (/** @type {any} */ { data, source }) => {
-  if (data !== 'shared') return;
-  source.postMessage({ shared });
-  shared = null;
 });
 
 async function keep() {

@@ -2,7 +2,7 @@
 // is index.html with another policy; a test keeps them the same.
 
 import { $, block, h, say, t } from './dom.js';
-import { ServerError, settings } from './pkg/lib/server.js';
+import { nameIn, ServerError, settings } from './pkg/lib/server.js';
 
 /** The servers this page may connect to; the policy cannot be widened again. */
 let servers = /** @type {string[]} */ ([]);
@@ -22,6 +22,8 @@ function addressOf(text, what) {
   }
   const loopback = ['localhost', '127.0.0.1'].includes(url.hostname);
   if (url.protocol !== 'https:' && !(url.protocol === 'http:' && loopback)) throw new Error(`${what} must begin with https://.`);
+  // What stands in a policy for more than itself.
+  if (/[^\w.:[\]-]/.test(url.host)) throw new Error(`${what} names no server: ${url.host}.`);
   if (url.username || url.password) throw new Error(`${what} has a name or a password in it. Use one without.`);
   return url;
 }
@@ -51,7 +53,7 @@ const form = h('form', { autocomplete: 'off', novalidate: true }, file.root, lic
 const section = h('details', { id: 'remote', class: 'card', open: true }, h('summary', {}, 'A file on a server'), form);
 document.querySelector('main')?.prepend(section);
 // What they lead to is loaded when it is known where this page may connect.
-const later = ['start', 'links', 'commands'].map((id) => $(id));
+const later = ['start', 'links', 'commands', 'how', 'foot'].map((id) => $(id));
 for (const part of later) part.hidden = true;
 
 /** @param {unknown} error */
@@ -68,7 +70,7 @@ function refuse(error) {
 /** @param {string} url */
 async function fetchWhole(url) {
   const { actions } = await import('./actions.js');
-  const name = decodeURIComponent(new URL(url).pathname.split('/').pop() ?? '') || 'file.mp4';
+  const name = nameIn(url);
   out.replaceChildren();
   try {
     await actions.make({ type: 'fetch', data: { url, stamp: null }, name }, { live: new AbortController(), update() {}, seen: () => false });
@@ -131,8 +133,8 @@ addEventListener('message', ({ data, origin, source }) => {
   });
   no.addEventListener('click', () => out.replaceChildren());
   section.open = true;
+  // The focus stays where it is: whoever types must not agree by a key meant for something else.
   out.replaceChildren(h('p', { class: 'note' }, h('b', {}, origin), ' asks to open ', h('b', {}, url.pathname.split('/').pop() ?? ''), ' from ', h('b', {}, url.host), '.'), h('div', { class: 'actions-row' }, open, no));
-  open.focus();
 });
 opener?.postMessage({ ismvault: 'ready' }, '*');
 file.input.focus();

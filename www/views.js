@@ -23,8 +23,15 @@ const address = (/** @type {View} */ view, /** @type {Place} */ at) => `#/${view
 /** What leads to a view, and names it. */
 const leading = (/** @type {View} */ view) => document.getElementById(`tab-${view}`) ?? $(`link-${view}`);
 export const nameOf = (/** @type {View} */ view) => leading(view).textContent ?? '';
-/** Puts the keyboard to where a view is chosen. */
-export const focusOf = (/** @type {View} */ view) => leading(view).focus({ preventScroll: true });
+/**
+ * Puts the keyboard to where a view is chosen; where that is not shown, into it.
+ *
+ * @param {View} view
+ */
+export function focusOf(view) {
+  const own = leading(view);
+  (own.checkVisibility() ? own : /** @type {HTMLElement} */ ($(`view-${view}`).querySelector('h2, h3, input, textarea'))).focus({ preventScroll: true });
+}
 
 /**
  * Shows a view, there the box or fragment at an offset, and puts both into the

@@ -30,6 +30,10 @@ const NUMBER = '(\\d[\\d.,]*)';
 const WORD = '(\\S+)';
 const LABEL = '(.{1,80}(?<![.!?]))';
 const ANYTHING = '(.+?)';
+/** Parts that are a file's own, or a person's: they stay as they are. */
+const OWN = ['name', 'label', 'host', 'hosts', 'file', 'path', 'kid', 'other', 'iv', 'list'];
+/** Longer texts are nobody's words, and take long to look through. */
+const LONGEST = 2000;
 const formOf = (/** @type {string} */ name) => (/^[a-z]$/.test(name) ? NUMBER : name.includes('word') ? WORD : name === 'label' ? LABEL : ANYTHING);
 
 /** @typedef {(values?: Record<string, string>) => string} Format */
@@ -88,7 +92,7 @@ export function catalogueOf(text, of, { FluentBundle, FluentResource }) {
  */
 export function lookUp(catalogue, text) {
   const [, before = '', body = '', after = ''] = /^(\s*)(.*?)(\s*)$/s.exec(text) ?? [];
-  if (!/[a-z]{2}/i.test(body)) return null;
+  if (body.length > LONGEST || !/[a-z]{2}/i.test(body)) return null;
   const found = whole(catalogue, body) ?? byParts(catalogue, body, /(?<=[.!?])\s+(?=["(A-Z\d])/, ' ') ?? byParts(catalogue, body, / · /, ' · ');
   return found == null ? null : before + found + after;
 }
@@ -102,10 +106,19 @@ function whole(catalogue, text) {
   if (same) return same();
   for (const { form, names, format } of catalogue.patterns) {
     const found = form.exec(text);
-    if (found) return format(Object.fromEntries(names.map((name, i) => [name, lookUp(catalogue, found[i + 1]) ?? found[i + 1]])));
+    if (found) return format(Object.fromEntries(names.map((name, i) => [name, partOf(catalogue, name, found[i + 1])])));
   }
   return null;
 }
+
+/**
+ * A part of a sentence: of what is not the page's own, only what is a message as it is.
+ *
+ * @param {Catalogue} catalogue
+ * @param {string} name
+ * @param {string} text
+ */
+const partOf = (catalogue, name, text) => (OWN.includes(name) ? catalogue.exact.get(text)?.() : lookUp(catalogue, text)) ?? text;
 
 /**
  * @param {Catalogue} catalogue

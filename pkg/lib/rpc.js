@@ -114,6 +114,11 @@ export class Core {
     this.#worker.postMessage({ ...message, file: { size: file.size, port } }, [port]);
   }
 
+  /** Whether nothing works any more. */
+  get stopped() {
+    return this.#fatal != null;
+  }
+
   /** Ends the worker; what it was doing is refused. */
   terminate() {
     this.#worker.terminate();

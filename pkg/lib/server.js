@@ -8,6 +8,20 @@
  * @typedef {{ url: string, name: string, size: number, stamp: string | null }} Remote
  */
 
+/**
+ * The name of a file in its address.
+ *
+ * @param {string} url
+ */
+export function nameIn(url) {
+  const last = new URL(url).pathname.split('/').pop() ?? '';
+  try {
+    return decodeURIComponent(last) || hostOf(url);
+  } catch {
+    return last; // a percent sign that is one
+  }
+}
+
 /** What a server must let a page of another origin do (Fetch Standard, CORS protocol). */
 const EXPOSED = 'Content-Range, ETag';
 const OPTIONS = /** @type {const} */ ({ credentials: 'omit', referrerPolicy: 'no-referrer', cache: 'no-store' });
@@ -49,7 +63,7 @@ async function ask(url, options) {
   const { status } = response;
   if (status === 401 || status === 403) throw new ServerError(`${host} refuses the file (${status}). If its address has a signature (SAS), that may have run out, or not allow reading.`);
   if (status === 404 || status === 410) throw new ServerError(`${host} has no such file (${status}).`);
-  if (status === 416) throw new ServerError(`The file on ${host} is shorter than it was. Open it again.`);
+  if (status === 416) throw new ServerError(`The file on ${host} is empty, or shorter than it was.`);
   if (!response.ok) throw new ServerError(`${host} answers ${status}. Try again later.`);
   if (/^text\/html\b/i.test(response.headers.get('content-type') ?? '')) throw new ServerError(`${host} answers with a web page, such as one to sign in, instead of the file.`);
   return response;
@@ -65,7 +79,7 @@ const stampOf = (/** @type {Response} */ { headers }) => headers.get('etag') ?? 
  */
 export async function remote(url) {
   const response = await ask(url, { headers: { range: 'bytes=0-0' } });
-  const name = decodeURIComponent(new URL(url).pathname.split('/').pop() ?? '') || hostOf(url);
+  const name = nameIn(url);
   const stamp = stampOf(response);
   const total = response.headers.get('content-range')?.match(/\/(\d+)$/)?.[1];
   await response.body?.cancel();

@@ -109,7 +109,9 @@ const SINKS = {
   /** Memory, then a download. */
   async memory({ size }) {
     if (size > MEMORY_LIMIT) {
-      throw new Error(`This browser offers no storage to this page, and the output would need ${Math.ceil(size / 1e6)} MB of memory. Leave the private window, or use Chrome or Edge.`);
+      const needed = Math.ceil(size / 1e6);
+      if (!('WorkerGlobalScope' in globalThis)) throw new Error(`There is no storage here, and the output would need ${needed} MB of memory. Use the command ismvault for files of this size.`);
+      throw new Error(`This browser offers no storage to this page, and the output would need ${needed} MB of memory. Leave the private window, or use Chrome or Edge.`);
     }
     /** @type {Blob[]} */
     const parts = [];

@@ -27,7 +27,9 @@ export class CustomSource {
     const { port1, port2 } = new MessageChannel();
     port1.onmessage = async ({ data: { id, at, length } }) => {
       try {
-        port1.postMessage({ id, bytes: await this.custom.read(at, length) });
+        // A copy of its own: what it is a part of may be the whole file.
+        const bytes = Uint8Array.from(await this.custom.read(at, length));
+        port1.postMessage({ id, bytes }, [bytes.buffer]);
       } catch (error) {
         port1.postMessage({ id, error: error instanceof Error ? error.message : String(error) });
       }
@@ -61,7 +63,7 @@ export class PortSource {
       const asked = this.#asked.get(id);
       this.#asked.delete(id);
       if (error != null) asked?.reject(new Error(error));
-      else asked?.resolve(Uint8Array.from(bytes).buffer);
+      else asked?.resolve(bytes.buffer);
     };
   }
 
@@ -95,23 +97,27 @@ export function revived(file) {
 }
 
 /**
- * All of a source as a blob.
+ * All of a source as a blob, and what gives its place in storage back.
  *
  * @param {import('./rpc.js').Core} core
  * @param {Blob | RemoteFile | CustomSource} source
  * @param {AbortSignal} [signal]
- * @returns {Promise<Blob>}
+ * @returns {Promise<{ file: Blob, release(): Promise<void> }>}
  */
 export async function here(core, source, signal) {
-  if (source instanceof Blob) return source;
+  const nothing = async () => {};
+  if (source instanceof Blob) return { file: source, release: nothing };
   if (source instanceof RemoteFile) {
-    const { file } = await core.call('fetch', { url: source.url, stamp: source.stamp, choice: stored(source.name) }, { signal });
-    return /** @type {Blob} */ (file);
+    const { file, output } = await core.call('fetch', { url: source.url, stamp: source.stamp, choice: stored(source.name) }, { signal });
+    const release = async () => {
+      if (output) await core.call('release', { output });
+    };
+    return { file: /** @type {Blob} */ (file), release };
   }
   const parts = [];
   for (let at = 0; at < source.size; at += AT_ONCE) {
     signal?.throwIfAborted();
     parts.push(await source.slice(at, at + AT_ONCE).arrayBuffer());
   }
-  return new Blob(parts);
+  return { file: new Blob(parts), release: nothing };
 }

@@ -9,11 +9,15 @@ import { looking } from './jobs/looking.js';
 import { making } from './jobs/making.js';
 import { protecting } from './jobs/protecting.js';
 import { ready } from './module.js';
+import { sweep } from './sinks.js';
 
 /** A job is called with its data, what hears of its progress, and what stops it. */
 const JOBS = { ...fetching, ...looking, ...making, ...protecting };
 /** @typedef {typeof fetching & typeof looking & typeof making & typeof protecting} Jobs */
 /** @typedef {import('./jobs/making.js').Input} Input */
+
+// Outputs that tabs now closed have left.
+sweep();
 
 /** @type {Map<number, AbortController>} what stops each job that runs */
 const stops = new Map();

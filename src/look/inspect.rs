@@ -520,10 +520,10 @@ impl Inspector {
                 if !kinds.contains(&child.kind) {
                     kinds.push(child.kind);
                 }
+                if kinds.len() > limits::INSIDES {
+                    return None;
+                }
                 open.push(child.children());
-            }
-            if kinds.len() > limits::INSIDES {
-                return None;
             }
         }
         let known = &mut self.movie.insides;

@@ -79,6 +79,7 @@ test('in Node a file is looked at, protected, tried and decrypted', async () => 
   assert.equal(said.piff, 'piff');
   assert.ok(said.streamed);
   assert.equal(said.versions, 4);
+  assert.match(said.kid, /KID/);
 });
 
 test('in Node other sources are read in parts, and jobs are stopped', async () => {
@@ -103,6 +104,11 @@ test('in Node other sources are read in parts, and jobs are stopped', async () =
       own: (await inspect(own)).answer, url: (await inspect(address)).answer,
       whole: (await protect(address, { profile: 'cenc' })).receipt.samples_compared, most: most < bytes.length,
       stopped: await failed(inspect(own, { signal: AbortSignal.abort() })),
+      // One that never answers, and one that answers nonsense, hold up nothing else.
+      silent: await failed(inspect({ size: 1000, read: () => new Promise(() => {}) }, { signal: AbortSignal.timeout(200) })),
+      nonsense: await failed(inspect({ size: 1000, read: () => undefined })),
+      thrown: await failed(inspect({ size: 1000, read: () => { throw new Error('no disk'); } })),
+      after: (await inspect(new Blob([bytes]))).answer,
       broken: await failed(inspect(new Blob([bytes.subarray(0, 300)]))),
       none: await failed(protect(own, { profile: 'nothing' })),
     }));`).finally(() => server.close());
@@ -110,6 +116,12 @@ test('in Node other sources are read in parts, and jobs are stopped', async () =
   assert.equal(said.url, said.own);
   assert.ok(said.whole > 50);
   assert.equal(said.stopped, 'cancelled');
+  assert.equal(said.silent, 'cancelled');
+  assert.notEqual(said.nonsense, 'done');
+  assert.notEqual(said.thrown, 'done');
+  assert.equal(said.after, said.own);
+  assert.equal(said.broken, 'done'); // a file that is cut is looked at, and told so
+  assert.ok(said.most);
   assert.notEqual(said.none, 'done');
 });
 

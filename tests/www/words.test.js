@@ -110,6 +110,9 @@ test('sentences are found by what they are, and parts in them too', () => {
     ['50 % · 12 MB/s · 3 s left', '50 % · 12 MB/s · noch 3 s'],
     ['Copy this sentence of the core.', null],
     ['my film.ismv', null],
+    ['Close Close Encounters.mp4', 'Close Encounters.mp4 schließen'],
+    ['Back to A and B.mp4', 'Zurück zu A and B.mp4'],
+    [', scheme '.repeat(3000), null],
     ['09e36702-8f33-436c-a5dd-60ffe6671e70', null],
   ]) assert.equal(lookUp(german, english), wanted);
 });

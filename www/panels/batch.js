@@ -76,7 +76,7 @@ export const batch = {
       table.hidden = !titles.length;
       rows.replaceChildren(...titles.map((title) => {
         title.cells = { state: h('td', { class: 'wrap' }), act: h('td') };
-        const row = h('tr', {}, h('td', { class: 'wrap' }, title.name, title.files.length > 1 && h('small', {}, plural(title.files.length, 'file'))), h('td', { class: 'num' }, bytes(title.files.reduce((sum, f) => sum + f.file.size, 0))), title.cells.state, title.cells.act);
+        const row = h('tr', {}, h('td', { class: 'wrap' }, h('span', { translate: 'no' }, title.name), title.files.length > 1 && h('small', {}, plural(title.files.length, 'file'))), h('td', { class: 'num' }, bytes(title.files.reduce((sum, f) => sum + f.file.size, 0))), title.cells.state, title.cells.act);
         tell(title);
         return row;
       }));
@@ -86,7 +86,7 @@ export const batch = {
     function tell(title) {
       const { status, part, reason, link, made, cells } = title;
       const words = { waiting: 'Waiting', done: 'Done', before: 'Done before', skipped: 'Skipped', failed: `Failed: ${reason}`, running: part == null ? 'Reading …' : `${Math.floor(part * 100)} % ${title.left}` }[status];
-      if (cells.state.textContent !== words) cells.state.replaceChildren(status === 'failed' ? h('span', { class: 'bad' }, words) : words);
+      if (cells.state.textContent !== t(words)) cells.state.replaceChildren(status === 'failed' ? h('span', { class: 'bad' }, words) : t(words));
       const button = (/** @type {string} */ text, /** @type {Status} */ next) => {
         const b = h('button', { type: 'button', class: 'copy', 'aria-label': `${text} ${title.name}` }, text);
         b.addEventListener('click', () => {

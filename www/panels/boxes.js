@@ -269,7 +269,7 @@ export const boxes = {
       const mine = ++search;
       told.textContent = '';
       if (!wanted || !rows.length) return;
-      const offset = /^(0x[0-9a-f]+|\d[\d,]*)$/.test(wanted) ? Number(wanted.replaceAll(',', '')) : null;
+      const offset = /^(0x[0-9a-f]+|\d[\d,.]*)$/.test(wanted) ? Number(wanted.replaceAll(/[,.]/g, '')) : null;
       if (offset != null) {
         if (entered) return reveal(offset);
         told.textContent = t('Enter goes to this offset.');

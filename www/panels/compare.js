@@ -59,7 +59,7 @@ export const compare = {
       known = now;
       for (const [at, select] of [a, b].entries()) {
         const was = select.value;
-        select.replaceChildren(...media.map((f) => h('option', { value: String(f.key) }, f.name)));
+        select.replaceChildren(...media.map((f) => h('option', { value: String(f.key), translate: 'no' }, f.name)));
         select.value = media.some((f) => String(f.key) === was) ? was : String(media[at]?.key ?? '');
       }
       if (state.pair !== taken) {
@@ -106,7 +106,7 @@ function result(found, [first, second]) {
   const table = (/** @type {string} */ title, /** @type {Difference[]} */ list) => (!list.length ? [] : [
     h('h4', {}, title),
     h('table', { class: 'diff' },
-      h('thead', {}, h('tr', {}, h('th', { scope: 'col' }, h('span', { class: 'visually-hidden' }, 'What')), [first, second].map((name) => h('th', { scope: 'col' }, name)))),
+      h('thead', {}, h('tr', {}, h('th', { scope: 'col' }, h('span', { class: 'visually-hidden' }, 'What')), [first, second].map((name) => h('th', { scope: 'col', translate: 'no' }, name)))),
       h('tbody', {}, list.map((d) => h('tr', {},
         h('th', { scope: 'row' }, d.of === 'box' ? h('code', {}, d.what) : `${d.of}: ${d.what}`),
         h('td', { 'data-label': first }, h('div', {}, d.a == null ? '–' : h('code', {}, d.a))),

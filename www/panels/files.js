@@ -59,7 +59,7 @@ export const files = {
     function rowOf(entry, current, inSet) {
       const mark = markOf(entry);
       const bad = mark === '■';
-      const open = h('button', { type: 'button', 'aria-current': current ? 'true' : null, title: entry.name }, h('span', {}, entry.name), mark && h('span', { class: bad ? 'mark bad' : 'mark', 'aria-hidden': 'true' }, mark), mark && h('span', { class: 'visually-hidden' }, MARKS[mark]));
+      const open = h('button', { type: 'button', 'aria-current': current ? 'true' : null, title: entry.name, translate: 'no' }, h('span', { translate: 'no' }, entry.name), mark && h('span', { class: bad ? 'mark bad' : 'mark', 'aria-hidden': 'true' }, mark), mark && h('span', { class: 'visually-hidden' }, MARKS[mark]));
       open.addEventListener('click', () => actions.show(entry.key));
       const tick = entry.kind === 'media' && h('input', { type: 'checkbox', value: String(entry.key), 'aria-label': `Compare ${entry.name}` });
       if (tick) {

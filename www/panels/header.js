@@ -49,8 +49,8 @@ export const header = {
     let entry = null;
     /** @type {Shown['inspection']} */
     let filled = null;
-    /** @type {Map<object, Record<string, string>>} */
-    const kept = new Map();
+    /** @type {WeakMap<object, Record<string, string>>} */
+    const kept = new WeakMap();
 
     const options = () => {
       const value = (/** @type {string} */ name) => inputOf(form, name).value.trim() || undefined;

@@ -127,7 +127,7 @@ function buildSet(_, state, actions) {
         const { key, name } = files[c.file];
         const input = h('input', { type: c.kind === 'video' ? 'radio' : 'checkbox', name: c.kind, value: `${key}/${c.track}`, checked: chosen.has(`${c.file}/${c.track}`), 'aria-label': [c.kind, `${rate(c.bitrate)} kbit/s`, c.dimensions?.join(' × ') ?? c.language, name].join(', ') });
         const size = c.dimensions ? `${c.dimensions[0]} × ${c.dimensions[1]}` : c.language === 'und' ? '' : c.language;
-        return h('tr', {}, h('td', {}, h('label', { class: 'choice' }, input, h('span', {}, c.kind))), h('td', { class: 'num' }, `${rate(c.bitrate)} kbit/s`), h('td', {}, size), h('td', {}, h('code', {}, c.codec)), h('td', { class: 'wrap' }, name, h('small', {}, `track ${c.track}`)));
+        return h('tr', {}, h('td', {}, h('label', { class: 'choice' }, input, h('span', {}, c.kind))), h('td', { class: 'num' }, `${rate(c.bitrate)} kbit/s`), h('td', {}, size), h('td', {}, h('code', {}, c.codec)), h('td', { class: 'wrap' }, h('span', { translate: 'no' }, name), h('small', {}, `track ${c.track}`)));
       }));
     } catch (/** @type {any} */ refusal) {
       rows.replaceChildren(h('tr', {}, h('td', { colspan: '5' }, refused(refusal))));
@@ -182,6 +182,8 @@ export const make = {
 
     return (/** @type {import('../state.js').Shown} */ state) => {
       latest = state;
+      // A form goes with its file, and with it the keys typed into it.
+      for (const { kept } of cards) for (const old of kept.keys()) if (!state.files.some(({ key }) => old.startsWith(`${key} `))) kept.delete(old);
       if (state.view !== 'make') return;
       for (const card of cards) {
         const offered = Boolean(state.key && state.reading == null && card.way.offered(state));
@@ -189,7 +191,6 @@ export const make = {
         const now = offered ? `${state.key} ${card.way.changes?.(state) ?? ''}` : null;
         if (now === card.now) continue;
         card.now = now;
-        for (const old of card.kept.keys()) if (!state.files.some(({ key }) => old.startsWith(`${key} `))) card.kept.delete(old);
         if (now == null) {
           card.root.replaceChildren();
           continue;

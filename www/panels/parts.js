@@ -18,6 +18,11 @@ export function eyeOf(input, what) {
   return eye;
 }
 
+// No key waits in a page that one may come back to.
+globalThis.addEventListener?.('pagehide', () => {
+  for (const field of /** @type {NodeListOf<HTMLTextAreaElement>} */ (document.querySelectorAll('textarea.secret'))) field.value = '';
+});
+
 /**
  * A field for keys: masked, with a button to look at them; no password manager's business.
  *
@@ -27,7 +32,6 @@ export function eyeOf(input, what) {
  */
 export function secretArea(id, label, form) {
   const input = h('textarea', { id, rows: 2, spellcheck: 'false', autocomplete: 'off', required: true, class: 'mono secret', 'data-1p-ignore': '', 'data-lpignore': 'true', 'data-bwignore': '' });
-  addEventListener('pagehide', () => { input.value = ''; });
   form.addEventListener('done', () => { input.value = ''; });
   return [h('label', { for: id }, label), h('div', { class: 'with-button' }, input, eyeOf(input))];
 }

@@ -218,7 +218,7 @@ export const play = {
       const { file, run } = latest;
       const written = run?.phase === 'done' ? run : null;
       const media = written?.output ?? file;
-      if (!media) return;
+      if (!media || button.disabled) return;
       button.disabled = true;
       out.replaceChildren(h('p', { class: 'muted' }, 'Reading …'));
       try {
@@ -255,7 +255,7 @@ export const play = {
       } catch (/** @type {any} */ refusal) {
         if (mine === asked) out.replaceChildren(refused(refusal));
       } finally {
-        if (mine === asked) button.disabled = false;
+        button.disabled = false;
       }
     });
 

@@ -49,11 +49,12 @@ pub(crate) fn test() -> Result<()> {
             tests.env("ISMVAULT_PLAYERS", npm);
         }
     };
+    prepared(&mut core);
+    run(&mut core)?;
+    // Behind those of the core, which build the command that some of these run.
     if npm.is_some() {
         scripts()?;
     }
-    prepared(&mut core);
-    run(&mut core)?;
     if tools::mounts() {
         run(&mut cargo(&["test", "-p", "ismvault-cli", "--test", "faults", "--", "--ignored"]))?;
     }

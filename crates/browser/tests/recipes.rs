@@ -522,16 +522,6 @@ fn without_a_network_it_works_as_before() {
         let site = serve(folder.clone());
         page.client.goto(&format!("{site}/")).await.unwrap();
         page.wait_for_text("#offline", "Ready to be used offline.").await;
-        // What the system's menu shares is opened, and the worker keeps none of it.
-        let share = "const done = arguments[0];
-             const form = new FormData();
-             form.set('text', '09e36702-8f33-436c-a5dd-60ffe6671e70');
-             fetch('share', { method: 'POST', body: form }).then(({ url }) => done(url), (e) => done(String(e)))";
-        let to = page.client.execute_async(share, Vec::new()).await.unwrap();
-        assert_eq!(to, format!("{site}/?shared"));
-        page.client.goto(&format!("{site}/?shared")).await.unwrap();
-        page.wait_for_text("#paste .results", "09e36702-8f33-436c-a5dd-60ffe6671e70").await;
-        page.wait_for_text("#offline", "Ready to be used offline.").await;
         fs::write(folder.join("stopped"), "").unwrap();
         page.client.goto(&format!("{site}/?again")).await.unwrap();
         page.find("html[data-ready]").await;

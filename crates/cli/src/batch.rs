@@ -8,6 +8,7 @@ use crate::host::{
 use crate::identity::{Roles, same_file};
 use crate::keys_out::KeysOut;
 use crate::make::{Set, files_in};
+use crate::pipes;
 use crate::progress::{Progress, of_many};
 use crate::protect::{Out, Protection};
 use crate::secret::{self, Opening};
@@ -122,6 +123,9 @@ struct Outcome {
     sha256: Option<String>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     kids: Vec<Kid>,
+    /// What of a set was taken, and what is not as it was.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    notes: Vec<String>,
     /// Why it failed, or was skipped.
     #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<String>,
@@ -184,6 +188,12 @@ fn check(jobs: &[Job], args: &BatchArgs) -> Result<(), Stop> {
     let mut modes: Vec<(Zeroizing<String>, CipherMode, &Path)> = Vec::new();
     for job in jobs {
         let output = &job.place.output;
+        let receipt = job.protection.receipt.as_deref();
+        if [Some(Path::new(&job.place.listed)), receipt].contains(&Some(Path::new("-"))) {
+            let sentence =
+                "A title of many goes into a file, and so does its receipt; - is for one.";
+            return Err(Stop(sentence.into(), USAGE));
+        }
         job.protection.write_roles(output, &mut roles)?;
         if job.protection.makes_key() && args.keys_out.is_none() {
             let sentence = format!(
@@ -219,7 +229,8 @@ fn check(jobs: &[Job], args: &BatchArgs) -> Result<(), Stop> {
 /// server manifest, the set it names.
 pub(crate) fn folder(input: &Path, out: &Out, protection: &Protection) -> Result<ExitCode, Stop> {
     let outputs = &out.output;
-    if outputs.is_file() || outputs.extension().is_some() && !outputs.is_dir() {
+    let as_file = outputs.is_file() || names::is_media(&outputs.to_string_lossy());
+    if as_file && !outputs.is_dir() || pipes::is_pipe(outputs) {
         let sentence = "is a folder, so what comes of it goes into one. Name a folder with -o";
         return Err(Stop(format!("{} {sentence}.", input.display()), USAGE));
     }
@@ -231,12 +242,18 @@ pub(crate) fn folder(input: &Path, out: &Out, protection: &Protection) -> Result
                         stand among clear ones.";
         return Err(Stop(sentence.into(), USAGE));
     }
+    let titles = titles(input, outputs)?;
+    let stem = |path: &Path| path.with_extension("");
     let mut jobs = Vec::new();
-    for paths in titles(input)? {
+    for paths in &titles {
         let [first, ..] = &paths[..] else { continue };
-        let name = Path::new(first.file_stem().unwrap_or_default()).with_extension("mp4");
+        // Of titles that differ in their extension alone, both keep it.
+        let alike = titles.iter().filter(|other| stem(&other[0]) == stem(first)).count() > 1;
+        let own = if alike { first.file_name() } else { first.file_stem() };
+        let mut name = own.unwrap_or_default().to_owned();
+        name.push(".mp4");
         let output = outputs.join(first.strip_prefix(input).unwrap_or(first)).with_file_name(name);
-        let set = MuxSet::default();
+        let set = MuxSet { text: true, ..MuxSet::default() };
         let input = match paths.len() {
             1 => Inputs::One(first.clone()),
             _ => Inputs::Several(paths.clone()),
@@ -251,9 +268,11 @@ pub(crate) fn folder(input: &Path, out: &Out, protection: &Protection) -> Result
     if jobs.is_empty() {
         return Err(stop(format!("There is no media file in {}.", input.display())));
     }
-    for job in &jobs {
-        let parent = job.place.output.parent().unwrap_or(outputs);
-        std::fs::create_dir_all(parent).map_err(|e| unwritten(parent, &e))?;
+    let own = &protection.job;
+    if jobs.len() > 1 && own.kid.is_some() && protection.makes_key() {
+        let sentence = "One KID would have a key for each title. Give its key too, or leave the \
+                        KID out";
+        return Err(Stop(format!("{sentence}."), USAGE));
     }
     let keys_out = protection.makes_key().then(|| outputs.join("ismvault-keys.json"));
     if let Some(path) = &keys_out {
@@ -271,23 +290,37 @@ pub(crate) fn folder(input: &Path, out: &Out, protection: &Protection) -> Result
     all(&jobs, &args)
 }
 
-/// The files of each title below a folder, in their order.
-fn titles(folder: &Path) -> Result<Vec<Vec<PathBuf>>, Stop> {
+/// The files of each title below a folder, in their order; without what earlier runs
+/// wrote, where that is below it too.
+fn titles(folder: &Path, outputs: &Path) -> Result<Vec<Vec<PathBuf>>, Stop> {
     let mut files = Vec::new();
     files_in(&[folder.to_owned()], 0, &mut files)?;
+    let whole = |path: &Path| path.canonicalize().or_else(|_| std::path::absolute(path)).ok();
+    let outputs = whole(outputs);
+    files.retain(|path| match (whole(path), &outputs) {
+        (Some(path), Some(outputs)) => !path.starts_with(outputs),
+        _ => true,
+    });
     let is = |path: &Path, what: fn(&str) -> bool| what(&path.to_string_lossy());
     let server = |path: &&PathBuf| path.extension().is_some_and(|e| e.eq_ignore_ascii_case("ism"));
     let mut titles: Vec<Vec<PathBuf>> = Vec::new();
     let mut taken: Vec<PathBuf> = Vec::new();
     for manifest in files.iter().filter(server) {
-        let text = Input::open(manifest)?.read_text()?;
-        let Ok(parsed) = Manifest::parse(&text) else { continue };
-        let named = parsed.sources();
+        let text = Input::open(manifest).and_then(|input| input.read_text());
+        let parsed = text.and_then(|text| Ok(Manifest::parse(&text)?));
+        let named = match parsed {
+            Ok(parsed) => parsed.sources(),
+            Err(Stop(why, _)) => {
+                let name = printable(&manifest.display().to_string());
+                eprintln!("{name} is passed over, so its files are titles by themselves: {why}");
+                continue;
+            }
+        };
         let beside = manifest.parent().unwrap_or(folder);
         let own: Vec<PathBuf> = files
             .iter()
             .filter(|path| is(path, names::is_media))
-            .filter(|path| named.iter().any(|name| beside.join(name) == **path))
+            .filter(|path| named.iter().any(|name| same_file(&beside.join(name), path)))
             .cloned()
             .collect();
         if own.is_empty() {
@@ -308,6 +341,13 @@ pub(crate) fn batch(args: &BatchArgs) -> Result<ExitCode, Stop> {
 
 fn all(jobs: &[Job], args: &BatchArgs) -> Result<ExitCode, Stop> {
     check(jobs, args)?;
+    let of_folder = args.jobs.is_dir();
+    for parent in jobs.iter().filter_map(|job| job.place.output.parent()).filter(|_| of_folder) {
+        std::fs::create_dir_all(parent).map_err(|e| unwritten(parent, &e))?;
+    }
+    if let Some(folder) = args.keys_out.as_deref().and_then(Path::parent).filter(|_| of_folder) {
+        std::fs::create_dir_all(folder).map_err(|e| unwritten(folder, &e))?;
+    }
     of_many();
     let progress = Progress::of_titles(jobs.len());
     let keys = args.keys_out.as_deref().map(KeysOut::open).transpose()?;
@@ -321,9 +361,12 @@ fn all(jobs: &[Job], args: &BatchArgs) -> Result<ExitCode, Stop> {
                     let Some(job) = jobs.get(number) else { return };
                     let outcome = one(job, args, keys.as_ref());
                     if args.verbose {
-                        let why = outcome.reason.as_ref().map(|r| format!(": {r}"));
+                        let why = outcome.reason.as_ref().map(|r| format!(": {}", printable(r)));
                         let (status, output) = (outcome.status, printable(&outcome.output));
                         progress.say(&format!("{status} {output}{}", why.unwrap_or_default()));
+                        for note in &outcome.notes {
+                            progress.say(&format!("  {}", printable(note)));
+                        }
                     }
                     progress.add(1);
                     outcomes.lock().unwrap_or_else(|e| e.into_inner()).push((number, outcome));
@@ -337,7 +380,7 @@ fn all(jobs: &[Job], args: &BatchArgs) -> Result<ExitCode, Stop> {
     let jobs: Vec<Outcome> = outcomes.into_iter().map(|(_, outcome)| outcome).collect();
     let count = |status: &str| jobs.iter().filter(|job| job.status == status).count();
     let (done, skipped, failed) = (count("done"), count("skipped"), count("failed"));
-    if !args.json && args.jobs.is_dir() {
+    if !args.json && of_folder {
         print(&format!("{done} done, {skipped} skipped, {failed} failed."))?;
         return Ok(if failed > 0 { ExitCode::FAILURE } else { ExitCode::SUCCESS });
     }
@@ -353,6 +396,7 @@ fn one(job: &Job, args: &BatchArgs, keys: Option<&KeysOut>) -> Outcome {
         size: None,
         sha256: None,
         kids: Vec::new(),
+        notes: Vec::new(),
         reason: None,
     };
     if output.exists() && !args.force {
@@ -386,7 +430,9 @@ fn run(
     let input = match &paths[..] {
         [one] if one.is_file() && !job.set.is_wanted() => Input::open(one)?,
         _ => {
-            let (joined, recipe, _) = Set::open(&paths, &job.place.output)?.mux(&job.set)?;
+            let set = Set::open(&paths, &job.place.output)?;
+            let (joined, recipe, notes) = set.mux(&job.set)?;
+            outcome.notes = notes;
             joined.stitched(&recipe)
         }
     };

@@ -17,9 +17,9 @@ pub(crate) struct Defaults {
     pub(crate) lui_url: Option<String>,
     #[serde(default)]
     pub(crate) profile: Option<String>,
-    #[serde(default)]
-    pub(crate) header_version: Option<String>,
 }
+
+const PROFILES: [&str; 4] = ["dual", "piff", "cenc", "cbcs"];
 
 static DEFAULTS: OnceLock<Defaults> = OnceLock::new();
 
@@ -33,8 +33,13 @@ pub(crate) fn read(named: Option<&Path>) -> Result<(), Stop> {
     let wrong = |why: String| Stop(format!("{}: {why}", path.display()), USAGE);
     let text = std::fs::read(&path).map_err(|e| wrong(format!("it cannot be read: {e}.")))?;
     // What stands in it may be a key, where it should not be.
-    let defaults = serde_json::from_slice(&text)
+    let defaults: Defaults = serde_json::from_slice(&text)
         .map_err(|e| wrong(ismvault::error::redacted(&format!("{e}."))))?;
+    if let Some(profile) = &defaults.profile
+        && !PROFILES.contains(&profile.as_str())
+    {
+        return Err(wrong(format!("its profile must be {}.", PROFILES.join(", "))));
+    }
     let _ = DEFAULTS.set(defaults);
     Ok(())
 }

@@ -1,5 +1,6 @@
 //! `ismvault header`: protection headers read, made, and put into files.
 
+use crate::config;
 use crate::host::{Input, Stop, check_output, print, printable, stop, to_json, usage};
 use crate::secret::secrets;
 use clap::{Args, Subcommand, ValueEnum};
@@ -19,7 +20,7 @@ use std::process::ExitCode;
 Examples:
   ismvault header pssh.txt
   ismvault header new --kid KID --la-url https://licence.example/ --form pssh
-  ismvault header set film.mp4 -o fixed.mp4 --la-url https://licence.example/")]
+  ismvault header set film.mp4 -o fixed.mp4 --kid KID --la-url https://licence.example/")]
 pub(crate) struct HeaderArgs {
     /// base64, hex, a GUID, XML, a part of a manifest; a file; or - for standard input.
     #[arg(required = true, allow_hyphen_values = true)]
@@ -117,7 +118,7 @@ impl HeaderContent {
         let job = Header {
             kids: self.kids.clone(),
             keys: secrets(&self.keys)?,
-            la_url: self.la_url.clone(),
+            la_url: self.la_url.clone().or_else(|| config::defaults().la_url),
             lui_url: self.lui_url.clone(),
             ds_id: self.ds_id.clone(),
             custom_attributes: self.custom_attributes.clone(),

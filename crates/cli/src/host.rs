@@ -253,11 +253,11 @@ impl Input {
         let failed = |e: io::Error| unwritten(output, &e);
         // Through a link to what it points at.
         let piped = pipes::is_pipe(output);
-        let output = match piped {
-            true => pipes::output(),
-            false => output.canonicalize().unwrap_or_else(|_| output.to_owned()),
+        let output = output.canonicalize().unwrap_or_else(|_| output.to_owned());
+        let mut file = match piped {
+            true => PartFile::apart().map_err(|e| pipes::no_room(&e))?,
+            false => PartFile::new(&output, Readers::Usual).map_err(failed)?,
         };
-        let mut file = PartFile::new(&output, Readers::Usual).map_err(failed)?;
         let progress = Progress::new("Writing", self.size);
         let len = write_out(recipe, self, |bytes| {
             wrote(bytes);
@@ -370,6 +370,14 @@ pub(crate) fn write_small(path: &Path, text: &[u8], force: bool) -> Result<(), S
 
 /// Refuses an output that is there, or is the input.
 pub(crate) fn check_output(input: &Path, output: &Path, force: bool) -> Result<(), Stop> {
+    if same_file(input, output) && !pipes::is_pipe(output) {
+        return Err(stop("The output is the input itself. Choose another name."));
+    }
+    check_place(output, force)
+}
+
+/// Refuses an output that is there, or a terminal.
+pub(crate) fn check_place(output: &Path, force: bool) -> Result<(), Stop> {
     if pipes::is_pipe(output) {
         return match io::stdout().is_terminal() {
             true => Err(Stop(
@@ -378,9 +386,6 @@ pub(crate) fn check_output(input: &Path, output: &Path, force: bool) -> Result<(
             )),
             false => Ok(()),
         };
-    }
-    if same_file(input, output) {
-        return Err(stop("The output is the input itself. Choose another name."));
     }
     if output.exists() && !output.is_file() {
         return Err(stop(format!("{} is not a file. Name one to write.", output.display())));

@@ -41,7 +41,9 @@ pub(crate) fn inspect(args: &InspectArgs) -> Result<ExitCode, Stop> {
     let mut files = Vec::new();
     files_in(&args.files, 0, &mut files)?;
     files.retain(|path| args.files.contains(path) || names::is_media(&path.to_string_lossy()));
-    if let [file] = &files[..] {
+    if let ([file], [named]) = (&files[..], &args.files[..])
+        && !named.is_dir()
+    {
         return one(args, file);
     }
     if files.is_empty() {
@@ -74,7 +76,9 @@ pub(crate) fn inspect(args: &InspectArgs) -> Result<ExitCode, Stop> {
                 }
                 match args.json {
                     true => {
-                        print(&to_json(&Named { file: shown(file), inspection: &inspection })?)?
+                        let timelines = report::timelines(&movie);
+                        let whole = Whole { inspection: &inspection, timelines };
+                        print(&to_json(&Named { file: shown(file), whole })?)?;
                     }
                     false => print(&inspection.verdict)?,
                 }
@@ -92,7 +96,7 @@ pub(crate) fn inspect(args: &InspectArgs) -> Result<ExitCode, Stop> {
 struct Named<'a> {
     file: String,
     #[serde(flatten)]
-    inspection: &'a Inspection,
+    whole: Whole<'a>,
 }
 
 /// One that cannot be read.

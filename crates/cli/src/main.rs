@@ -28,7 +28,6 @@ mod writing;
 
 use clap::{CommandFactory as _, Parser, Subcommand};
 use host::{Stop, USAGE, printable};
-use std::io;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -46,8 +45,7 @@ struct Cli {
         value_name = "auto|always|never"
     )]
     color: style::Color,
-    /// Defaults for flags that are left out (la_url, lui_url, profile, header_version), as
-    /// JSON; without it ismvault/config.json in the user's configuration folder.
+    /// Defaults for flags that are left out (la_url, lui_url, profile), as JSON; without it ismvault/config.json in the user's configuration folder.
     #[arg(long, global = true, value_name = "FILE")]
     config: Option<PathBuf>,
     #[command(subcommand)]
@@ -177,8 +175,9 @@ fn run(cli: Cli) -> ExitCode {
         Command::Manifest(args) => manifest::manifest(&args),
         Command::Batch(args) => batch::batch(&args),
         Command::Completions { shell } => {
-            clap_complete::generate(shell, &mut Cli::command(), "ismvault", &mut io::stdout());
-            Ok(ExitCode::SUCCESS)
+            let mut words = Vec::new();
+            clap_complete::generate(shell, &mut Cli::command(), "ismvault", &mut words);
+            host::print(&String::from_utf8_lossy(&words)).map(|()| ExitCode::SUCCESS)
         }
         Command::Man { folder } => clap_mangen::generate_to(Cli::command(), &folder)
             .map(|()| ExitCode::SUCCESS)

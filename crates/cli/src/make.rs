@@ -3,7 +3,8 @@
 
 use crate::flags;
 use crate::host::{
-    Input, Stop, Written, check_output, plural, print, printable, shown, stop, to_json, usage,
+    Input, Stop, Written, check_output, check_place, plural, print, printable, shown, stop,
+    to_json, usage,
 };
 use crate::identity::same_file;
 use crate::protect::{Out, Protection, finish};
@@ -316,6 +317,7 @@ impl Set {
 }
 
 pub(crate) fn mux(args: &MuxArgs) -> Result<ExitCode, Stop> {
+    check_place(&args.out.output, args.out.force)?;
     for input in args.inputs.iter().filter(|input| input.is_file()) {
         check_output(input, &args.out.output, args.out.force)?;
     }

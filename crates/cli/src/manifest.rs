@@ -109,6 +109,12 @@ impl Media {
 }
 
 pub(crate) fn manifest(args: &ManifestArgs) -> Result<ExitCode, Stop> {
+    if args.inputs.iter().any(|path| crate::pipes::is_pipe(path)) {
+        return Err(Stop(
+            "A manifest names its files, so standard input cannot be one.".into(),
+            crate::host::USAGE,
+        ));
+    }
     let failed = |e| stop(format!("{} cannot be made: {e}.", args.out.display()));
     for (i, path) in args.inputs.iter().enumerate() {
         let before = &args.inputs[..i];

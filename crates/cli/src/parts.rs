@@ -33,9 +33,18 @@ pub(crate) struct PartFile(NamedTempFile);
 impl PartFile {
     /// In the folder of `output`.
     pub(crate) fn new(output: &Path, readers: Readers) -> io::Result<Self> {
-        catch_signals();
         let folder = folder_of(output);
         sweep(folder);
+        Self::within(folder, readers)
+    }
+
+    /// In the system's folder for such files, for the user alone.
+    pub(crate) fn apart() -> io::Result<Self> {
+        Self::within(&std::env::temp_dir(), Readers::Owner(0o600))
+    }
+
+    fn within(folder: &Path, readers: Readers) -> io::Result<Self> {
+        catch_signals();
         let mut builder = tempfile::Builder::new();
         builder.prefix(PREFIX).suffix(SUFFIX);
         permit(&mut builder, readers);
@@ -55,6 +64,11 @@ impl PartFile {
     /// Waits until what was written is on the disk.
     pub(crate) fn sync(&self) -> io::Result<()> {
         self.0.as_file().sync_all()
+    }
+
+    /// Where it is until it has a name.
+    pub(crate) fn path(&self) -> &Path {
+        self.0.path()
     }
 
     /// To read what was written, where it gets no name.
@@ -99,6 +113,10 @@ fn sweep(folder: &Path) {
         let name = entry.file_name();
         let Some(name) = name.to_str() else { continue };
         if name.starts_with(PREFIX) && name.ends_with(SUFFIX) && !open().contains(&entry.path()) {
+            // What is no plain file may keep whoever opens it waiting.
+            if !entry.file_type().is_ok_and(|kind| kind.is_file()) {
+                continue;
+            }
             let Ok(file) = File::open(entry.path()) else { continue };
             // Held until it is removed: who has just made it sees that it is gone.
             if file.try_lock().is_ok() {

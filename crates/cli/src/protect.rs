@@ -2,7 +2,9 @@
 
 use crate::config;
 use crate::flags;
-use crate::host::{Input, Small, Stop, check_output, fill, printable, shown, stop, to_json, usage};
+use crate::host::{
+    Input, Small, Stop, USAGE, check_output, fill, printable, shown, stop, to_json, usage,
+};
 use crate::identity::Roles;
 use crate::pipes;
 use crate::secret::{self, Opening, secret};
@@ -60,6 +62,9 @@ pub(crate) struct Protection {
     pub(crate) keys: Option<PathBuf>,
     /// Where to write the receipt, as JSON.
     pub(crate) receipt: Option<PathBuf>,
+    /// Whether flags said so, to which the user's defaults belong; a list of jobs has
+    /// its own.
+    by_hand: bool,
 }
 
 impl Args for Protection {
@@ -81,7 +86,7 @@ impl FromArgMatches for Protection {
     fn from_arg_matches(matches: &ArgMatches) -> Result<Self, clap::Error> {
         let job = flags::job(matches, PROTECT)?;
         let path = |name| matches.get_one::<PathBuf>(name).cloned();
-        Ok(Self { job, keys: path("keys"), receipt: path("receipt") })
+        Ok(Self { job, keys: path("keys"), receipt: path("receipt"), by_hand: true })
     }
 
     fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), clap::Error> {
@@ -95,7 +100,7 @@ impl Protection {
     pub(crate) fn from_json(mut job: Map<String, Value>) -> Result<Self, serde_json::Error> {
         let mut path = |name: &str| job.remove(name).map(serde_json::from_value).transpose();
         let (keys, receipt) = (path("keys")?, path("receipt")?);
-        Ok(Self { job: serde_json::from_value(job.into())?, keys, receipt })
+        Ok(Self { job: serde_json::from_value(job.into())?, keys, receipt, by_hand: false })
     }
 }
 
@@ -134,6 +139,9 @@ impl Protection {
         self.read_roles(&mut roles);
         self.write_roles(&out.output, &mut roles)?;
         match &self.receipt {
+            Some(path) if pipes::is_pipe(path) => {
+                Err(Stop("A receipt goes into a file. Name one.".into(), USAGE))
+            }
             Some(path) if path.exists() && !out.force => {
                 Err(stop(format!("{} exists. Add --force to overwrite it.", path.display())))
             }
@@ -160,11 +168,13 @@ impl Protection {
     /// As the core takes it.
     pub(crate) fn options(&self) -> Result<Options, Stop> {
         let mut job = self.job.clone();
-        let defaults = config::defaults();
-        job.la_url = job.la_url.or(defaults.la_url);
-        job.lui_url = job.lui_url.or(defaults.lui_url);
-        job.profile = job.profile.or(defaults.profile);
-        job.header_version = job.header_version.or(defaults.header_version);
+        if self.by_hand {
+            let defaults = config::defaults();
+            job.la_url = job.la_url.or(defaults.la_url);
+            job.lui_url = job.lui_url.or(defaults.lui_url);
+            // A scheme that was asked for has profiles of its own.
+            job.profile = job.profile.or(defaults.profile.filter(|_| job.scheme.is_none()));
+        }
         for text in [&mut job.key, &mut job.seed].into_iter().flatten() {
             *text = secret(text)?;
         }

@@ -96,6 +96,7 @@ fn stdin() -> Result<Zeroizing<String>, Stop> {
     if let Some(text) = TEXT.get() {
         return Ok(text.clone());
     }
+    crate::pipes::take()?;
     let text = all(io::stdin().lock())
         .map_err(|e| stop(format!("Standard input cannot be read: {e}.")))?;
     Ok(TEXT.get_or_init(|| text).clone())

@@ -45,6 +45,8 @@ fn standard_input_and_output_are_files_too() {
     let both = piped(&["protect", "-", "-o", "-", "--json"], &clear);
     assert_eq!(both.status.code(), Some(2));
     assert!(both.stdout.is_empty() && text(&both.stderr).contains("not both"));
+    let twice = piped(&["protect", "-", "-o", "-", "--kid", KID, "--key", "-"], &clear);
+    assert!(twice.status.code() == Some(2) && text(&twice.stderr).contains("or the key"));
     // Nothing of a file that is refused.
     let refused = piped(&["protect", "-", "-o", "-", "--kid", KID, "--key", KEY], &made.stdout);
     assert!(refused.status.code() == Some(1) && refused.stdout.is_empty());
@@ -84,6 +86,35 @@ fn a_folder_of_titles_is_protected_into_another() {
         let back = decrypted(&file, own["key"].as_str().unwrap());
         assert_eq!(samples(&back, 1), samples(&fixture(source), 1), "{name}");
     }
+    // Dots are a part of a name, and of two that differ in their extension both are made.
+    let odd = folder.path().join("odd");
+    fs::create_dir(&odd).unwrap();
+    for name in ["Show.S01.E01.ismv", "Show.S01.E02.ismv", "film.ismv", "film.isma"] {
+        fs::copy(fixture_path("audio_only.isma"), odd.join(name)).unwrap();
+    }
+    // And what stands in the folder itself is not taken for a title again.
+    let inside = odd.join("made");
+    for words in ["4 done, 0 skipped, 0 failed.", "0 done, 4 skipped, 0 failed."] {
+        let run = cli(&["protect", path(&odd), "-o", path(&inside)]);
+        assert_eq!(text(&run.stdout).trim(), words, "{}", text(&run.stderr));
+    }
+    let mut made: Vec<String> = fs::read_dir(&inside)
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().to_string_lossy().into_owned())
+        .collect();
+    made.sort();
+    assert_eq!(
+        made,
+        [
+            "Show.S01.E01.mp4",
+            "Show.S01.E02.mp4",
+            "film.isma.mp4",
+            "film.ismv.mp4",
+            "ismvault-keys.json"
+        ]
+    );
+    let one_kid = cli(&["protect", path(&odd), "-o", path(&inside), "--force", "--kid", KID]);
+    assert!(one_kid.status.code() == Some(2) && text(&one_kid.stderr).contains("One KID"));
     // Again, nothing is done twice.
     let again = cli(&args);
     assert_eq!(text(&again.stdout).trim(), "0 done, 2 skipped, 0 failed.");
@@ -108,6 +139,13 @@ fn several_files_are_looked_at_and_one_that_is_broken_hides_none() {
     assert!(found[1]["file"].as_str().unwrap().ends_with("b.ismv"));
     let words = text(&cli(&["inspect", path(folder.path())]).stdout);
     assert_eq!(words.matches("Ready to protect.").count(), 2, "{words}");
+    assert!(found[0]["timelines"].is_array());
+    // Of a folder it is a list, whatever is in it.
+    let lone = folder.path().join("lone");
+    fs::create_dir(&lone).unwrap();
+    fs::copy(fixture_path("audio_only.isma"), lone.join("c.isma")).unwrap();
+    let list = cli(&["inspect", path(&lone), "--json"]);
+    assert_eq!(serde_json::from_slice::<Vec<Value>>(&list.stdout).unwrap().len(), 1);
     let one = cli(&["inspect", path(folder.path()), "--boxes"]);
     assert_eq!(one.status.code(), Some(2));
 }

@@ -4,8 +4,7 @@ import { Doctor, everyVersion, FileSet, newKey, readKeyList, recognise, sources,
 import { plain } from '../errors.js';
 import { readSpans } from '../reading.js';
 import { revived } from '../sources.js';
-import { sweep } from '../sinks.js';
-import { close, inspected, of, open, release } from './opened.js';
+import { close, of, open, opening, release } from './opened.js';
 
 const UPDATE_MS = 100;
 
@@ -17,7 +16,6 @@ const UPDATE_MS = 100;
 export const looking = {
   /** What the page must know of the core, once. */
   async hello() {
-    sweep();
     return { version: version(), tables: tables() };
   },
 
@@ -29,11 +27,11 @@ export const looking = {
    * @param {AbortSignal} signal
    */
   async inspect({ key, file: given }, update, signal) {
-    const file = revived(given);
     close(key);
+    const file = revived(given);
     // At once when the tracks are known, then now and again.
     let told = 0;
-    const inspector = await inspected(file, signal, (now) => {
+    const inspector = await opening(file, signal, (now) => {
       if (performance.now() - told > (told ? UPDATE_MS : 0) && now.begun) {
         told = performance.now();
         update({ inspection: now.inspection(), progress: now.position / file.size });

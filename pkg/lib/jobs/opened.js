@@ -51,6 +51,20 @@ export function close(key) {
 }
 
 /**
+ * The same for a file that is to stay open: where that fails, it is closed.
+ *
+ * @type {typeof inspected}
+ */
+export async function opening(file, signal, step) {
+  try {
+    return await inspected(file, signal, step);
+  } catch (error) {
+    if (file instanceof PortSource) file.close();
+    throw error;
+  }
+}
+
+/**
  * Looks at a file; `step` is called after each read.
  *
  * @param {Readable} file
@@ -60,9 +74,13 @@ export function close(key) {
 export async function inspected(file, signal, step = () => {}) {
   const inspector = new Inspector(file.size);
   const walk = new Walk(file);
+  // A source that does not answer does not hold up who gives up.
+  const stopped = new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason), { once: true }));
+  stopped.catch(() => {}); // told where it is waited for
   try {
+    signal.throwIfAborted();
     for (let spans; (spans = inspector.step());) {
-      inspector.feed(await walk.read(spans));
+      inspector.feed(/** @type {Uint8Array} */ (await Promise.race([walk.read(spans), stopped])));
       signal.throwIfAborted();
       step(inspector);
     }
