@@ -232,21 +232,12 @@ export async function decrypt(source, keyText, sink, watch) {
  */
 export async function mux(sources, options = {}, sink, watch) {
   const [to, how] = sorted(sink, watch);
-  const own = one();
-  const files = await Promise.all(sources.map(async (source) => here(own, await opened(source), how.signal)));
-  const opens = files.map(({ file }) => ({ key: keys++, file }));
-  // What is made without a sink is cut out of these, so they stay.
-  try {
-    for (const { key, file } of opens) await own.call('inspect', { key, file }, { signal: how.signal });
-    const { best } = await own.call('candidates', { keys: opens.map(({ key }) => key), job: options });
+  return cutOut(sources, to, how, async (own, opens) => {
+    const { best } = await own.call('candidates', { keys: opens, job: options });
     const chosen = new Map(best.map(([file, tracks]) => [file, tracks]));
-    const inputs = opens.map(({ key }, i) => ({ key, name: sources.length > 1 ? `input ${i + 1}` : '', tracks: chosen.get(i) ?? [] }));
-    const made = await own.call('mux', { inputs, options }, { signal: how.signal, update: part(how) });
-    return { file: await handed(made.blob, to), notes: made.notes, compared: made.compared, release: nothing };
-  } finally {
-    for (const { key } of opens) own.call('close', { key }).catch(() => {});
-    if (to) for (const { release } of files) await release();
-  }
+    const inputs = opens.map((key, i) => ({ key, name: sources.length > 1 ? `input ${i + 1}` : '', tracks: chosen.get(i) ?? [] }));
+    return own.call('mux', { inputs, options }, { signal: how.signal, update: part(how) });
+  });
 }
 
 /**
@@ -260,10 +251,45 @@ export async function mux(sources, options = {}, sink, watch) {
  */
 export async function rebox(source, options, sink, watch) {
   const [to, how] = sorted(sink, watch);
-  return withOpen(source, how, true, async (own, key) => {
-    const made = await own.call('mux', { inputs: [{ key, name: '' }], options }, { signal: how.signal, update: part(how) });
-    return { file: await handed(made.blob, to), notes: made.notes, compared: made.compared, release: nothing };
-  });
+  return cutOut([source], to, how, (own, [key]) => own.call('mux', { inputs: [{ key, name: '' }], options }, { signal: how.signal, update: part(how) }));
+}
+
+/**
+ * A file cut out of others, which stay where they are until it is not needed any more.
+ *
+ * @param {Source[]} sources
+ * @param {Sink | undefined} to
+ * @param {Watch} how
+ * @param {(core: Core, keys: number[]) => Promise<{ blob: Blob, notes: string[], compared: number }>} work
+ * @returns {Promise<Made>}
+ */
+async function cutOut(sources, to, how, work) {
+  const own = one();
+  /** @type {(() => Promise<void>)[]} */
+  const releases = [];
+  const release = async () => {
+    await Promise.all(releases.splice(0).map((drop) => drop()));
+  };
+  /** @type {number[]} */
+  const opens = [];
+  try {
+    for (const source of sources) {
+      const { file, release: mine } = await here(own, await opened(source), how.signal);
+      releases.push(mine);
+      const key = keys++;
+      opens.push(key);
+      await own.call('inspect', { key, file }, { signal: how.signal });
+    }
+    const { blob, notes, compared } = await work(own, opens);
+    const file = await handed(blob, to);
+    if (to) await release();
+    return { file, notes, compared, release };
+  } catch (error) {
+    await release();
+    throw error;
+  } finally {
+    for (const key of opens) own.call('close', { key }).catch(() => {});
+  }
 }
 
 /**

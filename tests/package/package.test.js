@@ -94,7 +94,7 @@ test('in Node other sources are read in parts, and jobs are stopped', async () =
   await new Promise((done) => server.listen(0, '127.0.0.1', done));
   const said = await inNode(`
     import { readFileSync } from 'node:fs';
-    import { inspect, protect, Refusal } from 'ismvault';
+    import { inspect, protect, rebox, Refusal } from 'ismvault';
     const bytes = readFileSync(${JSON.stringify(fixture('audio_only.isma'))});
     let most = 0;
     const own = { size: bytes.length, read: (at, length) => { most = Math.max(most, length); return bytes.subarray(at, at + length); } };
@@ -103,6 +103,8 @@ test('in Node other sources are read in parts, and jobs are stopped', async () =
     console.log(JSON.stringify({
       own: (await inspect(own)).answer, url: (await inspect(address)).answer,
       whole: (await protect(address, { profile: 'cenc' })).receipt.samples_compared, most: most < bytes.length,
+      // Cut out of what was fetched, and there as long as it is wanted.
+      cut: (await inspect((await rebox(address, { mend: true })).file)).answer,
       stopped: await failed(inspect(own, { signal: AbortSignal.abort() })),
       // One that never answers, and one that answers nonsense, hold up nothing else.
       silent: await failed(inspect({ size: 1000, read: () => new Promise(() => {}) }, { signal: AbortSignal.timeout(200) })),
@@ -122,6 +124,7 @@ test('in Node other sources are read in parts, and jobs are stopped', async () =
   assert.equal(said.after, said.own);
   assert.equal(said.broken, 'done'); // a file that is cut is looked at, and told so
   assert.ok(said.most);
+  assert.equal(said.cut, said.own);
   assert.notEqual(said.none, 'done');
 });
 
@@ -171,22 +174,26 @@ for (const [name, bundle] of Object.entries(BUNDLERS)) {
     const types = { '.html': 'text/html', '.js': 'text/javascript', '.wasm': 'application/wasm', '.ismv': 'video/mp4' };
     let told = (text) => assert.fail(text);
     const said = new Promise((resolve) => { told = resolve; });
-    const server = createServer(async ({ url, method }, response) => {
+    const server = createServer(async ({ url, method, headers }, response) => {
       if (method === 'POST') {
         told(decodeURIComponent(url));
         return response.end();
       }
       const path = url === '/file.ismv' ? fixture('h264_aac.ismv') : join(out, url === '/' ? 'index.html' : url.split('?')[0]);
       if (!existsSync(path)) return response.writeHead(404).end();
-      response.writeHead(200, { 'content-type': types[extname(path)] ?? 'application/octet-stream' });
-      response.end(readFileSync(path));
+      const bytes = readFileSync(path);
+      const type = { 'content-type': types[extname(path)] ?? 'application/octet-stream' };
+      const [, from, to] = /bytes=(\d+)-(\d+)/.exec(headers.range ?? '') ?? [];
+      if (from == null) return response.writeHead(200, type).end(bytes);
+      const part = bytes.subarray(Number(from), Number(to) + 1);
+      response.writeHead(206, { ...type, 'content-range': `bytes ${from}-${Number(from) + part.length - 1}/${bytes.length}` }).end(part);
     });
     await new Promise((done) => server.listen(0, '127.0.0.1', done));
     const flags = ['--headless', '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync', `--user-data-dir=${join(home, `profile-${name}`)}`];
     const browser = spawn(CHROMIUM, [...flags, `http://127.0.0.1:${server.address().port}/`], { stdio: 'ignore' });
     const late = setTimeout(told, 60_000, 'nothing');
     try {
-      assert.match(await said, /Clear\. Ready to protect\. \| Protected: PlayReady and W3C Common.* \| 289 \| 36 \| true 3$/);
+      assert.match(await said, /Clear\. Ready to protect\. \| Protected: PlayReady and W3C Common.* \| 289 \| 36 \| true 3 \| Clear\. Ready to protect\. 0$/);
     } finally {
       clearTimeout(late);
       const gone = new Promise((done) => browser.on('exit', done));
