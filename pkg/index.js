@@ -5,7 +5,7 @@
 //   const { file: out, receipt, keys } = await protect(file, { profile: 'dual', la_url: 'https://…' });
 
 import { Core } from './lib/rpc.js';
-import { CustomSource, here } from './lib/sources.js';
+import { asBlob, CustomSource } from './lib/sources.js';
 import { remote, RemoteFile } from './lib/server.js';
 import { stored } from './lib/sinks.js';
 
@@ -45,7 +45,8 @@ export { Core, Refusal } from './lib/rpc.js';
  */
 /**
  * A file that was made: in `file`, where no sink was given. `compared` samples were
- * read again and were the same; `notes` say what is not as it was. `release` gives its
+ * read again and were the same (decrypt proves its output too, and does not count);
+ * `notes` say what is not as it was. `release` gives its
  * place in the browser's storage back, when `file` is not needed any more.
  *
  * @typedef {{ file: Blob | null, notes: string[], compared: number, release(): Promise<void> }} Made
@@ -112,16 +113,16 @@ async function opened(source) {
  * @param {Source} source
  * @param {Watch} watch
  * @param {boolean} whole whether all of it must be here
- * @param {(core: Core, key: number, inspection: Inspection, size: number) => Promise<T>} work
+ * @param {(core: Core, key: number, inspection: Inspection) => Promise<T>} work
  */
 async function withOpen(source, { signal, onProgress }, whole, work) {
   const own = one();
   const key = keys++;
   const given = await opened(source);
-  const { file, release } = whole ? await here(own, given, signal) : { file: given, release: nothing };
+  const { file, release } = whole ? await asBlob(own, given, signal) : { file: given, release: nothing };
   try {
     const inspection = await own.call('inspect', { key, file }, { signal, update: whole ? undefined : ({ progress }) => onProgress?.(progress) });
-    return await work(own, key, inspection, file.size);
+    return await work(own, key, inspection);
   } finally {
     own.call('close', { key }).catch(() => {});
     await release();
@@ -274,7 +275,7 @@ async function cutOut(sources, to, how, work) {
   const opens = [];
   try {
     for (const source of sources) {
-      const { file, release: mine } = await here(own, await opened(source), how.signal);
+      const { file, release: mine } = await asBlob(own, await opened(source), how.signal);
       releases.push(mine);
       const key = keys++;
       opens.push(key);

@@ -104,7 +104,7 @@ export function revived(file) {
  * @param {AbortSignal} [signal]
  * @returns {Promise<{ file: Blob, release(): Promise<void> }>}
  */
-export async function here(core, source, signal) {
+export async function asBlob(core, source, signal) {
   const nothing = async () => {};
   if (source instanceof Blob) return { file: source, release: nothing };
   if (source instanceof RemoteFile) {

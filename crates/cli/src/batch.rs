@@ -54,6 +54,9 @@ pub(crate) struct BatchArgs {
     /// Print each title as it ends, besides the summary.
     #[arg(long)]
     verbose: bool,
+    /// Whether the jobs are the titles of a folder, not of a list.
+    #[arg(skip)]
+    of_folder: bool,
     /// The summary is JSON always; this is for symmetry with other commands.
     #[arg(long, hide = true)]
     json: bool,
@@ -285,6 +288,7 @@ pub(crate) fn folder(input: &Path, out: &Out, protection: &Protection) -> Result
         opening: Opening::default(),
         force: out.force,
         verbose: !out.json,
+        of_folder: true,
         json: out.json,
     };
     all(&jobs, &args)
@@ -341,7 +345,7 @@ pub(crate) fn batch(args: &BatchArgs) -> Result<ExitCode, Stop> {
 
 fn all(jobs: &[Job], args: &BatchArgs) -> Result<ExitCode, Stop> {
     check(jobs, args)?;
-    let of_folder = args.jobs.is_dir();
+    let of_folder = args.of_folder;
     for parent in jobs.iter().filter_map(|job| job.place.output.parent()).filter(|_| of_folder) {
         std::fs::create_dir_all(parent).map_err(|e| unwritten(parent, &e))?;
     }
